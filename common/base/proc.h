@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first steps of every worker, the same for all: read the heritage, name the log, set signals, and promise to
+ * end when the supervisor does.
+ */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include "common/base/heritage.h"
+
+/* Reads heritage from argv and the fixed descriptors, starts the log, ignores SIGPIPE, sets PR_SET_PDEATHSIG(SIGKILL)
+ * and checks the parent is still there. Ends the process with EXIT_CONFIG when not started by a supervisor. */
+void proc_begin(enum role role, int argc, char **argv, struct heritage *hp);
+
+/* Tells the supervisor that this worker serves. Once. */
+void proc_ready(void);
+
+/* A heartbeat; call at least every second from the loop whose being stuck should end the process. Never blocks. */
+void proc_beat(void);
+
+/* Blocks SIGTERM and SIGINT in the calling thread (so all threads made later inherit that) and returns a signalfd for them. */
+int proc_signal_fd(void);
+
+/* A thread with a name for ps -L and gdb (15 bytes are kept). Ends the process when the system refuses one. */
+#include <pthread.h>
+pthread_t proc_thread(const char *name, void *(*run)(void *), void *arg);
+
+#endif
