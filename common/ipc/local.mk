@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# common/ipc: sources in layer order, headers beside them.  IPC_LIBS is what a program links to use this room.
+
+noinst_LIBRARIES += libipc.a
+libipc_a_SOURCES =
+IPC_LIBS = libipc.a $(BASE_LIBS) $(NNG_LIBS)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# common/vfs: sources in layer order, headers beside them.  VFS_LIBS is what a program links to use this room.
+
+noinst_LIBRARIES += libvfs.a
+libvfs_a_SOURCES =
+VFS_LIBS = libvfs.a $(BASE_LIBS)

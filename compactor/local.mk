@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# compactor: sources in layer order, headers beside them.  COMPACTOR_LIBS is what a program links to use this room.
+
+noinst_LIBRARIES += libcompactor.a
+libcompactor_a_SOURCES =
+COMPACTOR_LIBS = libcompactor.a $(PROTO_LIBS) $(TABLE_LIBS) $(STATS_LIBS) $(IPC_LIBS)
+
+# The program (add when compactor/main.c is there):
+# pkglibexec_PROGRAMS += lsm-compactor
+# lsm_compactor_SOURCES = compactor/main.c
+# lsm_compactor_LDADD = $(COMPACTOR_LIBS)

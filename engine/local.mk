@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# engine: sources in layer order, headers beside them.  ENGINE_LIBS is what a program links to use this room.
+
+noinst_LIBRARIES += libengine.a
+libengine_a_SOURCES =
+ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
+
+# The program (add when engine/main.c is there):
+# pkglibexec_PROGRAMS += lsm-engine
+# lsm_engine_SOURCES = engine/main.c
+# lsm_engine_LDADD = $(ENGINE_LIBS)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# frontend: sources in layer order, headers beside them.  FRONTEND_LIBS is what a program links to use this room.
+
+noinst_LIBRARIES += libfrontend.a
+libfrontend_a_SOURCES =
+FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
+	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
+
+# The program (add when frontend/main.c is there):
+# pkglibexec_PROGRAMS += lsm-frontend
+# lsm_frontend_SOURCES = frontend/main.c
+# lsm_frontend_LDADD = $(FRONTEND_LIBS)
+
+# llhttp is generated C: Debian ships its sources, not a library.  They are copied into the build directory because
+# automake wants its sources there or in the source directory.
+if BUILD_LLHTTP
+noinst_LIBRARIES += libllhttp.a
+llhttp_built = libllhttp.a
+llhttp_copies = frontend/llhttp/api.c frontend/llhttp/http.c frontend/llhttp/llhttp.c
+nodist_libllhttp_a_SOURCES = $(llhttp_copies)
+libllhttp_a_CFLAGS = $(FOREIGN_CFLAGS)
+CLEANFILES += $(llhttp_copies)
+
+frontend/llhttp/%.c: $(LLHTTP_SRC)/%.c
+	$(AM_V_GEN)$(MKDIR_P) frontend/llhttp && cp $< $@ && chmod u+w $@
+endif

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# proto: the treaties.  Generated code is a library of its own (libprotogen.a); its headers are seen only in here.
+# PROTO_LIBS is what a program links to use this room.  The files import each other as "proto/<name>.proto".
+
+PROTO_FILES =
+
+noinst_LIBRARIES += libproto.a libprotogen.a
+libproto_a_SOURCES =
+PROTO_LIBS = libproto.a libprotogen.a $(TABLE_LIBS) $(PROTOBUF_C_LIBS)
+
+proto_generated_c = $(PROTO_FILES:.proto=.pb-c.c)
+proto_generated_h = $(PROTO_FILES:.proto=.pb-c.h)
+
+libprotogen_a_SOURCES =
+nodist_libprotogen_a_SOURCES = $(proto_generated_c) $(proto_generated_h)
+libprotogen_a_CFLAGS = $(FOREIGN_CFLAGS)
+BUILT_SOURCES += $(proto_generated_h)
+CLEANFILES += $(proto_generated_c) $(proto_generated_h)
+EXTRA_DIST += $(PROTO_FILES)
+
+# A generated header includes those of its imports, so everything in the room waits for all of them.
+$(libprotogen_a_OBJECTS) $(libproto_a_OBJECTS): $(proto_generated_h)
+
+%.pb-c.c %.pb-c.h: %.proto $(PROTO_FILES)
+	$(AM_V_GEN)$(MKDIR_P) proto && $(PROTOC_C) --c_out=. --proto_path=$(top_srcdir) $(top_srcdir)/$*.proto

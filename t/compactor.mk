@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of compactor.  A unit test is three lines:
+#   check_PROGRAMS += t/compactor_<file>_test
+#   t_compactor_<file>_test_SOURCES = t/compactor_<file>_test.c
+#   t_compactor_<file>_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)

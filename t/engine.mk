@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of engine.  A unit test is three lines:
+#   check_PROGRAMS += t/engine_<file>_test
+#   t_engine_<file>_test_SOURCES = t/engine_<file>_test.c
+#   t_engine_<file>_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of proto.  A unit test is three lines:
+#   check_PROGRAMS += t/proto_<file>_test
+#   t_proto_<file>_test_SOURCES = t/proto_<file>_test.c
+#   t_proto_<file>_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of stats.  A unit test is three lines:
+#   check_PROGRAMS += t/stats_<file>_test
+#   t_stats_<file>_test_SOURCES = t/stats_<file>_test.c
+#   t_stats_<file>_test_LDADD = $(STATS_LIBS) $(CHECK_LIBS)

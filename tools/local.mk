@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+# tools: the four commands, and the scripts that look after the tree.
