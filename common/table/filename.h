@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All names under DATA_DIR, made and parsed in one place. */
+#ifndef TABLE_FILENAME_H
+#define TABLE_FILENAME_H
+
+#include "common/base/ids.h"
+#include "common/base/conf.h"
+
+#define PATH_BYTES (CONF_STR_MAX + 64)
+
+struct path { char s[PATH_BYTES]; };
+
+struct path path_manifest(const char *data_dir);                        /* manifest.db */
+struct path path_wal_dir(const char *data_dir);                         /* wal */
+struct path path_wal(const char *data_dir, struct file_id id);          /* wal/wal_<n>.log */
+struct path path_sst_dir(const char *data_dir);                         /* sst */
+struct path path_sst(const char *data_dir, struct file_id id);          /* sst/sstable_<id>.sst */
+struct path path_tmp_dir(const char *data_dir);                         /* tmp */
+struct path path_tmp_sst(const char *data_dir, struct file_id id);      /* tmp/sstable_<id>.sst */
+struct path path_quarantine_dir(const char *data_dir);                  /* quarantine */
+struct path path_lock(const char *data_dir);                            /* LOCK */
+struct path path_join(const char *dir, const char *name);
+
+struct path path_control_socket(const char *run_dir);                   /* control.sock */
+struct path path_handoff_socket(const char *run_dir);                   /* memtables.sock */
+struct path path_frontend_socket(const char *run_dir, unsigned index);  /* frontend-<n>.ipc: engine listens */
+struct path path_compactor_socket(const char *run_dir, unsigned index); /* compactor-<n>.ipc: engine listens */
+
+enum data_name { DATA_NAME_OTHER, DATA_NAME_WAL, DATA_NAME_SST };
+/* What a file name (without folder) is, and its id. Exactly the names made above, nothing sloppier. */
+enum data_name path_parse(const char *name, struct file_id *idp);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads one table. Immutable after open, so any thread may read; blocks come from the cache when one is given.
+ *
+ * 1. Every block is checked (CRC) when it comes from the file, never again from the cache.
+ * 2. A damaged block answers ST_CORRUPT (born and counted once, naming file and offset) for the keys in it, nothing
+ *    else: never an older value, never not-found (invariant 8).
+ * 3. nowait: a read that would wait for the disk answers ST_BUSY and changes nothing.
+ */
+#ifndef TABLE_TABLE_READER_H
+#define TABLE_TABLE_READER_H
+
+#include "common/table/block_cache.h"
+#include "common/table/iter.h"
+#include "common/vfs/vfs.h"
+
+struct table_reader;
+
+struct table_props {
+	struct file_id id;
+	uint64_t database, size_bytes, entry_count, tombstone_count, uncompressed_bytes;
+	unsigned level;
+	int64_t created_at_ms;
+	struct slice min_key, max_key;      /* good as long as the reader */
+	struct seq min_seq, max_seq;
+};
+
+/* Opens and checks footer, index, filter, properties; the file must say it is this id of this database (0 = any).
+ * cache may be NULL. ST_NOT_FOUND when there is no such file; ST_CORRUPT with file and offset logged. */
+enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database, struct block_cache *cache,
+		   struct table_reader **rp) MUST_USE;
+void table_close(struct table_reader **rp);
+const struct table_props *table_props(const struct table_reader *r);
+size_t table_memory(const struct table_reader *r);          /* bytes held: index, filter */
+
+/* What a point read cost, added to by each call. */
+struct read_cost { uint32_t tables, filter_checks, filter_useful, blocks_cached, blocks_read; };
+
+/* The newest version of key with sequence <= seq. *ep is good until pin is released. ST_NOT_FOUND when the table has
+ * none. */
+enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait, struct read_cost *cost,
+		  struct entry *ep, struct block_pin *pin) MUST_USE;
+
+/* All entries. readahead: for compaction; reads large pieces past the cache and drops them from the page cache. */
+struct iter *table_iter_new(struct table_reader *r, bool readahead);
+
+/* Reads the whole file and compares its CRC-32. */
+enum st table_verify_file(struct table_reader *r, uint32_t file_crc) MUST_USE;
+
+#endif

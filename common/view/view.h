@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A view: the memtables and tables that hold every visible entry, opened for reading. It is a snapshot: whoever keeps
+ * one, with a sequence, reads a consistent state for as long as it likes.
+ *
+ * 1. Newest first: memtables, level 0, then one table a level. The first version found with sequence <= asked decides.
+ * 2. A tombstone or an expired entry answers ST_NOT_FOUND, and hides everything older.
+ * 3. A damaged block answers ST_CORRUPT, a missing file ST_UNAVAILABLE (load the newer view and ask again); neither
+ *    ever falls through to an older level.
+ * 4. Views are reference counted; any thread may read one.
+ */
+#ifndef VIEW_VIEW_H
+#define VIEW_VIEW_H
+
+#include "common/table/table_cache.h"
+#include "common/table/view_desc.h"
+#include "common/view/memtable.h"
+
+struct view;
+
+/* Makes a view of desc (copied). find(ctx, id) answers a memtable, referenced for the view, or NULL: then
+ * ST_UNAVAILABLE. tables is on loan for the life of the view. Tables are opened when first read. */
+typedef struct memtable *view_find_f(void *ctx, struct file_id id);
+enum st view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables,
+		 struct view **vp) MUST_USE;
+struct view *view_ref(struct view *v);
+void view_unref(struct view **vp);
+const struct view_desc *view_desc(const struct view *v);
+
+/* What keeps a found entry's bytes in place: the view itself, and a block. */
+struct view_pin { struct view *view; struct block_pin block; };
+void view_pin_release(struct view_pin *p);
+
+/* The visible version of key at seq; now_ms decides expiry. *ep is good until the pin is released (set on ST_OK
+ * only). nowait: ST_BUSY when the disk would have to be waited for; ask again without it on a thread that may wait. */
+enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait, struct read_cost *cost,
+		 struct entry *ep, struct view_pin *pin) MUST_USE;
+
+/* Opens every table and keeps it: for whoever keeps the view longer than one request. */
+enum st view_pin_tables(struct view *v) MUST_USE;
+
+/* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a reference. */
+enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
+
+#endif

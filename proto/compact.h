@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The compaction edge as plain structs (compact.proto). Decoded messages own their memory: an arena the caller gives. */
+#ifndef PROTO_COMPACT_H
+#define PROTO_COMPACT_H
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/ids.h"
+#include "common/base/status.h"
+
+struct key_range { struct slice min, max; };                                  /* both included */
+struct compact_input { struct file_id id; uint32_t level; uint64_t size_bytes; };
+
+struct compact_order {
+	uint64_t incarnation, job, database;
+	bool cancel;
+	struct compact_input *inputs;  size_t input_count;       /* newest data first */
+	uint32_t output_level;
+	struct file_id first_output_id;  uint32_t output_id_count;
+	uint64_t table_size_target;
+	unsigned codec;
+	struct key_range *deeper;  size_t deeper_count;          /* sorted by min */
+};
+
+/* A finished table as the manifest will name it; also what a flush produces. */
+struct table_facts {
+	struct file_id id;
+	uint64_t size_bytes;
+	uint32_t file_crc;
+	struct slice min_key, max_key;
+	struct seq min_seq, max_seq;
+	uint64_t entry_count, tombstone_count, uncompressed_bytes;
+};
+
+struct compact_report {
+	uint64_t incarnation, job;
+	bool done;
+	enum st status;
+	struct slice detail;
+	uint64_t bytes_read, bytes_total, entries_in, dropped_overwritten, dropped_tombstones, dropped_expired, duration_us;
+	struct table_facts *outputs;  size_t output_count;
+	struct file_id damaged_input;
+};
+
+void compact_order_encode(const struct compact_order *o, struct buf *out);
+enum st compact_order_decode(struct slice message, struct arena *a, struct compact_order *op) MUST_USE;
+void compact_report_encode(const struct compact_report *r, struct buf *out);
+enum st compact_report_decode(struct slice message, struct arena *a, struct compact_report *rp) MUST_USE;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The limits that two processes must agree on. A number here is part of the interface: docs name it.
+ */
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+#define KEY_MAX_BYTES        1024u                 /* a key is 1 to this many bytes of any kind */
+#define VALUE_MAX_BYTES      (8u << 20)
+#define BATCH_MAX_OPS        10000u
+#define WRITE_MESSAGE_MAX    (80u << 20)           /* a WriteRequest, encoded */
+#define WRITE_GATHER_BYTES   (1u << 20)            /* a frontend sends what it gathered at this size */
+#define WRITE_GATHER_BATCHES 4096u
+#define ENGINE_MESSAGE_MAX   (1u << 20)
+#define COMPACT_MESSAGE_MAX  (16u << 20)
+#define CONTROL_MESSAGE_MAX  (64u << 10)
+#define ORIGIN_WINDOW_MAX    1024u                 /* unanswered requests of one origin */
+
+#endif
