@@ -2,7 +2,7 @@
 # proto: the treaties.  Generated code is a library of its own (libprotogen.a); its headers are seen only in here.
 # PROTO_LIBS is what a program links to use this room.  The files import each other as "proto/<name>.proto".
 
-PROTO_FILES =
+PROTO_FILES = proto/lsm.proto proto/write.proto proto/compact.proto proto/control.proto proto/view.proto
 
 noinst_LIBRARIES += libproto.a libprotogen.a
 libproto_a_SOURCES =

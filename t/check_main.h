@@ -45,10 +45,10 @@ check_main_run(const char *name, void (*add)(TCase *))
 	return (failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-#define CHECK_MAIN(name, add)                                                                                         \
-	int main(void)                                                                                                \
-	{                                                                                                             \
-		return (check_main_run(name, add));                                                                   \
+#define CHECK_MAIN(name, add) \
+	int main(void) \
+	{ \
+		return (check_main_run(name, add)); \
 	}
 
 #endif /* T_CHECK_MAIN_H */

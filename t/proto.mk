@@ -3,3 +3,5 @@
 #   check_PROGRAMS += t/proto_<file>_test
 #   t_proto_<file>_test_SOURCES = t/proto_<file>_test.c
 #   t_proto_<file>_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+# A test that uses generated code says so, for makes that name only this test:
+#   $(t_proto_<file>_test_OBJECTS): $(proto_generated_h)
