@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manifest: a sqlite3 database that says which tables are live, where the WAL begins, and how every table came to
+ * be. Plain SQL with views made for people. The only file that knows sqlite3 (with manifest_schema.c for the DDL).
+ *
+ * 1. One read-write connection, here, for the life of the engine; it does all commits and all checkpoints. WAL mode,
+ *    synchronous=FULL; each pragma is read back.
+ * 2. One transaction per version edit. A commit that fails leaves the outcome unknown: the engine must end and recover.
+ * 3. File ids and the incarnation are raised durably before use.
+ * 4. A newer format (user_version) or a foreign file (application_id) is refused, untouched.
+ */
+#ifndef ENGINE_MANIFEST_H
+#define ENGINE_MANIFEST_H
+
+#include "engine/edit.h"
+
+struct manifest;
+
+struct manifest_state {
+	uint64_t database;               /* random id of this database */
+	uint64_t incarnation;            /* of this opening: one more than the last, durable */
+	struct file_id wal_floor;
+	struct seq flushed_seq;
+	struct file_id next_id;          /* smallest id never given out */
+	uint64_t next_job;
+	struct live_table *tables;  size_t table_count;      /* owned by the state */
+	bool created;                    /* this opening made it */
+};
+
+/* Opens or creates DATA_DIR/manifest.db. sqlite_vfs: name of a registered sqlite VFS, NULL for the default.
+ * complaint gets a sentence for people on ST_CORRUPT (damaged, foreign, newer). */
+enum st manifest_open(const char *path, const char *sqlite_vfs, struct manifest **mp, struct manifest_state *sp,
+		      struct buf *complaint) MUST_USE;
+void manifest_state_fini(struct manifest_state *s);
+void manifest_close(struct manifest **mp);
+
+/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_IO: outcome unknown (2). */
+enum st manifest_commit(struct manifest *m, const struct version_edit *e) MUST_USE;
+
+/* After this every id below upto may be given out. */
+enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;
+
+/* Marks a table as damaged at a place; kept for people and for later openings. */
+enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what) MUST_USE;
+
+#endif
