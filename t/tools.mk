@@ -5,4 +5,3 @@ noinst_HEADERS += t/check_main.h
 
 TESTS += t/lint.py
 dist_check_SCRIPTS += t/lint.py
-EXTRA_DIST += tools/lint
