@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The main program of a unit test.  A test file is a list of START_TEST bodies, named after the property they hold,
- * a function that registers them, and one line:
+ * The main program of a unit test.  A test file is a list of START_TEST bodies, named after the property they
+ * hold, a function that registers them, and one line:
  *
  *	static void
  *	suite(TCase *tc)
@@ -11,9 +11,9 @@
  *
  *	CHECK_MAIN("view/get", suite)
  *
- * Results go to stdout as TAP and nothing else may go there; the code under test logs to stderr.  check runs every
- * test in a process of its own, so threads and nng are begun inside a test body, never in an unchecked fixture.
- * CK_FORK=no runs all tests in one process (debugger), CK_RUN_CASE is of no use: there is one case per program.
+ * Results go to stdout as TAP and nothing else may go there; the code under test logs to stderr.  check runs
+ * every test in a process of its own, so threads and nng are begun inside a test body, never in an unchecked
+ * fixture.  CK_FORK=no runs all tests in one process, for a debugger.
  * A failure message must not contain "# TODO" or "# SKIP": TAP would read them.
  */
 #ifndef T_CHECK_MAIN_H
