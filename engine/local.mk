@@ -2,7 +2,11 @@
 # engine: sources in layer order, headers beside them.  ENGINE_LIBS is what a program links to use this room.
 
 noinst_LIBRARIES += libengine.a
-libengine_a_SOURCES =
+libengine_a_SOURCES = \
+	engine/edit.h \
+	engine/version.c engine/version.h \
+	engine/origins.c engine/origins.h
+noinst_HEADERS += engine/wal.h engine/recovery.h engine/manifest.h
 ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
 # The program (add when engine/main.c is there):
