@@ -14,9 +14,13 @@ TOP = "/* SPDX-License-Identifier: Apache-2.0 */\n/* A file of the example tree.
 
 # A tree that keeps every rule; each case below breaks it in one place.
 GOOD = {
-    "common/base/local.mk": "libbase_a_SOURCES = common/base/low.h \\\n\tcommon/base/low.c common/base/high.c common/base/high.h\n",
+    "common/base/local.mk": "libbase_a_SOURCES = common/base/first.h \\\n"
+                            "\tcommon/base/low.c common/base/low.h common/base/low_priv.h \\\n"
+                            "\tcommon/base/high.c common/base/high.h\n",
+    "common/base/first.h": TOP,
     "common/base/low.h": TOP + "#define LOW_MAGIC 0x1234abcdu\n",
-    "common/base/low.c": TOP + '#include "common/base/low.h"\n',
+    "common/base/low_priv.h": TOP,
+    "common/base/low.c": TOP + '#include "common/base/low.h"\n#include "common/base/low_priv.h"\n',
     "common/base/high.h": TOP + "#define HIGH_MAGIC 0x1234abceu\n",
     "common/base/high.c": TOP + '#include "common/base/high.h"\n#include "common/base/low.h"\n',
     "engine/local.mk": "libengine_a_SOURCES = engine/manifest.c engine/flush.c\nEXTRA_DIST += engine/README.md\n",
@@ -33,6 +37,9 @@ CASES = [
     ("an_include_that_is_no_path_from_the_top_is_found", "rooms", "engine/flush.c", '+#include "manifest.h"\n'),
     ("a_source_that_includes_a_later_header_is_found", "layers", "common/base/low.c", '+#include "common/base/high.h"\n'),
     ("a_header_that_includes_a_later_header_is_found", "layers", "common/base/low.h", '+# include "common/base/high.h"\n'),
+    ("a_header_alone_that_includes_a_later_one_is_found", "layers", "common/base/first.h", '+#include "common/base/low.h"\n'),
+    ("a_private_header_that_includes_a_later_one_is_found", "layers", "common/base/low_priv.h",
+     '+#include "common/base/high.h"\n'),
     ("a_second_door_to_sqlite_is_found", "doors", "engine/flush.c", "+#include <sqlite3.h>\n"),
     ("nng_outside_its_room_is_found", "doors", "engine/flush.c", "+#include <nng/nng.h>\n"),
     ("a_generated_header_outside_proto_is_found", "doors", "engine/flush.c", '+#include "proto/lsm.pb-c.h"\n'),
