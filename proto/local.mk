@@ -5,7 +5,10 @@
 PROTO_FILES = proto/lsm.proto proto/write.proto proto/compact.proto proto/control.proto proto/view.proto
 
 noinst_LIBRARIES += libproto.a libprotogen.a
-libproto_a_SOURCES =
+libproto_a_SOURCES = proto/limits.h \
+	proto/fields.c proto/fields.h \
+	proto/write.h proto/write_priv.h \
+	proto/write.c proto/write_reply.c proto/write_wal.c
 PROTO_LIBS = libproto.a libprotogen.a $(TABLE_LIBS) $(PROTOBUF_C_LIBS)
 
 proto_generated_c = $(PROTO_FILES:.proto=.pb-c.c)
@@ -16,7 +19,7 @@ nodist_libprotogen_a_SOURCES = $(proto_generated_c) $(proto_generated_h)
 libprotogen_a_CFLAGS = $(FOREIGN_CFLAGS)
 BUILT_SOURCES += $(proto_generated_h)
 CLEANFILES += $(proto_generated_c) $(proto_generated_h)
-EXTRA_DIST += $(PROTO_FILES)
+EXTRA_DIST += $(PROTO_FILES) proto/README.md
 
 # A generated header includes those of its imports, so everything in the room waits for all of them.
 $(libprotogen_a_OBJECTS) $(libproto_a_OBJECTS): $(proto_generated_h)
