@@ -5,8 +5,10 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	engine/edit.h \
 	engine/version.c engine/version.h \
-	engine/origins.c engine/origins.h
-noinst_HEADERS += engine/wal.h engine/recovery.h engine/manifest.h
+	engine/origins.c engine/origins.h \
+	engine/wal_format.c engine/wal_format.h \
+	engine/wal.c engine/wal.h
+noinst_HEADERS += engine/recovery.h engine/manifest.h
 ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
 # The program (add when engine/main.c is there):

@@ -15,9 +15,6 @@
 #include "engine/wal.h"
 #include "proto/write.h"
 
-enum wal_damage { WAL_DAMAGE_NONE, WAL_DAMAGE_CHECKSUM, WAL_DAMAGE_TRUNCATED, WAL_DAMAGE_UNDECODABLE, WAL_DAMAGE_GAP };
-const char *wal_damage_text(enum wal_damage d);      /* "checksum mismatch" ... */
-
 struct recovery_report {
 	uint32_t segments;
 	uint64_t records, entries, bytes;

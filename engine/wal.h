@@ -16,31 +16,34 @@
 #ifndef ENGINE_WAL_H
 #define ENGINE_WAL_H
 
-#include "common/base/ids.h"
 #include "common/vfs/vfs.h"
+#include "engine/wal_format.h"
+
+#define WAL_RECORD_OVERHEAD 40u          /* at most this many bytes on top of a record's payload */
 
 struct wal;
 
-struct wal_link {                        /* what a header says of the segment before; id 0 = there is none */
-	struct file_id id;
-	uint64_t length;
-	struct seq last_seq;
-};
-
 /* Creates and preallocates wal/wal_<id>.log; durable as a name afterwards. Any thread. */
-enum st wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes, struct wal **wp) MUST_USE;
+enum st wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes,
+		    struct wal **wp) MUST_USE;
 
 /* Begins it: header, then the origin state as first record (both reach the disk with the first sync). */
-enum st wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before, struct slice origins) MUST_USE;
+enum st wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
+		  struct slice origins) MUST_USE;
 
-/* Buffers one record: the encoded head and body of a WALBatch. */
+/* Makes sure of disk blocks for this many bytes more than wal_bytes(). ST_FULL: the segment is as it was, and may go
+ * on; called before sequences are given, it makes a full disk a clean refusal. Failing inside wal_write() it is not. */
+enum st wal_reserve(struct wal *w, uint64_t more) MUST_USE;
+
+/* Buffers one record: the encoded head and body of a WALBatch. first_seq: the one after the last (must). */
 void wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice head, struct slice body);
 enum st wal_write(struct wal *w) MUST_USE;       /* everything buffered, with one write */
 enum st wal_sync(struct wal *w) MUST_USE;        /* and to the disk */
 
 uint64_t wal_bytes(const struct wal *w);         /* length of valid content, buffered included */
 struct file_id wal_id(const struct wal *w);
-struct wal_link wal_end(const struct wal *w);    /* for the next segment's header; nothing buffered (must) */
+struct wal_link wal_end(const struct wal *w);    /* for the next segment's header; nothing buffered, all synced,
+                                                    whatever WAL_SYNC says (must): only the newest may have a torn tail */
 void wal_close(struct wal **wp);
 
 #endif
