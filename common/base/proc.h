@@ -6,6 +6,8 @@
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
+#include <pthread.h>
+
 #include "common/base/heritage.h"
 
 /* Reads heritage from argv and the fixed descriptors, starts the log, ignores SIGPIPE, sets PR_SET_PDEATHSIG(SIGKILL)
@@ -18,11 +20,13 @@ void proc_ready(void);
 /* A heartbeat; call at least every second from the loop whose being stuck should end the process. Never blocks. */
 void proc_beat(void);
 
+/* True when the supervisor is gone: end with EXIT_ORPHAN. Loops that poll may watch HERITAGE_LIFELINE instead. */
+bool proc_orphaned(void);
+
 /* Blocks SIGTERM and SIGINT in the calling thread (so all threads made later inherit that) and returns a signalfd for them. */
 int proc_signal_fd(void);
 
 /* A thread with a name for ps -L and gdb (15 bytes are kept). Ends the process when the system refuses one. */
-#include <pthread.h>
 pthread_t proc_thread(const char *name, void *(*run)(void *), void *arg);
 
 #endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens when a must() fails: one line in the log, then abort, so that the supervisor tells of SIGABRT. */
+#include "common/base/must.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+
+void must_failed(const char *file, int line, const char *what)
+{
+	log_error("%s:%d: a bug of this program: must(%s) does not hold", file, line, what);
+	abort();
+}
