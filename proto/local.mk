@@ -8,7 +8,11 @@ noinst_LIBRARIES += libproto.a libprotogen.a
 libproto_a_SOURCES = proto/limits.h \
 	proto/fields.c proto/fields.h \
 	proto/write.h proto/write_priv.h \
-	proto/write.c proto/write_reply.c proto/write_wal.c
+	proto/write.c proto/write_reply.c proto/write_wal.c \
+	proto/view_msg.c proto/view_msg.h \
+	proto/unpack.c proto/unpack.h \
+	proto/compact.c proto/compact.h \
+	proto/control.c proto/control.h
 PROTO_LIBS = libproto.a libprotogen.a $(TABLE_LIBS) $(PROTOBUF_C_LIBS)
 
 proto_generated_c = $(PROTO_FILES:.proto=.pb-c.c)
