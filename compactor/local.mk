@@ -2,7 +2,8 @@
 # compactor: sources in layer order, headers beside them.  COMPACTOR_LIBS is what a program links to use this room.
 
 noinst_LIBRARIES += libcompactor.a
-libcompactor_a_SOURCES =
+libcompactor_a_SOURCES = \
+	compactor/drop.c compactor/drop.h
 COMPACTOR_LIBS = libcompactor.a $(PROTO_LIBS) $(TABLE_LIBS) $(STATS_LIBS) $(IPC_LIBS)
 
 # The program (add when compactor/main.c is there):

@@ -3,3 +3,7 @@
 #   check_PROGRAMS += t/compactor_<file>_test
 #   t_compactor_<file>_test_SOURCES = t/compactor_<file>_test.c
 #   t_compactor_<file>_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/compactor_drop_test
+t_compactor_drop_test_SOURCES = t/compactor_drop_test.c
+t_compactor_drop_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)

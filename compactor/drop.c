@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a compaction keeps of the merged stream: at most one version of each user key.
+ *
+ *	older version of the key before it                         -> OVERWRITTEN
+ *	newest version, a tombstone, no deeper range covers it     -> TOMBSTONE
+ *	newest version, expired, no deeper range covers it         -> EXPIRED
+ *	anything else                                              -> KEEP
+ *
+ * Why an older version may always go: a reader of the new view sees the newest one only, and whoever keeps an older
+ * view keeps that view's files, in which the older version still stands.
+ *
+ * Why a tombstone may go. It is there to hide older versions of its key, so it may go when none is left:
+ *   1. every older version on the levels down to the output level is in this job's inputs: the engine picks all tables
+ *      there that overlap the job's range and are not newer;
+ *   2. every other older version lies below the output level, in a table whose range the order names in `deeper`; no
+ *      such range covers the key, so there is none;
+ *   3. those of (1) come right behind the tombstone in the stream, are dropped as overwritten, and leave the view in
+ *      the same manifest commit as the tombstone. Nothing is left to hide, at any moment.
+ * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers its key it
+ * must stay whole, as it is what hides the versions below.
+ */
+#include "compactor/drop.h"
+
+void drop_init(struct drop *d, const struct key_range *deeper, size_t deeper_count, int64_t now_ms)
+{
+	*d = (struct drop){ .deeper = deeper, .deeper_count = deeper_count, .now_ms = now_ms };
+}
+
+void drop_fini(struct drop *d)
+{
+	buf_fini(&d->key);
+}
+
+/*
+ * A range [min, max] with min <= key covers key iff max >= key. As keys only grow, the greatest max of all ranges that
+ * begin at or before the key answers for all of them, overlapping or not, in one pass.
+ */
+static bool covered(struct drop *d, struct slice key)
+{
+	for (; d->passed < d->deeper_count && slice_cmp(d->deeper[d->passed].min, key) <= 0; d->passed++)
+		if (slice_cmp(d->deeper[d->passed].max, d->reach) > 0)
+			d->reach = d->deeper[d->passed].max;
+	return d->passed > 0 && slice_cmp(d->reach, key) >= 0;
+}
+
+static bool has_expired(const struct drop *d, const struct entry *e)
+{
+	return e->expires_at_ms != 0 && e->expires_at_ms <= d->now_ms;
+}
+
+enum st drop_next(struct drop *d, const struct entry *e, enum drop_verdict *vp)
+{
+	int order = d->any ? slice_cmp(buf_slice(&d->key), e->key) : -1;
+
+	*vp = DROP_KEEP;
+	if (order > 0)
+		return ST_CORRUPT;
+	if (order == 0) {
+		*vp = DROP_OVERWRITTEN;
+		return ST_OK;
+	}
+	d->any = true;
+	buf_reset(&d->key);
+	buf_append_slice(&d->key, e->key);
+	if (!e->is_tombstone && !has_expired(d, e))
+		return ST_OK;
+	if (!covered(d, e->key))
+		*vp = e->is_tombstone ? DROP_TOMBSTONE : DROP_EXPIRED;
+	return ST_OK;
+}
