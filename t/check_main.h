@@ -19,8 +19,16 @@
 #ifndef T_CHECK_MAIN_H
 #define T_CHECK_MAIN_H
 
+#undef fail                  /* check has a macro of this name; in this house it is the one of status.h */
 #include <check.h>
+#undef fail
 #include <stdlib.h>
+
+#include "common/base/status.h"
+
+#ifndef fail
+#define fail(st, ...) fail_at(__FILE__, __LINE__, (st), __VA_ARGS__)
+#endif
 
 /* Ends a test that hangs; far beyond what any test takes, so that a busy machine fails nothing. */
 #define CHECK_MAIN_TIMEOUT_S 120

@@ -5,3 +5,7 @@
 #   t_proto_<file>_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
 # A test that uses generated code says so, for makes that name only this test:
 #   $(t_proto_<file>_test_OBJECTS): $(proto_generated_h)
+
+check_PROGRAMS += t/proto_write_test
+t_proto_write_test_SOURCES = t/proto_write_test.c t/proto_hostile.h t/check_main.h
+t_proto_write_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
