@@ -7,8 +7,13 @@ libengine_a_SOURCES = \
 	engine/version.c engine/version.h \
 	engine/origins.c engine/origins.h \
 	engine/wal_format.c engine/wal_format.h \
-	engine/wal.c engine/wal.h
-noinst_HEADERS += engine/recovery.h engine/manifest.h
+	engine/wal.c engine/wal.h \
+	engine/wal_reader.c engine/wal_reader.h \
+	engine/recovery_report.h \
+	engine/recovery_repair.c engine/recovery_repair.h \
+	engine/recovery.c engine/recovery.h \
+	engine/recovery_tidy.c
+noinst_HEADERS += engine/manifest.h
 ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
 # The program (add when engine/main.c is there):

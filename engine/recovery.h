@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the WAL back after a restart: every segment from the floor on, in order, as WAL_RECOVERY_MODE says.
+ * One thread, before anything else touches the data directory.
  *
  * | found                                                        | strict          | truncate            | absolute |
  * | newest segment, damage behind what was promised synced       | cut, report     | cut, report         | refuse   |
@@ -12,22 +13,9 @@
 #ifndef ENGINE_RECOVERY_H
 #define ENGINE_RECOVERY_H
 
-#include "engine/wal.h"
+#include "common/vfs/vfs.h"
+#include "engine/recovery_report.h"
 #include "proto/write.h"
-
-struct recovery_report {
-	uint32_t segments;
-	uint64_t records, entries, bytes;
-	bool torn_tail;                      /* an unacknowledged tail was cut */
-	enum wal_damage damage;              /* of acknowledged data */
-	struct file_id damaged_segment;
-	uint64_t damaged_offset;
-	struct seq lost_from, lost_to;       /* to: 0 = unknown */
-	struct seq last_seq;                 /* last sequence recovered (or flushed, when the WAL is empty) */
-	struct wal_link end;                 /* for the next segment's header */
-	struct file_id highest_id;           /* of any file seen in wal/ */
-	char sentence[512];                  /* for people; empty when nothing was found amiss */
-};
 
 /* A new segment begins (its id: one memtable each), or a record is to be applied. origins: replaced when not empty. */
 struct recovery_sink {
@@ -37,12 +25,13 @@ struct recovery_sink {
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 };
 
-/* mode: WAL_RECOVERY_*. Records whose sequences are all <= flushed_seq are read but not handed on, except for their
+/* mode: WAL_RECOVERY_*. floor: 0, or a segment that must be there, as a name at least: the manifest never names one
+ * that was not prepared, and recovery_tidy() leaves it. Records whose sequences are all <= flushed_seq are read but not handed on, except for their
  * origin (record() is then called with counts->entries 0). ST_CORRUPT: refused, nothing was changed; the report says why. */
 enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
 		     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp) MUST_USE;
 
-/* Removes WAL segments below the floor, never-begun ones, tables not in `live` (moved to nothing: unlinked only after
+/* Removes WAL segments below the floor, never-begun ones above it, tables not in `live` (moved to nothing: unlinked only after
  * the next manifest commit is durable, which opening the manifest is), and everything in tmp/. A live table that is
  * missing or has another size: ST_CORRUPT, nothing removed. */
 enum st recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,

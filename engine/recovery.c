@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads the WAL back after a restart. Three steps:
+ *
+ *   look    list wal/, open each segment from the floor on, sort out never-begun ones and a torn newest header
+ *   replay  segment by segment: is it the one that follows (link), then record by record into the sink
+ *   settle  no damage: make the newest true on disk. Damage: refuse untouched, or cut there and quarantine the rest
+ *
+ * Where replay stops is a `finding`. A segment with a successor must end where the successor's header says; the newest
+ * may have a torn tail, told from damage by the promises of later records (wal_format.h, 3).
+ */
+#include "engine/recovery.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/conf.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/stats/stats.h"
+#include "common/table/filename.h"
+#include "engine/recovery_repair.h"
+#include "engine/wal_reader.h"
+
+#define PROGRESS_RECORDS 4096u
+
+struct segment {
+	struct file_id id;
+	uint64_t size;
+	enum wal_opening opening;
+	struct wal_header header;
+	struct wal_rest rest;            /* of the whole file, when it has no header */
+};
+
+/* Damage of acknowledged data, and where. whole: the segment cannot be used at all. */
+struct finding {
+	enum wal_damage damage;
+	size_t index;                    /* of segments; their count: behind all of them */
+	uint64_t offset, content_end;
+	bool whole;
+	struct seq lost_to;
+	char what[200];
+};
+
+struct recovery {
+	/* fixed */
+	struct vfs *v;
+	const char *data_dir;
+	unsigned mode;
+	uint64_t database;
+	struct file_id floor;
+	struct seq flushed;
+	const struct recovery_sink *sink;
+	/* after look */
+	struct segment *segments;
+	size_t count, capacity;
+	bool floor_seen;
+	uint64_t total_bytes;
+	/* replay */
+	struct seq last;                 /* last sequence read */
+	struct wal_link end;             /* of the last segment read */
+	uint64_t promise;                /* highest in the last segment read */
+	uint64_t done_bytes;
+	struct recovery_report *rp;
+};
+
+/* ---- look ---- */
+
+static enum st
+note_name(void *ctx, const char *name)
+{
+	struct recovery *r = ctx;
+	struct file_id id;
+
+	if (path_parse(name, &id) != DATA_NAME_WAL)
+		return ST_OK;
+	if (id.v > r->rp->highest_id.v)
+		r->rp->highest_id = id;
+	if (id.v == r->floor.v)
+		r->floor_seen = true;
+	if (id.v < r->floor.v)
+		return ST_OK;
+	if (r->count == r->capacity) {
+		r->capacity = r->capacity ? r->capacity * 2 : 16;
+		r->segments = mem_resize(r->segments, r->capacity * sizeof *r->segments);
+	}
+	r->segments[r->count++] = (struct segment){ .id = id };
+	return ST_OK;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	uint64_t x = ((const struct segment *)a)->id.v, y = ((const struct segment *)b)->id.v;
+
+	return (x > y) - (x < y);
+}
+
+static enum st
+look_into(struct recovery *r, struct segment *s)
+{
+	struct path p = path_wal(r->data_dir, s->id);
+	struct wal_reader *reader;
+	enum st st = wal_reader_open(r->v, p.s, r->database, s->id, &reader);
+
+	if (st)
+		return st;
+	s->size = wal_reader_size(reader);
+	s->opening = wal_reader_header(reader, &s->header);
+	if (s->opening != WAL_OPENING_HEADER)
+		st = wal_reader_rest(reader, 0, &s->rest);
+	wal_reader_close(&reader);
+	if (!st && s->opening == WAL_OPENING_HEADER && s->header.version != WAL_VERSION) {
+		snprintf(r->rp->sentence, sizeof r->rp->sentence,
+			 "WAL segment wal_%" PRIu64 ".log has format %u; this program knows %u. "
+			 "Nothing was changed: start the version that wrote it.",
+			 s->id.v, s->header.version, WAL_VERSION);
+		st = fail(ST_CORRUPT, "%s", r->rp->sentence);
+	}
+	return st;
+}
+
+/* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was wiped,
+ * its successor's link tells. */
+static bool
+never_begun(const struct segment *s)
+{
+	return s->opening == WAL_OPENING_ZERO && s->rest.content_end == 0;
+}
+
+static enum st
+look_around(struct recovery *r)
+{
+	struct path dir = path_wal_dir(r->data_dir);
+	enum st st = vfs_list(r->v, dir.s, note_name, r);
+	size_t kept = 0;
+
+	if (st == ST_NOT_FOUND)
+		return ST_OK;            /* no folder, no segments; a floor will be missed */
+	if (st)
+		return st;
+	if (r->count)
+		qsort(r->segments, r->count, sizeof *r->segments, by_id);
+	for (size_t i = 0; i < r->count; i++) {
+		st = look_into(r, &r->segments[i]);
+		if (st)
+			return st;
+		if (!never_begun(&r->segments[i]))
+			r->segments[kept++] = r->segments[i];
+	}
+	r->count = kept;
+	for (size_t i = 0; i < kept; i++)
+		r->total_bytes += r->segments[i].size;
+	return ST_OK;
+}
+
+/* ---- findings ---- */
+
+__attribute__((format(printf, 5, 6))) static void
+find(struct finding *f, enum wal_damage damage, size_t index, uint64_t offset, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->damage = damage;
+	f->index = index;
+	f->offset = f->content_end = offset;
+	va_start(ap, fmt);
+	vsnprintf(f->what, sizeof f->what, fmt, ap);
+	va_end(ap);
+}
+
+__attribute__((format(printf, 4, 5))) static void
+find_whole(struct finding *f, enum wal_damage damage, size_t index, const char *fmt, ...)
+{
+	va_list ap;
+
+	find(f, damage, index, 0, "%s", "");
+	f->whole = true;
+	va_start(ap, fmt);
+	vsnprintf(f->what, sizeof f->what, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- replay ---- */
+
+/* The sequences a segment begins with: those of the segment before, or, when these were flushed, the flushed ones. */
+static void
+check_start(const struct recovery *r, size_t i, struct finding *f)
+{
+	const struct wal_header *h = &r->segments[i].header;
+
+	if (h->last_seq.v > r->last.v && h->last_seq.v > r->flushed.v) {
+		find_whole(f, WAL_DAMAGE_GAP, i, "sequences %" PRIu64 " to %" PRIu64 " are missing before it",
+			   (r->last.v > r->flushed.v ? r->last.v : r->flushed.v) + 1, h->last_seq.v);
+		f->lost_to = h->last_seq;
+	} else if (h->last_seq.v < h->before.last_seq.v) {
+		find_whole(f, WAL_DAMAGE_GAP, i, "its header contradicts itself");
+	}
+}
+
+/* Is segment i the one that follows what was read? */
+static void
+check_link(const struct recovery *r, size_t i, struct finding *f)
+{
+	const struct segment *s = &r->segments[i];
+	const struct wal_header *h = &s->header;
+	uint64_t before = h->before.id.v;
+
+	if (s->opening != WAL_OPENING_HEADER)
+		find_whole(f, WAL_DAMAGE_CHECKSUM, i, "its header is damaged");
+	else if (h->database != r->database)
+		find_whole(f, WAL_DAMAGE_GAP, i, "it belongs to another database");
+	else if (h->id.v != s->id.v)
+		find_whole(f, WAL_DAMAGE_GAP, i, "it was written as segment %" PRIu64, h->id.v);
+	else if (i == 0 ? before != 0 && before >= r->floor.v : before != r->end.id.v)
+		find_whole(f, WAL_DAMAGE_GAP, i, "segment %" PRIu64 ", which it follows, is missing", before);
+	else if (i > 0 && (h->before.length != r->end.length || h->before.last_seq.v != r->end.last_seq.v))
+		find_whole(f, WAL_DAMAGE_GAP, i, "it follows another state of segment %" PRIu64, before);
+	else
+		check_start(r, i, f);
+	if (f->damage == WAL_DAMAGE_GAP && f->whole && s->opening == WAL_OPENING_HEADER && h->database == r->database)
+		f->lost_to = h->last_seq;
+}
+
+static enum st
+hand_on(struct recovery *r, const struct wal_record *rec, struct wal_batch *b, struct write_counts *counts)
+{
+	if (rec->count == 0 || rec->first_seq.v + rec->count - 1 <= r->flushed.v)
+		*counts = (struct write_counts){ 0 };
+	r->rp->records++;
+	r->rp->entries += counts->entries;
+	if (r->sink->progress && r->rp->records % PROGRESS_RECORDS == 0)
+		r->sink->progress(r->sink->ctx, r->done_bytes + rec->offset, r->total_bytes);
+	return r->sink->record(r->sink->ctx, b, counts);
+}
+
+/* Where the successor says this segment ends; UINT64_MAX when nobody says. */
+static uint64_t
+named_end(const struct recovery *r, size_t i)
+{
+	const struct segment *next = &r->segments[i + 1];
+
+	if (i + 1 == r->count || next->opening != WAL_OPENING_HEADER || next->header.before.id.v != r->segments[i].id.v)
+		return UINT64_MAX;
+	return next->header.before.length;
+}
+
+static enum st
+take_record(struct recovery *r, size_t i, const struct wal_record *rec, struct finding *f)
+{
+	struct write_counts counts;
+	struct wal_batch b;
+
+	if (rec->first_seq.v != r->last.v + 1) {
+		find(f, WAL_DAMAGE_GAP, i, rec->offset, "sequence %" PRIu64 " follows %" PRIu64, rec->first_seq.v, r->last.v);
+		return ST_OK;
+	}
+	if (rec->offset + wal_record_bytes(rec->length) > named_end(r, i)) {
+		find(f, WAL_DAMAGE_GAP, i, rec->offset, "it goes on where the next segment says it ends");
+		return ST_OK;
+	}
+	if (wal_batch_decode(rec->payload, &b, &counts) || counts.entries != rec->count ||
+	    (rec->count && b.first_sequence.v != rec->first_seq.v)) {
+		find(f, WAL_DAMAGE_UNDECODABLE, i, rec->offset, "a record with a good checksum does not decode");
+		return ST_OK;
+	}
+	r->last.v += rec->count;
+	if (rec->synced_upto > r->promise)
+		r->promise = rec->synced_upto;
+	return hand_on(r, rec, &b, &counts);
+}
+
+/* Reading stopped before the end that somebody vouches for, by a promise or by the successor's header. */
+static void
+judge_hole(size_t i, uint64_t at, uint64_t size, uint64_t vouched, enum wal_damage why, struct finding *f)
+{
+	if (why == WAL_DAMAGE_NONE)
+		why = size < vouched ? WAL_DAMAGE_TRUNCATED : WAL_DAMAGE_CHECKSUM;
+	find(f, why, i, at, "%s; it was on disk up to %" PRIu64 " at least", wal_damage_text(why), vouched);
+}
+
+/* What does the place where reading stopped mean? */
+static enum st
+judge_end(struct recovery *r, size_t i, struct wal_reader *reader, enum wal_damage why, struct finding *f)
+{
+	uint64_t at = wal_reader_offset(reader), named = named_end(r, i);
+	struct wal_rest rest;
+	enum st st;
+
+	if (named != UINT64_MAX && at == named)
+		return ST_OK;
+	st = wal_reader_rest(reader, at, &rest);
+	if (st)
+		return st;
+	if (named != UINT64_MAX)
+		judge_hole(i, at, wal_reader_size(reader), named, why, f);
+	else if (rest.promised)
+		judge_hole(i, at, wal_reader_size(reader), rest.promised_at, why, f);
+	else if (rest.content_end > at)
+		r->rp->torn_tail = true;
+	f->content_end = rest.content_end;
+	return ST_OK;
+}
+
+static enum st
+replay_records(struct recovery *r, size_t i, struct wal_reader *reader, struct finding *f)
+{
+	enum wal_damage why;
+	struct wal_record rec;
+	uint64_t end = wal_reader_offset(reader);
+	enum st st;
+
+	for (;;) {
+		st = wal_reader_next(reader, &rec, &why);
+		if (st)
+			break;
+		st = take_record(r, i, &rec, f);
+		if (st)
+			return st;
+		if (f->damage)
+			break;
+		end = wal_reader_offset(reader);
+	}
+	r->end = (struct wal_link){ r->segments[i].id, end, r->last };
+	r->rp->bytes += end;
+	if (st == ST_NOT_FOUND)
+		return judge_end(r, i, reader, why, f);
+	if (f->damage) {
+		struct wal_rest rest;
+
+		st = wal_reader_rest(reader, f->offset, &rest);
+		f->content_end = rest.content_end;
+	}
+	return st;
+}
+
+static enum st
+replay_segment(struct recovery *r, size_t i, struct finding *f)
+{
+	struct segment *s = &r->segments[i];
+	struct path p = path_wal(r->data_dir, s->id);
+	struct wal_reader *reader;
+	enum st st;
+
+	check_link(r, i, f);
+	if (f->damage)
+		return ST_OK;
+	r->last = s->header.last_seq;
+	r->promise = 0;
+	r->rp->segments++;
+	st = r->sink->segment(r->sink->ctx, s->id, s->size);
+	if (st)
+		return st;
+	st = wal_reader_open(r->v, p.s, r->database, s->id, &reader);
+	if (st)
+		return st;
+	st = replay_records(r, i, reader, f);
+	wal_reader_close(&reader);
+	r->done_bytes += s->size;
+	if (!st && r->sink->progress)
+		r->sink->progress(r->sink->ctx, r->done_bytes, r->total_bytes);
+	return st;
+}
+
+/* The newest segment's header never reached the disk whole, and no record says that it did: nothing in it was ever
+ * acknowledged. */
+static bool
+newest_is_torn(const struct recovery *r)
+{
+	const struct segment *s = r->count ? &r->segments[r->count - 1] : NULL;
+
+	return s && s->opening != WAL_OPENING_HEADER && !s->rest.promised;
+}
+
+static enum st
+replay(struct recovery *r, struct finding *f)
+{
+	enum st st = ST_OK;
+
+	if (r->floor.v && !r->floor_seen) {
+		find_whole(f, WAL_DAMAGE_GAP, 0, "segment wal_%" PRIu64 ".log, the first one needed, is missing", r->floor.v);
+		return ST_OK;
+	}
+	for (size_t i = 0; i < r->count && !st && !f->damage; i++)
+		st = replay_segment(r, i, f);
+	return st;
+}
+
+/* ---- settle ---- */
+
+static void
+tell_damage(struct recovery *r, const struct finding *f)
+{
+	struct recovery_report *rp = r->rp;
+	struct file_id id = f->index < r->count ? r->segments[f->index].id : r->floor;
+
+	rp->damage = f->damage;
+	rp->damaged_segment = id;
+	rp->damaged_offset = f->offset;
+	rp->lost_from = seq(rp->last_seq.v + 1);
+	rp->lost_to = f->lost_to.v > rp->last_seq.v ? f->lost_to : seq(0);
+	snprintf(rp->sentence, sizeof rp->sentence,
+		 "Acknowledged data in the write-ahead log is damaged: wal_%" PRIu64 ".log at offset %" PRIu64 " (%s). "
+		 "Writes from sequence %" PRIu64 " on are affected. %s", id.v, f->offset, f->what, rp->lost_from.v,
+		 r->mode == WAL_RECOVERY_TRUNCATE
+			 ? "Everything before was kept, the rest was moved to quarantine/."
+			 : "Nothing was changed. Restore the file from a backup, or start once with "
+			   "WAL_RECOVERY_MODE=truncate to keep everything before and set the rest aside.");
+	stats_add(M_corruption_detected, 1);
+	if (f->damage == WAL_DAMAGE_CHECKSUM)
+		stats_add(M_crc32_verification_failed, 1);
+}
+
+/* Where the log ends now, made true on disk; everything behind it is gone. */
+static enum st
+settle_end(struct recovery *r)
+{
+	if (r->end.id.v == 0)
+		return ST_OK;
+	if (r->promise > r->end.length)
+		r->promise = r->end.length;
+	return recovery__settle(r->v, r->data_dir, r->end.id, r->promise, r->end.length);
+}
+
+static enum st
+cut_and_quarantine(struct recovery *r, const struct finding *f)
+{
+	size_t first = f->whole ? f->index : f->index + 1, n = r->count > first ? r->count - first : 0;
+	struct file_id *whole = mem_alloc((n + 1) * sizeof *whole);
+	struct quarantine_order q = { .whole = whole, .whole_count = n, .keep_name = r->floor };
+	enum st st;
+
+	for (size_t i = 0; i < n; i++)
+		whole[i] = r->segments[first + i].id;
+	if (!f->whole) {
+		q.cut = r->segments[f->index].id;
+		q.offset = f->offset;
+		q.content_end = f->content_end;
+	}
+	log_warn("%s", r->rp->sentence);
+	st = recovery__quarantine(r->v, r->data_dir, &q, r->rp);
+	mem_free(whole);
+	return st ? st : settle_end(r);
+}
+
+/* No damage; perhaps a torn tail, in the newest segment or (its header) in one more behind it. */
+static enum st
+settle_tail(struct recovery *r, struct file_id torn)
+{
+	struct recovery_report *rp = r->rp;
+	enum st st = ST_OK;
+
+	if (rp->torn_tail) {
+		snprintf(rp->sentence, sizeof rp->sentence,
+			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on), "
+			 "which was never acknowledged as durable%s", torn.v ? torn.v : r->end.id.v,
+			 torn.v ? 0 : r->end.length, r->mode == WAL_RECOVERY_ABSOLUTE
+				 ? ". WAL_RECOVERY_MODE=absolute refuses that; nothing was changed. Start with strict to cut it."
+				 : "; it was cut.");
+		if (r->mode == WAL_RECOVERY_ABSOLUTE)
+			return fail(ST_CORRUPT, "%s", rp->sentence);
+		log_warn("%s", rp->sentence);
+	}
+	if (torn.v)
+		st = recovery__settle(r->v, r->data_dir, torn, 0, 0);
+	return st ? st : settle_end(r);
+}
+
+static enum st
+run(struct recovery *r)
+{
+	struct file_id torn = file_id(0);
+	struct finding f = { 0 };
+	enum st st = look_around(r);
+
+	if (st)
+		return st;
+	if (newest_is_torn(r)) {
+		torn = r->segments[--r->count].id;
+		r->rp->torn_tail = true;
+	}
+	if (r->count)
+		stats_add(M_recovery_operations, 1);
+	st = replay(r, &f);
+	if (st)
+		return st;
+	r->rp->last_seq = r->last.v > r->flushed.v ? r->last : r->flushed;
+	r->rp->end = r->end;
+	if (!f.damage)
+		return settle_tail(r, torn);
+	tell_damage(r, &f);
+	if (r->mode != WAL_RECOVERY_TRUNCATE)
+		return fail(ST_CORRUPT, "%s", r->rp->sentence);
+	if (torn.v) {
+		st = recovery__settle(r->v, r->data_dir, torn, 0, 0);
+		if (st)
+			return st;
+	}
+	return cut_and_quarantine(r, &f);
+}
+
+enum st
+recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
+	     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp)
+{
+	struct recovery r = {
+		.v = v,
+		.data_dir = data_dir,
+		.mode = mode,
+		.database = database,
+		.floor = floor,
+		.flushed = flushed_seq,
+		.sink = sink,
+		.rp = rp,
+	};
+	enum st st;
+
+	*rp = (struct recovery_report){ 0 };
+	st = run(&r);
+	mem_free(r.segments);
+	return st;
+}

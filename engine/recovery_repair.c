@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What recovery writes; see recovery_repair.h. In DATA_DIR/quarantine/:
+ *
+ *   wal_<id>_at_<offset>.bin      the bytes that were cut from a segment
+ *   wal_<id>_at_<offset>.json     the report: what was found, what was kept, what was moved
+ *   wal_<id>.log                  whole segments behind the damage
+ */
+#include "engine/recovery_repair.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/table/filename.h"
+
+#define COPY_BYTES (1u << 20)
+
+/* Copies bytes [offset, end) of one file to another place, through memory; both may be the same file and place. */
+static enum st
+copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file *to, uint64_t to_offset)
+{
+	uint8_t *chunk = mem_alloc(COPY_BYTES);
+	enum st st = ST_OK;
+
+	while (offset < end && !st) {
+		size_t n = end - offset < COPY_BYTES ? (size_t)(end - offset) : COPY_BYTES, got = 0;
+
+		st = vfs_read(from, chunk, n, offset, false, &got);
+		if (!st && got < n)
+			st = fail(ST_IO, "a WAL segment became shorter while it was copied");
+		if (!st)
+			st = vfs_write(to, chunk, n, to_offset);
+		offset += n;
+		to_offset += n;
+	}
+	mem_free(chunk);
+	return st;
+}
+
+enum st
+recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from, uint64_t upto)
+{
+	struct path p = path_wal(data_dir, id);
+	struct vfs_file *f;
+	enum st st = vfs_open(v, p.s, VFS_WRITE, &f);
+
+	if (st)
+		return st;
+	st = copy_bytes(f, from, upto, f, from);
+	if (!st)
+		st = vfs_truncate(f, upto);
+	if (!st)
+		st = vfs_sync(f);
+	vfs_close(&f);
+	return st;
+}
+
+/* A new file in place of one that an interrupted run may have left. */
+static enum st
+create_anew(struct vfs *v, const char *path, struct vfs_file **fp)
+{
+	enum st st = vfs_unlink(v, path);
+
+	*fp = NULL;
+	if (st && st != ST_NOT_FOUND)
+		return st;
+	return vfs_open(v, path, VFS_CREATE, fp);
+}
+
+static struct path
+quarantine_name(const char *data_dir, struct file_id id, uint64_t offset, const char *ext)
+{
+	struct path dir = path_quarantine_dir(data_dir);
+	char name[96];
+
+	snprintf(name, sizeof name, "wal_%" PRIu64 "_at_%" PRIu64 ".%s", id.v, offset, ext);
+	return path_join(dir.s, name);
+}
+
+static enum st
+keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
+{
+	struct path from = path_wal(data_dir, q->cut), to = quarantine_name(data_dir, q->cut, q->offset, "bin");
+	struct vfs_file *in, *out = NULL;
+	enum st st = vfs_open(v, from.s, VFS_READ, &in);
+
+	if (st)
+		return st;
+	st = create_anew(v, to.s, &out);
+	if (!st)
+		st = copy_bytes(in, q->offset, q->content_end, out, 0);
+	if (!st)
+		st = vfs_sync(out);
+	vfs_close(&in);
+	vfs_close(&out);
+	return st;
+}
+
+/* JSON by hand: every text in it is ours and holds nothing that needs escaping. */
+static void
+print_report(const struct quarantine_order *q, const struct recovery_report *r, struct buf *out)
+{
+	buf_printf(out, "{\n  \"damage\": \"%s\",\n", wal_damage_text(r->damage));
+	buf_printf(out, "  \"segment\": %" PRIu64 ",\n  \"offset\": %" PRIu64 ",\n", r->damaged_segment.v,
+		   r->damaged_offset);
+	buf_printf(out, "  \"bytes_cut\": %" PRIu64 ",\n", q->cut.v ? q->content_end - q->offset : 0);
+	buf_printf(out, "  \"last_sequence_kept\": %" PRIu64 ",\n", r->last_seq.v);
+	buf_printf(out, "  \"lost_from_sequence\": %" PRIu64 ",\n", r->lost_from.v);
+	if (r->lost_to.v)
+		buf_printf(out, "  \"lost_to_sequence\": %" PRIu64 ",\n", r->lost_to.v);
+	else
+		buf_append_str(out, "  \"lost_to_sequence\": null,\n");
+	buf_append_str(out, "  \"moved_segments\": [");
+	for (size_t i = 0; i < q->whole_count; i++)
+		buf_printf(out, "%s\"wal_%" PRIu64 ".log\"", i ? ", " : "", q->whole[i].v);
+	buf_printf(out, "],\n  \"time_ms\": %" PRId64 ",\n", clock_wall_ms());
+	buf_printf(out, "  \"summary\": \"%s\"\n}\n", r->sentence);
+}
+
+static enum st
+write_report(struct vfs *v, const char *data_dir, const struct quarantine_order *q, const struct recovery_report *r)
+{
+	struct path to = quarantine_name(data_dir, r->damaged_segment, r->damaged_offset, "json");
+	struct buf text = BUF_INIT;
+	struct vfs_file *f;
+	enum st st = create_anew(v, to.s, &f);
+
+	if (st)
+		return st;
+	print_report(q, r, &text);
+	st = vfs_write(f, text.p, text.n, 0);
+	if (!st)
+		st = vfs_sync(f);
+	vfs_close(&f);
+	buf_fini(&text);
+	return st;
+}
+
+/* The floor's segment must be there as a name, or the next start would miss it. */
+static enum st
+leave_name(struct vfs *v, const char *data_dir, struct file_id id)
+{
+	struct path dir = path_wal_dir(data_dir), p = path_wal(data_dir, id);
+	struct vfs_file *f;
+	bool there;
+	enum st st = vfs_exists(v, p.s, &there);
+
+	if (st || there)
+		return st;
+	st = vfs_mkdir(v, dir.s);
+	if (!st)
+		st = vfs_open(v, p.s, VFS_CREATE, &f);
+	if (st)
+		return st;
+	st = vfs_sync(f);
+	vfs_close(&f);
+	return st;
+}
+
+static enum st
+move_segments(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
+{
+	struct path dir = path_quarantine_dir(data_dir), wal_dir = path_wal_dir(data_dir);
+	enum st st = ST_OK;
+
+	for (size_t i = q->whole_count; i-- > 0 && !st; ) {
+		struct path from = path_wal(data_dir, q->whole[i]);
+		const char *name = strrchr(from.s, '/') + 1;
+		struct path to = path_join(dir.s, name);
+
+		st = vfs_rename(v, from.s, to.s);
+	}
+	if (!st && q->keep_name.v)
+		st = leave_name(v, data_dir, q->keep_name);
+	if (!st)
+		st = vfs_sync_dir(v, dir.s);
+	if (!st)
+		st = vfs_sync_dir(v, wal_dir.s);
+	return st;
+}
+
+enum st
+recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
+		     const struct recovery_report *r)
+{
+	struct path dir = path_quarantine_dir(data_dir);
+	enum st st = vfs_mkdir(v, dir.s);
+
+	if (!st)
+		st = vfs_sync_dir(v, data_dir);
+	if (!st && q->cut.v)
+		st = keep_cut_bytes(v, data_dir, q);
+	if (!st)
+		st = write_report(v, data_dir, q, r);
+	if (!st)
+		st = vfs_sync_dir(v, dir.s);
+	if (!st)
+		st = move_segments(v, data_dir, q);
+	return st;
+}
