@@ -3,3 +3,9 @@
 #   check_PROGRAMS += t/view_<file>_test
 #   t_view_<file>_test_SOURCES = t/view_<file>_test.c
 #   t_view_<file>_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/view_memtable_test t/view_board_test
+t_view_memtable_test_SOURCES = t/view_memtable_test.c
+t_view_memtable_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+t_view_board_test_SOURCES = t/view_board_test.c
+t_view_board_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)

@@ -28,13 +28,15 @@ enum board_state { BOARD_STARTING, BOARD_REPLAYING, BOARD_SERVING, BOARD_REFUSIN
 /* A new segment in a sealed-size memory file, for the supervisor; the descriptor, -1 when refused. */
 int board_create(void);
 
+/* Maps it; fd stays the caller's and may be closed. ST_CORRUPT when it is no board of this version. */
 enum st board_attach(int fd, bool writable, struct board **bp) MUST_USE;
+void board_detach(struct board **bp);                   /* unmaps; NULL is fine */
 
 /* ---- the engine ---- */
 /* Publishes an encoded view as the next generation and returns its number. ST_TOO_BIG beyond a slot. */
 enum st board_publish(struct board *b, struct slice view, uint64_t *generationp) MUST_USE;
 uint64_t board_next_generation(const struct board *b);
-void board_set_visible(struct board *b, struct seq seq);
+void board_set_visible(struct board *b, struct seq seq);  /* a lower one than was set is ignored */
 void board_set_incarnation(struct board *b, uint64_t incarnation);
 void board_set_state(struct board *b, enum board_state state);
 void board_set_replay(struct board *b, uint64_t done_bytes, uint64_t total_bytes);

@@ -25,9 +25,12 @@ struct memtable *memtable_ref(struct memtable *m);      /* any thread */
 void memtable_unref(struct memtable **mp);              /* any thread */
 
 struct file_id memtable_id(const struct memtable *m);
-int memtable_fd(const struct memtable *m);              /* for handing out */
+/* For handing out, still owned by m; it can only be mapped for reading. -1 when m itself was mapped. */
+int memtable_fd(const struct memtable *m);
+/* A reader met something that no writer made: what m answers may lack entries. */
+bool memtable_damaged(const struct memtable *m);
 uint64_t memtable_used(const struct memtable *m);       /* arena bytes */
-uint64_t memtable_entries(const struct memtable *m);
+uint64_t memtable_entries(const struct memtable *m);    /* whoever counts an entry finds it */
 uint64_t memtable_room(const struct memtable *m);       /* arena bytes left */
 uint64_t memtable_cost(size_t key_bytes, size_t value_bytes);   /* most that one insert can take */
 
