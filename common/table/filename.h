@@ -6,7 +6,8 @@
 #include "common/base/ids.h"
 #include "common/base/conf.h"
 
-#define PATH_BYTES (CONF_STR_MAX + 64)
+/* A data directory, a folder of ours, and any name that readdir can give. */
+#define PATH_BYTES (CONF_STR_MAX + 320)
 
 struct path { char s[PATH_BYTES]; };
 

@@ -33,11 +33,14 @@ void table_close(struct table_reader **rp);
 const struct table_props *table_props(const struct table_reader *r);
 size_t table_memory(const struct table_reader *r);          /* bytes held: index, filter */
 
-/* What a point read cost, added to by each call. */
-struct read_cost { uint32_t tables, filter_checks, filter_useful, blocks_cached, blocks_read; };
+/* What point reads cost, added to by each call; whoever owns the scoreboard carries it there. */
+struct read_cost {
+	uint32_t tables, filter_checks, filter_useful, blocks_cached, blocks_read;
+	uint32_t corrupt_blocks, crc_failures;      /* damage met; crc_failures of it found by a checksum */
+};
 
-/* The newest version of key with sequence <= seq. *ep is good until pin is released. ST_NOT_FOUND when the table has
- * none. */
+/* The newest version of key with sequence <= seq. ep->value is good until pin is released, ep->key is the caller's
+ * key. ST_NOT_FOUND when the table has none. */
 enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait, struct read_cost *cost,
 		  struct entry *ep, struct block_pin *pin) MUST_USE;
 

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads an lsm.Block in place; block_builder.c draws its bytes. Any thread on a block, one on a cursor.
+ *
+ * The lookup binary-searches the restart points (whole keys), then walks at most one interval. It never puts a key
+ * together: with m = how many bytes the previous, smaller key has in common with the one looked for, the next key
+ *	shared >  m: differs from it at the same byte in the same way, so it is smaller too;
+ *	shared <= m: begins with `shared` bytes of the one looked for, so comparing its suffix with the rest decides.
+ */
+#include "common/table/block.h"
+
+#include "common/base/coding.h"
+
+enum {
+	TAG_ENTRY = 1 << 3 | WIRE_BYTES,
+	TAG_RESTARTS = 2 << 3 | WIRE_BYTES,
+
+	TAG_SHARED = 1 << 3 | WIRE_VARINT,
+	TAG_KEY = 2 << 3 | WIRE_BYTES,
+	TAG_VALUE = 3 << 3 | WIRE_BYTES,
+	TAG_SEQUENCE = 4 << 3 | WIRE_VARINT,
+	TAG_TIMESTAMP = 5 << 3 | WIRE_VARINT,
+	TAG_TOMBSTONE = 6 << 3 | WIRE_VARINT,
+	TAG_EXPIRES = 7 << 3 | WIRE_VARINT
+};
+
+/* The part of an entry that decides whether the rest is worth decoding. */
+struct head {
+	size_t shared;
+	struct slice suffix;
+	const uint8_t *rest, *end;
+};
+
+/* An optional number field: fine (and 0) when it is not there, false when it is and is damaged. */
+static inline bool get_number(const uint8_t **pp, const uint8_t *end, uint8_t tag, uint64_t *vp)
+{
+	*vp = 0;
+	if (*pp == end || **pp != tag)
+		return true;
+	(*pp)++;
+	return get_varint(pp, end, vp);
+}
+
+static inline bool get_bytes(const uint8_t **pp, const uint8_t *end, uint8_t tag, struct slice *sp)
+{
+	uint64_t n;
+
+	*sp = slice_of(*pp, 0);
+	if (*pp == end || **pp != tag)
+		return true;
+	(*pp)++;
+	if (!get_varint(pp, end, &n) || n > (uint64_t)(end - *pp))
+		return false;
+	*sp = slice_of(*pp, (size_t)n);
+	*pp += n;
+	return true;
+}
+
+static inline bool decode_head(const uint8_t *p, const uint8_t *end, struct head *hp)
+{
+	uint64_t n, shared;
+
+	if (p >= end || *p++ != TAG_ENTRY || !get_varint(&p, end, &n) || n > (uint64_t)(end - p))
+		return false;
+	hp->end = p + n;
+	if (!get_number(&p, hp->end, TAG_SHARED, &shared) || shared > UINT32_MAX ||
+	    !get_bytes(&p, hp->end, TAG_KEY, &hp->suffix))
+		return false;
+	hp->shared = (size_t)shared;
+	hp->rest = p;
+	return true;
+}
+
+/* Everything but the key. */
+static inline bool decode_rest(const struct head *h, struct entry *ep)
+{
+	const uint8_t *p = h->rest;
+	uint64_t timestamp, tombstone, expires;
+
+	if (!get_bytes(&p, h->end, TAG_VALUE, &ep->value) || !get_number(&p, h->end, TAG_SEQUENCE, &ep->seq.v) ||
+	    !get_number(&p, h->end, TAG_TIMESTAMP, &timestamp) ||
+	    !get_number(&p, h->end, TAG_TOMBSTONE, &tombstone) ||
+	    !get_number(&p, h->end, TAG_EXPIRES, &expires) || p != h->end || tombstone > 1)
+		return false;
+	ep->timestamp_ms = (int64_t)timestamp;
+	ep->is_tombstone = tombstone;
+	ep->expires_at_ms = (int64_t)expires;
+	return true;
+}
+
+bool block_parse(struct slice bytes, struct block *bp)
+{
+	const uint8_t *p = bytes.p, *end = p + bytes.n;
+	uint64_t n;
+
+	*bp = (struct block){ .begin = p, .entries = p, .end = end };
+	if (bytes.n == 0)
+		return true;
+	if (*p++ != TAG_RESTARTS || !get_varint(&p, end, &n) || n > (uint64_t)(end - p) || n == 0 || n % 4 != 0)
+		return false;
+	bp->restarts = p;
+	bp->restart_count = (size_t)n / 4;
+	bp->entries = p + n;
+	return get_u32(p) == (uint64_t)(bp->entries - bp->begin) && bp->entries < end;
+}
+
+/* Compares the entry at the i-th restart point with (key, seq): *cp as memcmp. */
+static bool compare_restart(const struct block *b, size_t i, struct slice key, struct seq seq, int *cp)
+{
+	uint32_t at = get_u32(b->restarts + 4 * i);
+	struct entry e;
+	struct head h;
+
+	if (at < (uint64_t)(b->entries - b->begin) || at >= (uint64_t)(b->end - b->begin) ||
+	    !decode_head(b->begin + at, b->end, &h) || h.shared != 0)
+		return false;
+	*cp = slice_cmp(h.suffix, key);
+	if (*cp == 0) {
+		if (!decode_rest(&h, &e))
+			return false;
+		*cp = (e.seq.v < seq.v) - (e.seq.v > seq.v);
+	}
+	return true;
+}
+
+/* The last restart point before (key, seq), or the first of all. */
+static bool find_restart(const struct block *b, struct slice key, struct seq seq, const uint8_t **atp)
+{
+	size_t low = 0, high = b->restart_count;     /* low is before, or 0; high is not before */
+	int c;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (!compare_restart(b, middle, key, seq, &c))
+			return false;
+		if (c < 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	*atp = b->begin + get_u32(b->restarts + 4 * low);
+	return *atp >= b->entries && *atp < b->end;
+}
+
+enum block_step block_find(const struct block *b, struct slice key, struct seq seq, struct entry *ep)
+{
+	size_t matched = 0, previous_n = 0;
+	const uint8_t *p;
+	struct head h;
+
+	if (b->restart_count == 0)
+		return BLOCK_END;
+	if (!find_restart(b, key, seq, &p))
+		return BLOCK_DAMAGED;
+	for (; p < b->end; p = h.end) {
+		struct slice rest;
+		int c;
+
+		if (!decode_head(p, b->end, &h) || h.shared > previous_n)
+			return BLOCK_DAMAGED;
+		previous_n = h.shared + h.suffix.n;
+		if (h.shared > matched)
+			continue;
+		rest = slice_of(key.p + h.shared, key.n - h.shared);
+		matched = h.shared + slice_shared(h.suffix, rest);
+		c = slice_cmp(h.suffix, rest);
+		if (c < 0)
+			continue;
+		if (c > 0)
+			return BLOCK_END;
+		if (!decode_rest(&h, ep))
+			return BLOCK_DAMAGED;
+		if (ep->seq.v <= seq.v) {
+			ep->key = key;
+			return BLOCK_AT;
+		}
+	}
+	return BLOCK_END;
+}
+
+void block_cursor_init(struct block_cursor *c)
+{
+	*c = (struct block_cursor){ .key = BUF_INIT };
+}
+
+void block_cursor_fini(struct block_cursor *c)
+{
+	buf_fini(&c->key);
+}
+
+bool block_cursor_open(struct block_cursor *c, struct slice bytes)
+{
+	buf_reset(&c->key);
+	if (!block_parse(bytes, &c->block))
+		return false;
+	c->next = c->block.entries;
+	return true;
+}
+
+enum block_step block_cursor_first(struct block_cursor *c)
+{
+	buf_reset(&c->key);
+	c->next = c->block.entries;
+	return block_cursor_next(c);
+}
+
+enum block_step block_cursor_next(struct block_cursor *c)
+{
+	struct head h;
+
+	if (c->next == c->block.end)
+		return BLOCK_END;
+	if (!decode_head(c->next, c->block.end, &h) || h.shared > c->key.n || !decode_rest(&h, &c->entry))
+		return BLOCK_DAMAGED;
+	c->key.n = h.shared;
+	buf_append_slice(&c->key, h.suffix);
+	c->entry.key = buf_slice(&c->key);
+	c->next = h.end;
+	return BLOCK_AT;
+}
+
+enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, struct seq seq)
+{
+	enum block_step step;
+
+	buf_reset(&c->key);
+	if (c->block.restart_count == 0)
+		return BLOCK_END;
+	if (!find_restart(&c->block, key, seq, &c->next))
+		return BLOCK_DAMAGED;
+	while ((step = block_cursor_next(c)) == BLOCK_AT)
+		if (entry_cmp(c->entry.key, c->entry.seq, key, seq) >= 0)
+			break;
+	return step;
+}

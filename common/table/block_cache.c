@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decompressed blocks in memory, in shards. A shard has a lock, a hash table, and a ring with the CLOCK hand:
+ *
+ *	hand -> oldest -> ... -> newest -> (round again)
+ *
+ * A block found gets its reference bit; the hand, looking for room, takes the bit away from those that have it and evicts the
+ * first that has none. A new block enters behind the hand and without the bit, so it is looked at last, once.
+ *
+ * 1. used <= capacity in every shard; a block larger than a shard is never kept.
+ * 2. A block lives while somebody counts a reference: the shard one, each pin one. Eviction takes away the shard's.
+ * 3. No lock is held while bytes are freed.
+ *
+ * Any thread. Shard locks are leaves: nothing is called under one.
+ */
+#include "common/table/block_cache.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+
+#define BLOCK_CACHE_MAGIC 0x626c6361u
+#define SHARDS_MAX 16u
+#define SHARD_BYTES_MIN (512u << 10)     /* a small cache has fewer shards, so that each holds some blocks */
+#define BUCKETS_MIN 64u
+
+struct cached_block {
+	uint8_t *bytes;                      /* owned */
+	size_t n;
+	atomic_uint refs;
+	/* guarded by the shard's lock */
+	uint64_t table, offset, hash;
+	bool referenced;
+	struct cached_block *chain;          /* next in the bucket */
+	struct cached_block *next, *previous;    /* ring */
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	uint64_t capacity, used;
+	struct cached_block **buckets;
+	size_t bucket_count, block_count;
+	struct cached_block *hand;
+	uint64_t hits, misses, evictions;
+} __attribute__((aligned(64)));
+
+struct block_cache {
+	uint32_t magic;
+	unsigned shard_count;                /* a power of two */
+	uint64_t capacity;
+	void *memory;
+	struct shard *shards;
+};
+
+struct block_cache *block_cache_new(uint64_t capacity_bytes)
+{
+	struct block_cache *c = mem_zalloc(sizeof(*c));
+
+	obj_init(c, BLOCK_CACHE_MAGIC);
+	c->capacity = capacity_bytes;
+	for (c->shard_count = 1; c->shard_count < SHARDS_MAX; c->shard_count *= 2)
+		if (capacity_bytes / (c->shard_count * 2) < SHARD_BYTES_MIN)
+			break;
+	c->memory = mem_zalloc((c->shard_count + 1) * sizeof(*c->shards));
+	c->shards = (struct shard *)(((uintptr_t)c->memory + 63) / 64 * 64);
+	for (unsigned i = 0; i < c->shard_count; i++) {
+		struct shard *s = &c->shards[i];
+
+		must(pthread_mutex_init(&s->lock, NULL) == 0);
+		s->capacity = capacity_bytes / c->shard_count;
+		s->bucket_count = BUCKETS_MIN;
+		s->buckets = mem_zalloc(BUCKETS_MIN * sizeof(*s->buckets));
+	}
+	return c;
+}
+
+static void unref(struct cached_block *b)
+{
+	if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	mem_free(b->bytes);
+	mem_free(b);
+}
+
+static size_t charge(const struct cached_block *b) { return b->n + sizeof(*b); }
+
+static uint64_t place_hash(struct file_id table, uint64_t offset)
+{
+	uint64_t place[2] = { table.v, offset };
+
+	return hash64(slice_of(place, sizeof(place)));
+}
+
+static struct shard *shard_of(struct block_cache *c, uint64_t hash)
+{
+	return &c->shards[(hash >> 32) & (c->shard_count - 1)];
+}
+
+static struct cached_block **bucket_of(struct shard *s, uint64_t hash)
+{
+	return &s->buckets[hash & (s->bucket_count - 1)];
+}
+
+static struct cached_block *lookup(struct shard *s, uint64_t table, uint64_t offset, uint64_t hash)
+{
+	struct cached_block *b;
+
+	for (b = *bucket_of(s, hash); b; b = b->chain)
+		if (b->offset == offset && b->table == table)
+			return b;
+	return NULL;
+}
+
+static void grow(struct shard *s)
+{
+	struct cached_block **old = s->buckets, *b, *next;
+	size_t n = s->bucket_count;
+
+	s->bucket_count = n * 2;
+	s->buckets = mem_zalloc(s->bucket_count * sizeof(*s->buckets));
+	for (size_t i = 0; i < n; i++)
+		for (b = old[i]; b; b = next) {
+			next = b->chain;
+			b->chain = *bucket_of(s, b->hash);
+			*bucket_of(s, b->hash) = b;
+		}
+	mem_free(old);
+}
+
+/* Puts b into the hash table and into the ring behind the hand. */
+static void link_block(struct shard *s, struct cached_block *b)
+{
+	if (s->block_count == s->bucket_count)
+		grow(s);
+	b->chain = *bucket_of(s, b->hash);
+	*bucket_of(s, b->hash) = b;
+	if (s->hand) {
+		b->next = s->hand;
+		b->previous = s->hand->previous;
+		b->previous->next = b->next->previous = b;
+	} else {
+		s->hand = b->next = b->previous = b;
+	}
+	s->used += charge(b);
+	s->block_count++;
+}
+
+static void unlink_block(struct shard *s, struct cached_block *b)
+{
+	struct cached_block **at = bucket_of(s, b->hash);
+
+	while (*at != b)
+		at = &(*at)->chain;
+	*at = b->chain;
+	b->next->previous = b->previous;
+	b->previous->next = b->next;
+	if (s->hand == b)
+		s->hand = b->next == b ? NULL : b->next;
+	s->used -= charge(b);
+	s->block_count--;
+}
+
+/* Makes room for n bytes; gives what was evicted, chained, to be let go without the lock. */
+static struct cached_block *evict(struct shard *s, size_t n)
+{
+	struct cached_block *out = NULL, *b;
+
+	while (s->used + n > s->capacity) {
+		b = s->hand;
+		if (b->referenced) {
+			b->referenced = false;
+			s->hand = b->next;
+			continue;
+		}
+		unlink_block(s, b);
+		s->evictions++;
+		b->chain = out;
+		out = b;
+	}
+	return out;
+}
+
+bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp, struct slice *bytesp)
+{
+	uint64_t hash = place_hash(table, offset);
+	struct shard *s = shard_of(c, hash);
+	struct cached_block *b;
+
+	obj_check(c, BLOCK_CACHE_MAGIC);
+	pinp->block = NULL;
+	*bytesp = slice_of(NULL, 0);
+	if (c->capacity == 0)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	b = lookup(s, table.v, offset, hash);
+	if (b) {
+		b->referenced = true;
+		atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+		s->hits++;
+	} else {
+		s->misses++;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (!b)
+		return false;
+	pinp->block = b;
+	*bytesp = slice_of(b->bytes, b->n);
+	return true;
+}
+
+/* Keeps b in the shard unless it is too large or somebody was faster; gives the block to be pinned. */
+static struct cached_block *keep(struct shard *s, struct cached_block *b)
+{
+	struct cached_block *evicted = NULL, *other, *next;
+
+	if (charge(b) > s->capacity)
+		return b;
+	pthread_mutex_lock(&s->lock);
+	other = lookup(s, b->table, b->offset, b->hash);
+	if (other) {
+		atomic_fetch_add_explicit(&other->refs, 1, memory_order_relaxed);
+	} else {
+		evicted = evict(s, charge(b));
+		atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+		link_block(s, b);
+	}
+	pthread_mutex_unlock(&s->lock);
+	for (; evicted; evicted = next) {
+		next = evicted->chain;
+		unref(evicted);
+	}
+	if (!other)
+		return b;
+	unref(b);
+	return other;
+}
+
+struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes, size_t n,
+				struct block_pin *pinp)
+{
+	struct cached_block *b = mem_zalloc(sizeof(*b));
+
+	b->bytes = bytes;
+	b->n = n;
+	atomic_init(&b->refs, 1);
+	if (c && c->capacity > 0) {
+		obj_check(c, BLOCK_CACHE_MAGIC);
+		b->table = table.v;
+		b->offset = offset;
+		b->hash = place_hash(table, offset);
+		b = keep(shard_of(c, b->hash), b);
+	}
+	pinp->block = b;
+	return slice_of(b->bytes, b->n);
+}
+
+void block_pin_release(struct block_pin *pin)
+{
+	if (pin->block)
+		unref(pin->block);
+	pin->block = NULL;
+}
+
+void block_cache_stats(struct block_cache *c, struct block_cache_stats *sp)
+{
+	obj_check(c, BLOCK_CACHE_MAGIC);
+	*sp = (struct block_cache_stats){ .capacity_bytes = c->capacity };
+	for (unsigned i = 0; i < c->shard_count; i++) {
+		struct shard *s = &c->shards[i];
+
+		pthread_mutex_lock(&s->lock);
+		sp->hits += s->hits;
+		sp->misses += s->misses;
+		sp->evictions += s->evictions;
+		sp->used_bytes += s->used;
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
+static void free_shard(struct shard *s)
+{
+	while (s->hand) {
+		struct cached_block *b = s->hand;
+
+		unlink_block(s, b);
+		must(atomic_load(&b->refs) == 1);
+		unref(b);
+	}
+	mem_free(s->buckets);
+	pthread_mutex_destroy(&s->lock);
+}
+
+void block_cache_free(struct block_cache **cp)
+{
+	struct block_cache *c = *cp;
+
+	*cp = NULL;
+	if (!c)
+		return;
+	obj_check(c, BLOCK_CACHE_MAGIC);
+	for (unsigned i = 0; i < c->shard_count; i++)
+		free_shard(&c->shards[i]);
+	mem_free(c->memory);
+	obj_fini(c);
+	mem_free(c);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Iterates over one table, block after block. With readahead it reads pieces of PIECE_BYTES (or one whole block where that is more)
+ * past the block cache, for passes that will not come again; else blocks come through the cache.
+ *
+ * One thread at a time; the reader must outlive the iterator.
+ */
+#include "common/table/iter.h"
+
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/table/block.h"
+#include "common/table/table_reader_priv.h"
+
+#define TABLE_ITER_MAGIC 0x74697465u
+#define PIECE_BYTES (1u << 20)
+
+struct table_iter {
+	struct iter it;                  /* first: iter_ops get this */
+	uint32_t magic;
+	bool readahead;
+	struct table_reader *reader;
+	struct block_cursor cursor;      /* in the slot-th block */
+	size_t slot;
+	struct read_cost cost;
+	struct block_pin pin;            /* of the block, without readahead */
+	struct buf piece;                /* with readahead: file bytes from piece_at on */
+	uint64_t piece_at;
+	struct buf raw;                  /* with readahead: the block, decompressed */
+};
+
+static struct table_iter *self(struct iter *it)
+{
+	struct table_iter *t = (struct table_iter *)it;
+
+	obj_check(t, TABLE_ITER_MAGIC);
+	return t;
+}
+
+/* Gives the stored bytes of the current block and its trailer, reading the next piece when they are not at hand. */
+static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
+{
+	const struct index_slot *s = &t->reader->index.slots[t->slot];
+	uint64_t left = t->reader->data_end - s->offset;
+	size_t need = s->size + BLOCK_TRAILER_BYTES;
+	enum st st;
+
+	if (s->offset < t->piece_at || s->offset + need > t->piece_at + t->piece.n) {
+		size_t n = need > PIECE_BYTES ? need : (size_t)(left < PIECE_BYTES ? left : PIECE_BYTES);
+
+		buf_reset(&t->piece);
+		st = table__read(t->reader, buf_reserve(&t->piece, n), n, s->offset, false, &t->cost);
+		if (st)
+			return st;
+		t->piece.n = n;
+		t->piece_at = s->offset;
+	}
+	*storedp = t->piece.p + (s->offset - t->piece_at);
+	return ST_OK;
+}
+
+static enum st get_block(struct table_iter *t, struct slice *bytesp)
+{
+	const uint8_t *stored;
+	enum st st;
+
+	block_pin_release(&t->pin);
+	if (!t->readahead)
+		return table__block(t->reader, t->slot, false, &t->cost, bytesp, &t->pin);
+	st = at_hand(t, &stored);
+	return st ? st : table__unpack(t->reader, t->slot, stored, &t->raw, &t->cost, bytesp);
+}
+
+static void stop(struct table_iter *t, enum st st)
+{
+	t->it.valid = false;
+	t->it.status = st;
+}
+
+static enum st damaged(struct table_iter *t)
+{
+	return table__damaged(t->reader, t->reader->index.slots[t->slot].offset, "the block is not well formed", &t->cost);
+}
+
+/* Opens the slot-th block; false when there is none or it cannot be read. */
+static bool enter(struct table_iter *t, size_t slot)
+{
+	struct slice bytes = { NULL, 0 };
+	enum st st;
+
+	t->slot = slot;
+	if (slot >= t->reader->index.count) {
+		stop(t, ST_OK);
+		return false;
+	}
+	st = get_block(t, &bytes);
+	if (st == ST_OK && !block_cursor_open(&t->cursor, bytes))
+		st = damaged(t);
+	if (st)
+		stop(t, st);
+	return st == ST_OK;
+}
+
+/* Shows where a step within the block led; at its end goes on to the next block's first entry. */
+static void settle(struct table_iter *t, enum block_step step)
+{
+	while (step == BLOCK_END) {
+		if (!enter(t, t->slot + 1))
+			return;
+		step = block_cursor_first(&t->cursor);
+	}
+	if (step == BLOCK_DAMAGED) {
+		stop(t, damaged(t));
+		return;
+	}
+	t->it.valid = true;
+	t->it.status = ST_OK;
+	t->it.entry = t->cursor.entry;
+}
+
+static void iter_to_first(struct iter *it)
+{
+	struct table_iter *t = self(it);
+
+	if (enter(t, 0))
+		settle(t, block_cursor_first(&t->cursor));
+}
+
+static void iter_to_seek(struct iter *it, struct slice key, struct seq seq)
+{
+	struct table_iter *t = self(it);
+
+	if (enter(t, table_index_find(&t->reader->index, key, seq)))
+		settle(t, block_cursor_seek(&t->cursor, key, seq));
+}
+
+static void iter_to_next(struct iter *it)
+{
+	struct table_iter *t = self(it);
+
+	must(it->valid);
+	settle(t, block_cursor_next(&t->cursor));
+}
+
+static void iter_end(struct iter *it)
+{
+	struct table_iter *t = self(it);
+
+	if (t->readahead)
+		vfs_forget_cache(t->reader->file);
+	block_pin_release(&t->pin);
+	block_cursor_fini(&t->cursor);
+	buf_fini(&t->piece);
+	buf_fini(&t->raw);
+	obj_fini(t);
+	mem_free(t);
+}
+
+struct iter *table_iter_new(struct table_reader *r, bool readahead)
+{
+	static const struct iter_ops ops = { iter_end, iter_to_first, iter_to_seek, iter_to_next };
+	struct table_iter *t = mem_zalloc(sizeof(*t));
+
+	obj_init(t, TABLE_ITER_MAGIC);
+	t->it.ops = &ops;
+	t->reader = r;
+	t->readahead = readahead;
+	block_cursor_init(&t->cursor);
+	return &t->it;
+}

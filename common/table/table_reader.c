@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads one table: open, point reads, the whole-file check. The grammar stands in format.h.
+ *
+ * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> binary search over its restart
+ * points. It is one block for certain: the index tells apart the versions of a key that lie in different blocks.
+ *
+ * Any thread once open.
+ */
+#include "common/table/table_reader.h"
+
+#include <inttypes.h>
+
+#include "common/base/coding.h"
+#include "common/base/crc.h"
+#include "common/base/hash.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/table/block.h"
+#include "common/table/compress.h"
+#include "common/table/format.h"
+#include "common/table/table_reader_priv.h"
+
+enum {
+	COMPLAINTS_MAX = 8,          /* log lines about damage per open table */
+	STACK_BLOCK_BYTES = 8192,    /* stored blocks up to this size are read without asking the heap */
+	VERIFY_BYTES = 1 << 20
+};
+
+/* ---- blocks ---- */
+
+enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what, struct read_cost *cost)
+{
+	cost->corrupt_blocks++;
+	if (atomic_fetch_add_explicit(&r->complaints, 1, memory_order_relaxed) >= COMPLAINTS_MAX)
+		return ST_CORRUPT;
+	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, offset, what);
+}
+
+enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, struct read_cost *cost)
+{
+	size_t got;
+	enum st st = vfs_read(r->file, p, n, offset, nowait, &got);
+
+	if (st)
+		return st;
+	return got == n ? ST_OK : table__damaged(r, offset + got, "the file ends too early", cost);
+}
+
+/* Checks the block at h, whose stored bytes and trailer begin at stored. */
+static enum st check_block(struct table_reader *r, const uint8_t *stored, struct block_handle h, enum block_type type,
+			   struct read_cost *cost, enum block_codec *codecp, uint32_t *raw_np)
+{
+	struct block_place place = { r->props.id, h.offset, type };
+
+	switch (format_check_block(slice_of(stored, h.size + BLOCK_TRAILER_BYTES), place, codecp, raw_np)) {
+	case BLOCK_SOUND:
+		return ST_OK;
+	case BLOCK_BAD_CRC:
+		cost->crc_failures++;
+		return table__damaged(r, h.offset, "the block's checksum is wrong", cost);
+	case BLOCK_BAD_TRAILER:
+		break;
+	}
+	return table__damaged(r, h.offset, "the block's trailer makes no sense", cost);
+}
+
+static struct block_handle slot_handle(const struct table_reader *r, size_t slot)
+{
+	return (struct block_handle){ r->index.slots[slot].offset, r->index.slots[slot].size };
+}
+
+enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw, struct read_cost *cost,
+		      struct slice *bytesp)
+{
+	struct block_handle h = slot_handle(r, slot);
+	enum block_codec codec;
+	uint32_t raw_n;
+	enum st st;
+
+	st = check_block(r, stored, h, BLOCK_DATA, cost, &codec, &raw_n);
+	if (st)
+		return st;
+	*bytesp = slice_of(stored, h.size);
+	if (codec == CODEC_RAW)
+		return ST_OK;
+	buf_reset(raw);
+	if (!decompress_block(*bytesp, buf_reserve(raw, raw_n + 1), raw_n))
+		return table__damaged(r, h.offset, "the block does not decompress", cost);
+	raw->n = raw_n;
+	*bytesp = buf_slice(raw);
+	return ST_OK;
+}
+
+/* Reads and checks a block; gives its decompressed bytes in heap memory. scratch has STACK_BLOCK_BYTES. */
+static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, uint8_t *scratch,
+			   struct buf *rawp)
+{
+	size_t n = r->index.slots[slot].size + BLOCK_TRAILER_BYTES;
+	uint8_t *stored = n <= STACK_BLOCK_BYTES ? scratch : mem_try(n);
+	struct slice bytes;
+	enum st st;
+
+	if (!stored)
+		return fail(ST_FULL, "no memory for a block of %zu bytes", n);
+	st = table__read(r, stored, n, r->index.slots[slot].offset, nowait, cost);
+	if (st == ST_OK)
+		st = table__unpack(r, slot, stored, rawp, cost, &bytes);
+	if (st == ST_OK && bytes.p != rawp->p)
+		buf_append_slice(rawp, bytes);
+	if (stored != scratch)
+		mem_free(stored);
+	return st;
+}
+
+enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, struct slice *bytesp,
+		     struct block_pin *pinp)
+{
+	uint64_t offset = r->index.slots[slot].offset;
+	uint8_t scratch[STACK_BLOCK_BYTES];
+	struct buf raw = BUF_INIT;
+	enum st st;
+
+	pinp->block = NULL;
+	if (r->cache && block_cache_find(r->cache, r->props.id, offset, pinp, bytesp)) {
+		cost->blocks_cached++;
+		return ST_OK;
+	}
+	st = fetch_block(r, slot, nowait, cost, scratch, &raw);
+	if (st) {
+		buf_fini(&raw);
+		return st;
+	}
+	cost->blocks_read++;
+	*bytesp = block_cache_insert(r->cache, r->props.id, offset, raw.p, raw.n, pinp);
+	return ST_OK;
+}
+
+/* ---- open ---- */
+
+/* Takes one field of the lsm.SSTable message; keys are copied to r->keys by the caller. */
+static bool take_property(struct table_props *p, const struct wire_field *f, uint64_t *blocksp)
+{
+	switch (f->number) {
+	case 1: p->level = (unsigned)f->value; break;
+	case 2: p->min_key = f->bytes; break;
+	case 3: p->max_key = f->bytes; break;
+	case 5: p->created_at_ms = (int64_t)f->value; break;
+	case 6: p->entry_count = f->value; break;
+	case 7: p->uncompressed_bytes = f->value; break;
+	case 9: return f->value == p->id.v;
+	case 10: p->tombstone_count = f->value; break;
+	case 11: p->min_seq = seq(f->value); break;
+	case 12: p->max_seq = seq(f->value); break;
+	case 13: return f->value == p->database;
+	case 14: *blocksp = f->value; break;
+	default: break;      /* a later program may know more of a table */
+	}
+	return f->type == (f->number == 2 || f->number == 3 ? WIRE_BYTES : WIRE_VARINT) || f->number > 14;
+}
+
+static void own_keys(struct table_reader *r)
+{
+	struct table_props *p = &r->props;
+	size_t n = p->min_key.n;
+
+	buf_append_slice(&r->keys, p->min_key);
+	buf_append_slice(&r->keys, p->max_key);
+	p->min_key = slice_of(r->keys.p, n);
+	p->max_key = slice_of(r->keys.p + n, r->keys.n - n);
+}
+
+/* The properties must be a message and agree with the index. */
+static bool load_properties(struct table_reader *r, struct slice message)
+{
+	struct wire_reader reader = wire_reader(message);
+	struct table_props *p = &r->props;
+	struct wire_field f;
+	uint64_t blocks = 0;
+	int more;
+
+	while ((more = wire_next(&reader, &f)) > 0)
+		if (!take_property(p, &f, &blocks))
+			return false;
+	if (more < 0 || blocks != r->index.count || (p->entry_count == 0) != (blocks == 0) || p->tombstone_count > p->entry_count ||
+	    p->min_seq.v > p->max_seq.v || slice_cmp(p->min_key, p->max_key) > 0)
+		return false;
+	own_keys(r);
+	return true;
+}
+
+/* tail: the file's bytes from the filter block to the footer. */
+static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail, struct read_cost *cost)
+{
+	const struct block_handle handles[3] = { f->filter, f->index, f->properties };
+	static const enum block_type types[3] = { BLOCK_FILTER, BLOCK_INDEX, BLOCK_PROPERTIES };
+	struct slice blocks[3];
+	enum block_codec codec;
+	uint32_t raw_n;
+
+	for (int i = 0; i < 3; i++) {
+		const uint8_t *at = tail + (handles[i].offset - r->data_end);
+		enum st st = check_block(r, at, handles[i], types[i], cost, &codec, &raw_n);
+
+		if (st)
+			return st;
+		blocks[i] = slice_of(at, handles[i].size);
+	}
+	if (!filter_load(&r->filter, blocks[0]))
+		return table__damaged(r, f->filter.offset, "the filter makes no sense", cost);
+	if (!table_index_load(&r->index, blocks[1], r->data_end))
+		return table__damaged(r, f->index.offset, "the index makes no sense", cost);
+	if (!load_properties(r, blocks[2]))
+		return table__damaged(r, f->properties.offset, "the properties make no sense", cost);
+	return ST_OK;
+}
+
+static enum st read_tail(struct table_reader *r, const struct table_footer *f, struct read_cost *cost)
+{
+	uint64_t n = r->props.size_bytes - TABLE_FOOTER_BYTES - r->data_end;
+	uint8_t *tail = mem_try(n);
+	enum st st;
+
+	if (!tail)
+		return fail(ST_FULL, "%s: no memory for %" PRIu64 " bytes of index and filter", r->path, n);
+	st = table__read(r, tail, n, r->data_end, false, cost);
+	if (st == ST_OK)
+		st = load_tail(r, f, tail, cost);
+	mem_free(tail);
+	return st;
+}
+
+static enum st check_identity(const struct table_reader *r, const struct table_footer *f, struct file_id id, uint64_t database)
+{
+	if (id.v != 0 && f->id.v != id.v)
+		return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": it is table %" PRIu64 ", not %" PRIu64, r->path,
+			    r->props.size_bytes - TABLE_FOOTER_BYTES, f->id.v, id.v);
+	if (database != 0 && f->database != database)
+		return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": it belongs to database %016" PRIx64
+			    ", not %016" PRIx64, r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->database, database);
+	return ST_OK;
+}
+
+static enum st load(struct table_reader *r, struct file_id id, uint64_t database)
+{
+	struct read_cost cost = { .tables = 0 };
+	uint8_t bytes[TABLE_FOOTER_BYTES];
+	struct table_footer footer;
+	const char *wrong;
+	uint64_t at;
+	enum st st;
+
+	st = vfs_size(r->file, &r->props.size_bytes);
+	if (st)
+		return st;
+	if (r->props.size_bytes < TABLE_FOOTER_BYTES)
+		return table__damaged(r, 0, "it is too short for a table", &cost);
+	at = r->props.size_bytes - TABLE_FOOTER_BYTES;
+	st = table__read(r, bytes, sizeof(bytes), at, false, &cost);
+	if (st)
+		return st;
+	wrong = format_get_footer(bytes, r->props.size_bytes, &footer);
+	if (wrong)
+		return table__damaged(r, at, wrong, &cost);
+	st = check_identity(r, &footer, id, database);
+	if (st)
+		return st;
+	r->props.id = footer.id;
+	r->props.database = footer.database;
+	r->data_end = footer.filter.offset;
+	return read_tail(r, &footer, &cost);
+}
+
+enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database, struct block_cache *cache,
+		   struct table_reader **rp)
+{
+	struct vfs_file *file;
+	struct table_reader *r;
+	enum st st;
+
+	*rp = NULL;
+	st = vfs_open(v, path, VFS_READ, &file);
+	if (st)
+		return st;
+	r = mem_zalloc(sizeof(*r));
+	obj_init(r, TABLE_READER_MAGIC);
+	r->file = file;
+	r->path = mem_strdup(path);
+	r->cache = cache;
+	st = load(r, id, database);
+	if (st)
+		table_close(&r);
+	*rp = r;
+	return st;
+}
+
+void table_close(struct table_reader **rp)
+{
+	struct table_reader *r = *rp;
+
+	*rp = NULL;
+	if (!r)
+		return;
+	obj_check(r, TABLE_READER_MAGIC);
+	vfs_close(&r->file);
+	table_index_fini(&r->index);
+	filter_fini(&r->filter);
+	buf_fini(&r->keys);
+	mem_free(r->path);
+	obj_fini(r);
+	mem_free(r);
+}
+
+const struct table_props *table_props(const struct table_reader *r)
+{
+	obj_check(r, TABLE_READER_MAGIC);
+	return &r->props;
+}
+
+size_t table_memory(const struct table_reader *r)
+{
+	obj_check(r, TABLE_READER_MAGIC);
+	return sizeof(*r) + table_index_memory(&r->index) + r->filter.bytes;
+}
+
+/* ---- point reads ---- */
+
+static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, struct slice key, struct seq seq,
+			     struct read_cost *cost, struct entry *ep)
+{
+	enum block_step step = BLOCK_DAMAGED;
+	struct block b;
+
+	if (block_parse(bytes, &b))
+		step = block_find(&b, key, seq, ep);
+	if (step == BLOCK_AT)
+		return ST_OK;
+	if (step == BLOCK_END)
+		return ST_NOT_FOUND;
+	return table__damaged(r, r->index.slots[slot].offset, "the block is not well formed", cost);
+}
+
+enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait, struct read_cost *cost,
+		  struct entry *ep, struct block_pin *pin)
+{
+	struct slice bytes;
+	size_t slot;
+	enum st st;
+
+	obj_check(r, TABLE_READER_MAGIC);
+	*ep = (struct entry){ .key = key };
+	pin->block = NULL;
+	cost->tables++;
+	if (slice_cmp(key, r->props.min_key) < 0 || slice_cmp(key, r->props.max_key) > 0 || seq.v < r->props.min_seq.v)
+		return ST_NOT_FOUND;
+	cost->filter_checks++;
+	if (!filter_may_hold(&r->filter, hash64(key))) {
+		cost->filter_useful++;
+		return ST_NOT_FOUND;
+	}
+	slot = table_index_find(&r->index, key, seq);
+	if (slot == r->index.count)
+		return ST_NOT_FOUND;
+	st = table__block(r, slot, nowait, cost, &bytes, pin);
+	if (st == ST_OK)
+		st = find_in_block(r, slot, bytes, key, seq, cost, ep);
+	if (st)
+		block_pin_release(pin);
+	return st;
+}
+
+/* ---- the whole file ---- */
+
+static enum st crc_of_file(struct table_reader *r, uint8_t *piece, uint32_t *crcp)
+{
+	struct read_cost cost = { .tables = 0 };
+	uint64_t size = r->props.size_bytes;
+
+	*crcp = 0;
+	for (uint64_t at = 0; at < size; ) {
+		size_t n = (size_t)(size - at < VERIFY_BYTES ? size - at : VERIFY_BYTES);
+		enum st st = table__read(r, piece, n, at, false, &cost);
+
+		if (st)
+			return st;
+		*crcp = crc32_of(*crcp, piece, n);
+		at += n;
+	}
+	return ST_OK;
+}
+
+enum st table_verify_file(struct table_reader *r, uint32_t file_crc)
+{
+	uint8_t *piece;
+	uint32_t crc;
+	enum st st;
+
+	obj_check(r, TABLE_READER_MAGIC);
+	piece = mem_alloc(VERIFY_BYTES);
+	st = crc_of_file(r, piece, &crc);
+	mem_free(piece);
+	vfs_forget_cache(r->file);
+	if (st)
+		return st;
+	return crc == file_crc ? ST_OK : fail(ST_CORRUPT, "%s: the file's checksum is %08" PRIx32 " and should be %08" PRIx32,
+					      r->path, crc, file_crc);
+}
