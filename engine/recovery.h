@@ -14,7 +14,7 @@
 #define ENGINE_RECOVERY_H
 
 #include "common/vfs/vfs.h"
-#include "engine/recovery_report.h"
+#include "engine/report.h"
 #include "proto/write.h"
 
 /* A new segment begins (its id: one memtable each), or a record is to be applied. origins: replaced when not empty. */

@@ -7,7 +7,7 @@
 #define ENGINE_RECOVERY_REPAIR_H
 
 #include "common/vfs/vfs.h"
-#include "engine/recovery_report.h"
+#include "engine/report.h"
 
 /* Writes bytes [from, upto) of the segment again, cuts the file at upto, and syncs: what was read can no longer
  * vanish, what was not read is gone for good. */

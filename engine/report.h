@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a recovery found and did, as a value: for the engine, for the report in quarantine/, for people. */
-#ifndef ENGINE_RECOVERY_REPORT_H
-#define ENGINE_RECOVERY_REPORT_H
+#ifndef ENGINE_REPORT_H
+#define ENGINE_REPORT_H
 
 #include "engine/wal_format.h"
 
