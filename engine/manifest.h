@@ -12,6 +12,8 @@
 #ifndef ENGINE_MANIFEST_H
 #define ENGINE_MANIFEST_H
 
+#include "common/base/buf.h"
+#include "common/vfs/vfs.h"
 #include "engine/edit.h"
 
 struct manifest;
@@ -27,14 +29,17 @@ struct manifest_state {
 	bool created;                    /* this opening made it */
 };
 
-/* Opens or creates DATA_DIR/manifest.db. sqlite_vfs: name of a registered sqlite VFS, NULL for the default.
- * complaint gets a sentence for people on ST_CORRUPT (damaged, foreign, newer). */
-enum st manifest_open(const char *path, const char *sqlite_vfs, struct manifest **mp, struct manifest_state *sp,
-		      struct buf *complaint) MUST_USE;
+/* Opens or creates DATA_DIR/manifest.db. v: for what stands beside it (never for the file itself). sqlite_vfs: name of
+ * a registered sqlite VFS, NULL for the default. complaint gets a sentence for people on ST_CORRUPT (damaged, foreign,
+ * newer, or missing although tables or WAL segments exist): nothing was changed then. */
+enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct manifest **mp,
+		      struct manifest_state *sp, struct buf *complaint) MUST_USE;
 void manifest_state_fini(struct manifest_state *s);
 void manifest_close(struct manifest **mp);
 
-/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_IO: outcome unknown (2). */
+/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_FULL, ST_BUSY: nothing was changed, try
+ * again later. ST_CORRUPT: the edit does not fit what is there, nothing was changed. ST_IO: outcome unknown (2); the
+ * manifest takes nothing more. */
 enum st manifest_commit(struct manifest *m, const struct version_edit *e) MUST_USE;
 
 /* After this every id below upto may be given out. */
