@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes the directories of datadir.h. Run by the supervisor's only thread at start. */
+#include "supervisor/datadir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/table/filename.h"
+
+static enum st refuse(struct buf *complaint, int *exit_codep, int code, const char *what, const char *path)
+{
+	buf_printf(complaint, "%s %s: %s", what, path, strerror(errno));
+	*exit_codep = code;
+	return ST_INVALID;
+}
+
+/* mkdir -p; only what is missing is made, with mode 0700. */
+static int make_folders(const char *path)
+{
+	struct path p;
+	size_t n = strlen(path);
+
+	if (n >= sizeof p.s) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(p.s, path, n + 1);
+	for (char *at = p.s + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(p.s, 0700) != 0 && errno != EEXIST)
+			return -1;
+		*at = '/';
+	}
+	return mkdir(p.s, 0700) == 0 || errno == EEXIST ? 0 : -1;
+}
+
+static bool is_ours(const char *name)
+{
+	return strcmp(name, "manifest.db") == 0 || strcmp(name, "LOCK") == 0;
+}
+
+static bool is_harmless(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 || strcmp(name, "run") == 0;
+}
+
+/* A folder with things in it, none of which says that it is a database, is not to be filled by us. */
+static enum st check_not_foreign(const char *path, struct buf *complaint, int *exit_codep)
+{
+	DIR *d = opendir(path);
+	char stranger[256] = "";
+	bool ours = false;
+
+	if (!d)
+		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot read the data directory", path);
+	for (struct dirent *e; (e = readdir(d)) != NULL && !ours;) {
+		ours = is_ours(e->d_name);
+		if (!ours && !is_harmless(e->d_name))
+			snprintf(stranger, sizeof stranger, "%s", e->d_name);
+	}
+	closedir(d);
+	if (ours || !stranger[0])
+		return ST_OK;
+	buf_printf(complaint, "DATA_DIR=%s holds other things (\"%s\") and no manifest.db, so it is not a database of this "
+		   "server; give an empty or new directory", path, stranger);
+	*exit_codep = EXIT_DATA;
+	return ST_INVALID;
+}
+
+static enum st lock_refused(const char *path, int fd, struct buf *complaint, int *exit_codep)
+{
+	struct flock asked = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+
+	if (fcntl(fd, F_GETLK, &asked) == 0 && asked.l_type != F_UNLCK)
+		buf_printf(complaint, "the data directory is in use by another server, pid %d (it holds %s); stop that one, or "
+			   "set DATA_DIR", (int)asked.l_pid, path);
+	else
+		buf_printf(complaint, "cannot lock %s: the data directory may be in use by another server", path);
+	*exit_codep = EXIT_LOCKED;
+	return ST_INVALID;
+}
+
+static enum st take_lock(const char *data_dir, struct buf *complaint, int *exit_codep)
+{
+	struct path p = path_lock(data_dir);
+	struct flock want = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+	int fd = open(p.s, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct buf pid = BUF_INIT;
+
+	if (fd < 0)
+		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot open", p.s);
+	if (fcntl(fd, F_SETLK, &want) != 0)
+		return lock_refused(p.s, fd, complaint, exit_codep);
+	buf_printf(&pid, "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.p, pid.n, 0) != (ssize_t)pid.n)
+		log_warn("could not write the pid into %s: %s", p.s, strerror(errno));
+	buf_fini(&pid);
+	return ST_OK;               /* fd stays open: the lock goes with the process */
+}
+
+enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_codep)
+{
+	enum st st;
+
+	if (make_folders(c->data_dir) != 0)
+		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot make the data directory", c->data_dir);
+	st = check_not_foreign(c->data_dir, complaint, exit_codep);
+	if (st)
+		return st;
+	st = take_lock(c->data_dir, complaint, exit_codep);
+	if (st)
+		return st;
+	if (make_folders(c->run_dir) != 0)
+		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot make the run directory", c->run_dir);
+	return ST_OK;
+}

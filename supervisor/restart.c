@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The restart policy of restart.h; pure functions, run by the supervisor's only thread. */
+#include "supervisor/restart.h"
+
+#include "common/base/status.h"
+
+bool restart_is_permanent(int exit_code)
+{
+	return exit_code == EXIT_CONFIG || exit_code == EXIT_DATA || exit_code == EXIT_LOCKED;
+}
+
+struct restart_verdict restart_after(struct restart *r, uint64_t ready_ms, bool permanent)
+{
+	uint32_t pause = 0;
+
+	if (permanent)
+		return (struct restart_verdict){ true, 0 };
+	if (ready_ms >= RESTART_HEALTHY_MS) {
+		r->early_deaths = 0;
+		return (struct restart_verdict){ false, 0 };
+	}
+	r->early_deaths++;
+	if (r->early_deaths >= RESTART_EARLY_MAX)
+		return (struct restart_verdict){ true, 0 };
+	if (r->early_deaths > 1) {
+		pause = 100u << (r->early_deaths - 2);
+		if (pause > RESTART_PAUSE_MAX_MS)
+			pause = RESTART_PAUSE_MAX_MS;
+	}
+	return (struct restart_verdict){ false, pause };
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to start a worker again: the policy, without clocks or processes.
+ *
+ * A death is early when the worker never became ready or was ready for less than a second. Early deaths in a row
+ * double the pause before the next start (0, 100 ms, 200 ms ... 10 s); RESTART_EARLY_MAX of them are a crash loop and
+ * the worker is given up. A worker that had served for a second is started again at once: whoever killed it, or
+ * whatever crashed it, was not the start.
+ */
+#ifndef SUPERVISOR_RESTART_H
+#define SUPERVISOR_RESTART_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RESTART_EARLY_MAX 8u
+#define RESTART_PAUSE_MAX_MS 10000u
+#define RESTART_HEALTHY_MS 1000u
+
+struct restart { uint32_t early_deaths; };
+
+struct restart_verdict {
+	bool give_up;
+	uint32_t pause_ms;          /* before the next start, jitter not yet added */
+};
+
+/* ready_ms: how long it had been ready, 0 = never was. permanent: its exit code says that a restart cannot help. */
+struct restart_verdict restart_after(struct restart *r, uint64_t ready_ms, bool permanent);
+
+/* Exit codes (base/status.h) after which starting again would end the same way. */
+bool restart_is_permanent(int exit_code);
+
+#endif

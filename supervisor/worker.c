@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of one worker process; states in worker.h. Run by the supervisor's only thread.
+ *
+ * A child is made by fork + exec with a fixed list of descriptors. Between the two it only moves descriptors and resets
+ * signals; it never returns into the supervisor's code.
+ */
+#include "supervisor/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/base/rand.h"
+#include "common/stats/stats.h"
+
+#define SILENCE_RUNNING_US (10u * 1000000u)     /* a running worker without a heartbeat for this long hangs */
+#define SILENCE_STARTING_US (300u * 1000000u)   /* replaying a log may take its time, it beats meanwhile */
+#define ABORT_GRACE_MS 2000u
+#define FIRST_FREE_FD 32                        /* above every number of the heritage */
+
+void worker_init(struct worker *w, const struct conf *c, enum role role, unsigned index)
+{
+	memset(w, 0, sizeof *w);
+	w->role = role;
+	w->index = index;
+	w->slot = heritage_slot(c, role, index);
+	w->lifeline = -1;
+	w->last_exit_code = -1;
+	if (role == ROLE_ENGINE)
+		snprintf(w->name, sizeof w->name, "%s", role_name(role));
+	else
+		snprintf(w->name, sizeof w->name, "%s.%u", role_name(role), index);
+}
+
+const char *worker_state_name(enum worker_state s)
+{
+	static const char *const names[] = {
+#define X(id, text) [WORKER_##id] = text,
+		WORKER_STATES(X)
+#undef X
+	};
+
+	must((unsigned)s < sizeof names / sizeof names[0]);
+	return names[s];
+}
+
+bool worker_has_process(const struct worker *w)
+{
+	return w->state == WORKER_STARTING || w->state == WORKER_RUNNING || w->state == WORKER_STOPPING;
+}
+
+static void set_state(struct worker *w, enum worker_state to)
+{
+	static const unsigned allowed[] = {
+		[WORKER_WAITING] = 1u << WORKER_STARTING | 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
+		[WORKER_STARTING] = 1u << WORKER_RUNNING | 1u << WORKER_STOPPING | 1u << WORKER_WAITING | 1u << WORKER_FAILED |
+			1u << WORKER_ENDED,
+		[WORKER_RUNNING] = 1u << WORKER_STOPPING | 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
+		[WORKER_STOPPING] = 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
+		[WORKER_FAILED] = 1u << WORKER_WAITING | 1u << WORKER_ENDED,
+		[WORKER_ENDED] = 0,
+	};
+
+	must(allowed[w->state] & 1u << to);
+	w->state = to;
+	must(worker_has_process(w) == (w->pid > 0));
+}
+
+/* Moves the heritage to its numbers; everything else is closed. In the child. */
+static void arrange_descriptors(const struct worker_heritage *h, int lifeline)
+{
+	const int from[] = { h->config, lifeline, h->board, h->scoreboard, h->listener };
+	const int to[] = { HERITAGE_CONFIG, HERITAGE_LIFELINE, HERITAGE_BOARD, HERITAGE_SCOREBOARD, HERITAGE_LISTENER };
+	int safe[5], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned last = HERITAGE_SCOREBOARD;
+
+	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
+		_exit(EXIT_OSERR);
+	for (int i = 0; i < 5; i++) {
+		safe[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+		if (from[i] >= 0 && safe[i] < 0)
+			_exit(EXIT_OSERR);
+	}
+	for (int i = 0; i < 5; i++) {
+		if (safe[i] < 0)
+			continue;
+		if (dup2(safe[i], to[i]) < 0)
+			_exit(EXIT_OSERR);
+		last = (unsigned)to[i];
+	}
+	if (close_range(last + 1, ~0u, 0) != 0)
+		_exit(EXIT_OSERR);
+}
+
+_Noreturn static void become(const struct worker *w, const char *path, const struct worker_heritage *h, int lifeline)
+{
+	char program[40], role[24], slot[12];
+	char *argv[] = { program, role, slot, NULL };
+	sigset_t none;
+
+	arrange_descriptors(h, lifeline);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	snprintf(program, sizeof program, "lsm-%s", role_name(w->role));
+	snprintf(role, sizeof role, "%s", role_name(w->role));
+	snprintf(slot, sizeof slot, "%u", w->slot);
+	execv(path, argv);
+	_exit(EXIT_OSERR);
+}
+
+enum st worker_spawn(struct worker *w, const char *folder, const struct worker_heritage *h)
+{
+	char *path = mem_printf("%s/lsm-%s", folder, role_name(w->role));
+	int pair[2];
+	enum st st = ST_OK;
+	pid_t pid;
+
+	must(w->state == WORKER_WAITING);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		st = fail(ST_INTERNAL, "no socket pair for %s: %s", w->name, strerror(errno));
+		goto out;
+	}
+	pid = fork();
+	if (pid == 0)
+		become(w, path, h, pair[1]);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		st = fail(ST_INTERNAL, "cannot start %s: %s", w->name, strerror(errno));
+		goto out;
+	}
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	w->pid = pid;
+	w->lifeline = pair[0];
+	w->started_us = w->beat_us = clock_mono_us();
+	w->ready_us = w->kill_at_us = 0;
+	set_state(w, WORKER_STARTING);
+	stats_worker_up(w->slot, pid);
+	log_debug("%s started as pid %d", w->name, (int)pid);
+out:
+	mem_free(path);
+	return st;
+}
+
+bool worker_listen(struct worker *w)
+{
+	char said[64];
+	bool became_ready = false;
+	ssize_t n;
+
+	while ((n = read(w->lifeline, said, sizeof said)) > 0) {
+		w->beat_us = clock_mono_us();
+		if (memchr(said, 'R', (size_t)n) && w->state == WORKER_STARTING) {
+			w->ready_us = w->beat_us;
+			w->ever_ready = true;
+			set_state(w, WORKER_RUNNING);
+			became_ready = true;
+		}
+	}
+	return became_ready;
+}
+
+void worker_stop(struct worker *w, uint64_t grace_ms)
+{
+	if (!worker_has_process(w) || w->state == WORKER_STOPPING)
+		return;
+	set_state(w, WORKER_STOPPING);
+	w->kill_at_us = clock_mono_us() + grace_ms * 1000;
+	kill(w->pid, SIGTERM);
+}
+
+void worker_check_alive(struct worker *w, uint64_t now_us)
+{
+	uint64_t limit = w->state == WORKER_STARTING ? SILENCE_STARTING_US : SILENCE_RUNNING_US;
+
+	if (!worker_has_process(w))
+		return;
+	if (w->kill_at_us && now_us >= w->kill_at_us) {
+		log_warn("%s (pid %d) did not end when asked; killing it", w->name, (int)w->pid);
+		kill(w->pid, SIGKILL);
+		w->kill_at_us = 0;
+	} else if (!w->kill_at_us && w->state != WORKER_STOPPING && now_us > w->beat_us + limit) {
+		log_error("%s (pid %d) has shown no sign of life for %.0f s; ending it", w->name, (int)w->pid,
+			  (double)(now_us - w->beat_us) / 1e6);
+		kill(w->pid, SIGABRT);
+		w->kill_at_us = now_us + ABORT_GRACE_MS * 1000;
+	}
+}
+
+static void write_obituary(struct worker *w, int status, bool expected)
+{
+	double lived = (double)(clock_mono_us() - w->started_us) / 1e6;
+
+	w->last_exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (WIFSIGNALED(status))
+		snprintf(w->last_end, sizeof w->last_end, "killed by SIG%s%s after %.1f s", sigabbrev_np(WTERMSIG(status)),
+			 WCOREDUMP(status) ? " (core dumped)" : "", lived);
+	else
+		snprintf(w->last_end, sizeof w->last_end, "ended with status %d after %.1f s", w->last_exit_code, lived);
+	if (expected)
+		log_debug("%s (pid %d) %s", w->name, (int)w->pid, w->last_end);
+	else
+		log_warn("%s (pid %d) %s", w->name, (int)w->pid, w->last_end);
+}
+
+static uint64_t with_jitter_us(uint32_t pause_ms)
+{
+	return pause_ms ? pause_ms * 800ull + rand_id() % (pause_ms * 400ull) : 0;
+}
+
+void worker_ended(struct worker *w, int wait_status, bool server_stopping)
+{
+	bool was_asked = w->state == WORKER_STOPPING;
+	uint64_t now = clock_mono_us();
+	struct restart_verdict v = { false, 0 };
+
+	write_obituary(w, wait_status, was_asked);
+	if (!was_asked)
+		v = restart_after(&w->restart, w->ready_us ? (now - w->ready_us) / 1000 : 0,
+				  restart_is_permanent(w->last_exit_code));
+	close(w->lifeline);
+	w->lifeline = -1;
+	w->pid = 0;
+	stats_worker_up(w->slot, 0);
+	if (server_stopping) {
+		set_state(w, WORKER_ENDED);
+	} else if (v.give_up) {
+		log_error("%s is given up: it %s", w->name, w->last_end);
+		set_state(w, WORKER_FAILED);
+	} else {
+		w->start_at_us = now + with_jitter_us(v.pause_ms);
+		w->restarts++;
+		stats_add(M_worker_restarts, 1);
+		set_state(w, WORKER_WAITING);
+	}
+}
