@@ -2,3 +2,6 @@
 # tools: the four commands, and the scripts that look after the tree.
 
 EXTRA_DIST += tools/lint tools/coverage
+bin_PROGRAMS += lsmctl
+lsmctl_SOURCES = tools/lsmctl.c
+lsmctl_LDADD = $(PROTO_LIBS) $(TABLE_LIBS) $(BASE_LIBS)
