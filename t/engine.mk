@@ -3,15 +3,3 @@
 #   check_PROGRAMS += t/engine_<file>_test
 #   t_engine_<file>_test_SOURCES = t/engine_<file>_test.c
 #   t_engine_<file>_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += t/engine_pick_test
-t_engine_pick_test_SOURCES = t/engine_pick_test.c
-t_engine_pick_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += t/engine_pressure_test
-t_engine_pressure_test_SOURCES = t/engine_pressure_test.c
-t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += t/engine_group_test
-t_engine_group_test_SOURCES = t/engine_group_test.c
-t_engine_group_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
