@@ -120,6 +120,9 @@ check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 	if (rc)
 		return refuse_rc(db, rc, complaint, path);
 	if (strcmp(text, "ok") != 0) {
+		for (char *c = text; *c; c++)
+			if (*c == '\n')
+				*c = ' ';
 		snprintf(what, sizeof what, "is damaged (%s).", text);
 		return refuse(complaint, path, what);
 	}

@@ -3,3 +3,7 @@
 #   check_PROGRAMS += t/engine_<file>_test
 #   t_engine_<file>_test_SOURCES = t/engine_<file>_test.c
 #   t_engine_<file>_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_manifest_test
+t_engine_manifest_test_SOURCES = t/engine_manifest_test.c t/engine_testlib.h
+t_engine_manifest_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
