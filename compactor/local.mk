@@ -3,8 +3,13 @@
 
 noinst_LIBRARIES += libcompactor.a
 libcompactor_a_SOURCES = \
-	compactor/drop.c compactor/drop.h
+	compactor/drop.c compactor/drop.h \
+	compactor/outputs.c compactor/outputs.h \
+	compactor/job.c compactor/job.h \
+	compactor/runner.c compactor/runner.h
 COMPACTOR_LIBS = libcompactor.a $(PROTO_LIBS) $(TABLE_LIBS) $(STATS_LIBS) $(IPC_LIBS)
+
+EXTRA_DIST += compactor/README.md
 
 # The program (add when compactor/main.c is there):
 # pkglibexec_PROGRAMS += lsm-compactor

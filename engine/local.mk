@@ -19,7 +19,23 @@ libengine_a_SOURCES = \
 	engine/manifest.c engine/manifest.h
 ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
-# The program (add when engine/main.c is there):
-# pkglibexec_PROGRAMS += lsm-engine
-# lsm_engine_SOURCES = engine/main.c
-# lsm_engine_LDADD = $(ENGINE_LIBS)
+libengine_a_SOURCES += \
+	engine/end.c engine/end.h \
+	engine/datalock.c engine/datalock.h \
+	engine/idpool.c engine/idpool.h \
+	engine/publish.c engine/publish.h \
+	engine/truth.c engine/truth.h \
+	engine/spare.c engine/spare.h \
+	engine/journal.c engine/journal.h \
+	engine/pressure.c engine/pressure.h \
+	engine/group.c engine/group.h \
+	engine/writer.c engine/writer.h \
+	engine/install.c engine/install.h \
+	engine/flush.c engine/flush.h \
+	engine/restore.c engine/restore.h \
+	engine/commit.c engine/commit.h \
+	engine/pick.c engine/pick.h \
+	engine/jobs.c engine/jobs.h
+
+# lsm-engine itself joins when manifest and link are there.
+EXTRA_DIST += engine/main.c

@@ -142,6 +142,15 @@ version_is_busy(const struct version *v, struct file_id id)
 	return n && n->busy;
 }
 
+void
+version_set_quarantined(struct version *v, struct file_id id)
+{
+	struct table_node *n = node_find(v, id);
+
+	if (n)
+		n->live.quarantined = true;
+}
+
 /* ---- edits ---- */
 
 static bool

@@ -27,6 +27,9 @@ const struct live_table *version_find(const struct version *v, struct file_id id
 void version_set_busy(struct version *v, struct file_id id, bool busy);
 bool version_is_busy(const struct version *v, struct file_id id);
 
+/* Marks a table as damaged; nothing when it is no longer live. */
+void version_set_quarantined(struct version *v, struct file_id id);
+
 /* Fills desc's levels from this version, memory from the arena. */
 void version_describe(const struct version *v, struct arena *a, struct view_desc *desc);
 

@@ -7,3 +7,13 @@
 check_PROGRAMS += t/compactor_drop_test
 t_compactor_drop_test_SOURCES = t/compactor_drop_test.c
 t_compactor_drop_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)
+
+noinst_HEADERS += t/compactor_help.h
+
+check_PROGRAMS += t/compactor_job_test
+t_compactor_job_test_SOURCES = t/compactor_job_test.c
+t_compactor_job_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/compactor_runner_test
+t_compactor_runner_test_SOURCES = t/compactor_runner_test.c
+t_compactor_runner_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)

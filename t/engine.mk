@@ -7,3 +7,15 @@
 check_PROGRAMS += t/engine_manifest_test
 t_engine_manifest_test_SOURCES = t/engine_manifest_test.c t/engine_testlib.h
 t_engine_manifest_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_pick_test
+t_engine_pick_test_SOURCES = t/engine_pick_test.c
+t_engine_pick_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_pressure_test
+t_engine_pressure_test_SOURCES = t/engine_pressure_test.c
+t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_group_test
+t_engine_group_test_SOURCES = t/engine_group_test.c
+t_engine_group_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -9,3 +9,7 @@ t_view_memtable_test_SOURCES = t/view_memtable_test.c
 t_view_memtable_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
 t_view_board_test_SOURCES = t/view_board_test.c
 t_view_board_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/view_view_test
+t_view_view_test_SOURCES = t/view_view_test.c
+t_view_view_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)

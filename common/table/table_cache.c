@@ -223,6 +223,17 @@ enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_r
 	return st;
 }
 
+struct table_reader *table_cache_find(struct table_cache *t, struct file_id id)
+{
+	struct table_reader *r;
+
+	obj_check(t, TABLE_CACHE_MAGIC);
+	pthread_mutex_lock(&t->lock);
+	r = take(t, id);
+	pthread_mutex_unlock(&t->lock);
+	return r;
+}
+
 static void drop_node(struct table_cache *t, struct node *n, struct node **outp)
 {
 	t->memory -= table_memory(n->reader);

@@ -4,5 +4,7 @@
 noinst_LIBRARIES += libview.a
 libview_a_SOURCES = \
 	common/view/memtable.c common/view/memtable.h \
-	common/view/board.c common/view/board.h
+	common/view/board.c common/view/board.h \
+	common/view/view.c common/view/view.h common/view/view_priv.h \
+	common/view/view_iter.c
 VIEW_LIBS = libview.a $(TABLE_LIBS)

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The view: what is visible, held open; the point read through it.
+ *
+ * 1. A get asks memtables newest first, then level 0 newest first, then one table a level. The first version found
+ *    decides (view_desc.h says why); everything that keeps a place from answering ends the get.
+ * 2. A table is opened when first read and then stays open as long as the view: later reads find it by one atomic
+ *    load. Two threads that open the same table both ask the cache; one gives its reference back.
+ * 3. What a view refers to is fixed at its birth. Only reference count and opened tables change.
+ *
+ * Any thread.
+ */
+#include "common/view/view.h"
+
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/view/view_priv.h"
+
+#define VIEW_MAGIC 0x71e371e3u
+
+/* ---- birth and end ---- */
+
+static void *
+array_dup(struct arena *a, const void *p, size_t count, size_t size)
+{
+	void *copy;
+
+	must(count <= SIZE_MAX / size);
+	copy = arena_alloc(a, count * size);
+	if (count > 0)
+		memcpy(copy, p, count * size);
+	return copy;
+}
+
+static void
+level_dup(struct arena *a, struct view_level *level)
+{
+	level->tables = array_dup(a, level->tables, level->count, sizeof *level->tables);
+	for (size_t i = 0; i < level->count; i++) {
+		level->tables[i].min_key = arena_dup(a, level->tables[i].min_key);
+		level->tables[i].max_key = arena_dup(a, level->tables[i].max_key);
+	}
+}
+
+static void
+desc_dup(struct view *v, const struct view_desc *desc)
+{
+	v->desc = *desc;
+	v->desc.memtables = array_dup(&v->arena, desc->memtables, desc->memtable_count, sizeof *desc->memtables);
+	for (unsigned i = 0; i < LEVEL_COUNT; i++)
+		level_dup(&v->arena, &v->desc.levels[i]);
+}
+
+/* Asks for every memtable of desc; ST_UNAVAILABLE as soon as one is not known. */
+static enum st
+memtables_find(struct view *v, view_find_f *find, void *ctx)
+{
+	v->memtables = mem_zalloc(v->desc.memtable_count * sizeof(struct memtable *));
+	for (size_t i = 0; i < v->desc.memtable_count; i++) {
+		v->memtables[i] = find(ctx, v->desc.memtables[i]);
+		if (v->memtables[i] == NULL)
+			return ST_UNAVAILABLE;
+	}
+	return ST_OK;
+}
+
+static void
+readers_new(struct view *v)
+{
+	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
+		size_t count = v->desc.levels[level].count;
+
+		v->readers[level] = mem_alloc(count * sizeof(view_reader));
+		for (size_t i = 0; i < count; i++)
+			atomic_init(&v->readers[level][i], NULL);
+	}
+}
+
+enum st
+view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables, struct view **vp)
+{
+	struct view *v = mem_zalloc(sizeof *v);
+	enum st st;
+
+	*vp = NULL;
+	obj_init(v, VIEW_MAGIC);
+	atomic_init(&v->refs, 1);
+	arena_init(&v->arena);
+	v->cache = tables;
+	desc_dup(v, desc);
+	readers_new(v);
+	st = memtables_find(v, find, ctx);
+	if (st) {
+		view_unref(&v);
+		return st;
+	}
+	*vp = v;
+	return ST_OK;
+}
+
+struct view *
+view_ref(struct view *v)
+{
+	obj_check(v, VIEW_MAGIC);
+	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
+	return v;
+}
+
+static void
+readers_free(struct view *v)
+{
+	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
+		for (size_t i = 0; i < v->desc.levels[level].count; i++) {
+			struct table_reader *r = atomic_load(&v->readers[level][i]);
+
+			if (r != NULL)
+				table_cache_release(v->cache, &r);
+		}
+		mem_free(v->readers[level]);
+	}
+}
+
+void
+view_unref(struct view **vp)
+{
+	struct view *v = *vp;
+
+	*vp = NULL;
+	if (v == NULL)
+		return;
+	obj_check(v, VIEW_MAGIC);
+	if (atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	readers_free(v);
+	for (size_t i = 0; i < v->desc.memtable_count; i++)
+		memtable_unref(&v->memtables[i]);
+	mem_free(v->memtables);
+	arena_fini(&v->arena);
+	obj_fini(v);
+	mem_free(v);
+}
+
+const struct view_desc *
+view_desc(const struct view *v)
+{
+	return &v->desc;
+}
+
+void
+view_pin_release(struct view_pin *p)
+{
+	block_pin_release(&p->block);
+	view_unref(&p->view);
+}
+
+/* ---- tables ---- */
+
+/* Keeps r for the view unless another thread did so first; *rp is what the view holds. */
+static void
+reader_keep(struct view *v, view_reader *at, struct table_reader *r, struct table_reader **rp)
+{
+	struct table_reader *there = NULL;
+
+	if (atomic_compare_exchange_strong(at, &there, r)) {
+		*rp = r;
+		return;
+	}
+	table_cache_release(v->cache, &r);
+	*rp = there;
+}
+
+enum st
+view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp)
+{
+	view_reader *at = &v->readers[level][index];
+	struct file_id id = v->desc.levels[level].tables[index].id;
+	struct table_reader *r;
+	enum st st;
+
+	*rp = atomic_load_explicit(at, memory_order_acquire);
+	if (*rp != NULL)
+		return ST_OK;
+	if (nowait) {
+		r = table_cache_find(v->cache, id);
+		if (r == NULL)
+			return ST_BUSY;
+	} else {
+		st = table_cache_get(v->cache, id, &r);
+		if (st)
+			return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
+	}
+	reader_keep(v, at, r, rp);
+	return ST_OK;
+}
+
+size_t
+view__find_table(const struct view_level *level, struct slice key)
+{
+	size_t low = 0, high = level->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_cmp(level->tables[middle].max_key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+enum st
+view_pin_tables(struct view *v)
+{
+	struct table_reader *r;
+
+	obj_check(v, VIEW_MAGIC);
+	for (unsigned level = 0; level < LEVEL_COUNT; level++)
+		for (size_t i = 0; i < v->desc.levels[level].count; i++) {
+			enum st st = view__table(v, level, i, false, &r);
+
+			if (st)
+				return st;
+		}
+	return ST_OK;
+}
+
+/* ---- the point read ---- */
+
+struct question {
+	struct slice key;
+	struct seq seq;
+	bool nowait;
+	struct read_cost *cost;
+};
+
+bool
+view__is_gone(const struct entry *e, int64_t now_ms)
+{
+	return e->is_tombstone || (e->expires_at_ms != 0 && e->expires_at_ms <= now_ms);
+}
+
+static enum st
+ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
+{
+	for (size_t i = 0; i < v->desc.memtable_count; i++) {
+		if (memtable_get(v->memtables[i], q->key, q->seq, ep))
+			return ST_OK;
+		if (memtable_damaged(v->memtables[i]))
+			return ST_CORRUPT;
+	}
+	return ST_NOT_FOUND;
+}
+
+/* ST_NOT_FOUND also when the table's range does not hold the key. */
+static enum st
+ask_table(struct view *v, unsigned level, size_t index, const struct question *q, struct entry *ep,
+	  struct block_pin *pin)
+{
+	const struct view_table *t = &v->desc.levels[level].tables[index];
+	struct table_reader *r;
+	enum st st;
+
+	if (slice_cmp(q->key, t->min_key) < 0 || slice_cmp(q->key, t->max_key) > 0)
+		return ST_NOT_FOUND;
+	st = view__table(v, level, index, q->nowait, &r);
+	return st ? st : table_get(r, q->key, q->seq, q->nowait, q->cost, ep, pin);
+}
+
+static enum st
+ask_levels(struct view *v, const struct question *q, struct entry *ep, struct block_pin *pin)
+{
+	enum st st = ST_NOT_FOUND;
+
+	for (size_t i = 0; st == ST_NOT_FOUND && i < v->desc.levels[0].count; i++)
+		st = ask_table(v, 0, i, q, ep, pin);
+	for (unsigned level = 1; st == ST_NOT_FOUND && level < LEVEL_COUNT; level++) {
+		size_t i = view__find_table(&v->desc.levels[level], q->key);
+
+		if (i < v->desc.levels[level].count)
+			st = ask_table(v, level, i, q, ep, pin);
+	}
+	return st;
+}
+
+enum st
+view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait, struct read_cost *cost,
+	 struct entry *ep, struct view_pin *pin)
+{
+	struct question q = { key, seq, nowait, cost };
+	struct block_pin block = { NULL };
+	enum st st;
+
+	obj_check(v, VIEW_MAGIC);
+	*pin = (struct view_pin){ NULL, { NULL } };
+	st = ask_memtables(v, &q, ep);
+	if (st == ST_NOT_FOUND)
+		st = ask_levels(v, &q, ep, &block);
+	if (st == ST_OK && view__is_gone(ep, now_ms)) {
+		block_pin_release(&block);
+		st = ST_NOT_FOUND;
+	}
+	if (st == ST_OK)
+		*pin = (struct view_pin){ view_ref(v), block };
+	return st;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Iterating over a view.
+ *
+ *	view_iter -> merge_iter -> memtable_iter          one a memtable
+ *	                        -> table_iter             one a level-0 table
+ *	                        -> level_iter -> table    one a deeper level, its tables one after the other
+ *
+ * 1. level_iter opens a table when the scan comes to it. A file that is gone by then ends the scan as
+ *    ST_UNAVAILABLE; whoever scans for long pins the tables first.
+ * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or expired.
+ * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
+ *
+ * One thread at a time.
+ */
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/view/view.h"
+#include "common/view/view_priv.h"
+
+/* ---- one level: disjoint tables in key order ---- */
+
+struct level_iter {
+	struct iter head;
+	struct view *view;          /* on loan from the view_iter */
+	unsigned level;
+	size_t index;               /* the table that `it` reads; count = behind the last */
+	struct iter *it;            /* NULL: no table is being read */
+};
+
+static struct level_iter *
+level_self(struct iter *it)
+{
+	return (struct level_iter *)it;
+}
+
+static void
+level_stop(struct level_iter *li, enum st st)
+{
+	iter_free(&li->it);
+	li->head.valid = false;
+	li->head.status = st;
+}
+
+/* Shows what the table's iterator shows. */
+static void
+level_show(struct level_iter *li)
+{
+	li->head.valid = li->it->valid;
+	li->head.status = li->it->status;
+	li->head.entry = li->it->entry;
+}
+
+/* Turns to table `index`; false at the end of the level and on trouble (then status tells). */
+static bool
+level_turn_to(struct level_iter *li, size_t index)
+{
+	struct table_reader *r;
+	enum st st;
+
+	if (li->it != NULL && li->index == index)
+		return true;
+	li->index = index;
+	level_stop(li, ST_OK);
+	if (index >= li->view->desc.levels[li->level].count)
+		return false;
+	st = view__table(li->view, li->level, index, false, &r);
+	if (st) {
+		level_stop(li, st);
+		return false;
+	}
+	li->it = table_iter_new(r, false);
+	return true;
+}
+
+/* Shows the present entry, or the first one of the tables behind when the present table has ended. */
+static void
+level_settle(struct level_iter *li)
+{
+	while (!li->it->valid && li->it->status == ST_OK) {
+		if (!level_turn_to(li, li->index + 1))
+			return;
+		iter_first(li->it);
+	}
+	level_show(li);
+}
+
+static void
+level_first(struct iter *it)
+{
+	struct level_iter *li = level_self(it);
+
+	if (!level_turn_to(li, 0))
+		return;
+	iter_first(li->it);
+	level_settle(li);
+}
+
+static void
+level_seek(struct iter *it, struct slice key, struct seq seq)
+{
+	struct level_iter *li = level_self(it);
+
+	if (!level_turn_to(li, view__find_table(&li->view->desc.levels[li->level], key)))
+		return;
+	iter_seek(li->it, key, seq);
+	level_settle(li);
+}
+
+static void
+level_next(struct iter *it)
+{
+	struct level_iter *li = level_self(it);
+
+	must(it->valid);
+	iter_next(li->it);
+	level_settle(li);
+}
+
+static void
+level_free(struct iter *it)
+{
+	iter_free(&level_self(it)->it);
+	mem_free(it);
+}
+
+static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next };
+
+static struct iter *
+level_iter_new(struct view *v, unsigned level)
+{
+	struct level_iter *li = mem_zalloc(sizeof *li);
+
+	li->head.ops = &level_ops;
+	li->view = v;
+	li->level = level;
+	return &li->head;
+}
+
+/* ---- the view ---- */
+
+struct view_iter {
+	struct iter head;
+	struct view *view;          /* referenced */
+	struct iter *merge;
+	struct seq seq;
+	int64_t now_ms;
+	struct buf done;            /* the key that was decided last, shown or hidden */
+	bool has_done;
+};
+
+static struct view_iter *
+view_self(struct iter *it)
+{
+	return (struct view_iter *)it;
+}
+
+/* Is this version of no interest: too new, or of a key that is decided? */
+static bool
+view_passes_over(const struct view_iter *vi, const struct entry *e)
+{
+	return e->seq.v > vi->seq.v || (vi->has_done && slice_eq(e->key, buf_slice(&vi->done)));
+}
+
+static void
+view_decide(struct view_iter *vi, struct slice key)
+{
+	buf_reset(&vi->done);
+	buf_append_slice(&vi->done, key);
+	vi->has_done = true;
+}
+
+/* From where the merge stands to the next entry to show. */
+static void
+view_settle(struct view_iter *vi)
+{
+	struct iter *merge = vi->merge;
+
+	for (; merge->valid; iter_next(merge)) {
+		if (view_passes_over(vi, &merge->entry))
+			continue;
+		view_decide(vi, merge->entry.key);
+		if (!view__is_gone(&merge->entry, vi->now_ms))
+			break;
+	}
+	vi->head.valid = merge->valid;
+	vi->head.status = merge->status;
+	vi->head.entry = merge->entry;
+}
+
+static void
+view_first(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+
+	vi->has_done = false;
+	iter_first(vi->merge);
+	view_settle(vi);
+}
+
+static void
+view_next(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+
+	must(it->valid);
+	iter_next(vi->merge);
+	view_settle(vi);
+}
+
+static void
+view_seek(struct iter *it, struct slice key, struct seq seq)
+{
+	struct view_iter *vi = view_self(it);
+
+	/* Which version of key is visible is decided among all of them, also those in front of (key, seq). */
+	vi->has_done = false;
+	iter_seek(vi->merge, key, SEQ_MAX);
+	view_settle(vi);
+	if (it->valid && it->entry.seq.v > seq.v && slice_eq(it->entry.key, key))
+		view_next(it);
+}
+
+static void
+view_free(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+
+	iter_free(&vi->merge);
+	buf_fini(&vi->done);
+	view_unref(&vi->view);
+	mem_free(vi);
+}
+
+static const struct iter_ops view_iter_ops = { view_free, view_first, view_seek, view_next };
+
+static size_t
+child_count(const struct view *v)
+{
+	size_t n = v->desc.memtable_count + v->desc.levels[0].count;
+
+	for (unsigned level = 1; level < LEVEL_COUNT; level++)
+		n += v->desc.levels[level].count > 0;
+	return n;
+}
+
+/* Fills children, newest first; *np counts those made, also on trouble. */
+static enum st
+children_make(struct view *v, struct iter **children, size_t *np)
+{
+	struct table_reader *r;
+
+	for (size_t i = 0; i < v->desc.memtable_count; i++)
+		children[(*np)++] = memtable_iter_new(v->memtables[i]);
+	for (size_t i = 0; i < v->desc.levels[0].count; i++) {
+		enum st st = view__table(v, 0, i, false, &r);
+
+		if (st)
+			return st;
+		children[(*np)++] = table_iter_new(r, false);
+	}
+	for (unsigned level = 1; level < LEVEL_COUNT; level++)
+		if (v->desc.levels[level].count > 0)
+			children[(*np)++] = level_iter_new(v, level);
+	return ST_OK;
+}
+
+static struct iter *
+view_iter_wrap(struct view *v, struct seq seq, int64_t now_ms, struct iter *merge)
+{
+	struct view_iter *vi = mem_zalloc(sizeof *vi);
+
+	vi->head.ops = &view_iter_ops;
+	vi->view = view_ref(v);
+	vi->merge = merge;
+	vi->seq = seq;
+	vi->now_ms = now_ms;
+	vi->done = BUF_INIT;
+	return &vi->head;
+}
+
+enum st
+view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp)
+{
+	struct iter **children = mem_zalloc(child_count(v) * sizeof(struct iter *));
+	size_t n = 0;
+	enum st st = children_make(v, children, &n);
+
+	*itp = NULL;
+	if (st == ST_OK)
+		*itp = view_iter_wrap(v, seq, now_ms, merge_iter_new(children, n));
+	else
+		for (size_t i = 0; i < n; i++)
+			iter_free(&children[i]);
+	mem_free(children);
+	return st;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What view.c and view_iter.c share: a view's insides and its opened tables. */
+#ifndef VIEW_VIEW_PRIV_H
+#define VIEW_VIEW_PRIV_H
+
+#include <stdatomic.h>
+
+#include "common/base/arena.h"
+#include "common/view/view.h"
+
+typedef _Atomic(struct table_reader *) view_reader;
+
+struct view {
+	uint32_t magic;
+	_Atomic uint32_t refs;
+	/* fixed after creation */
+	struct arena arena;                     /* desc with all its keys */
+	struct view_desc desc;
+	struct memtable **memtables;            /* newest first, each referenced */
+	struct table_cache *cache;
+	/* any thread; NULL until first read, then never changed before the view ends */
+	view_reader *readers[LEVEL_COUNT];
+};
+
+/* The open table at this place, good as long as the view. nowait: ST_BUSY when it would have to be opened.
+ * ST_UNAVAILABLE when its file is gone. */
+enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp) MUST_USE;
+
+/* Index of the first table of a sorted level whose max_key is not below key; count when there is none. */
+size_t view__find_table(const struct view_level *level, struct slice key);
+
+/* Does the entry say that its key has no value at now_ms? */
+bool view__is_gone(const struct entry *e, int64_t now_ms);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carries out one order (job.h):
+ *
+ *	inputs: table -> table_iter --+
+ *	        table -> table_iter --+--> merge_iter -> drop -> outputs
+ *	        table -> table_iter --+
+ *
+ * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check the number
+ * of entries that came must be what the inputs say they hold: an entry that got lost on the way would be lost for good
+ * once the inputs are removed.
+ *
+ * job_run runs on the job thread, job_cancel and job_progress on the main thread.
+ */
+#include "compactor/job.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/stats/stats.h"
+#include "common/table/filename.h"
+#include "common/table/table_reader.h"
+#include "compactor/drop.h"
+#include "compactor/outputs.h"
+
+#define JOB_MAGIC 0x6a6f6221u
+#define SHOW_EVERY 1024u                 /* entries between two looks at cancel and two showings of progress */
+#define DETAIL_BYTES 160
+
+struct input {
+	struct table_reader *reader;
+	struct iter *iter;               /* belongs to the merge once that is there */
+};
+
+struct job {
+	uint32_t magic;
+	/* fixed after new */
+	struct vfs *vfs;
+	const char *data_dir;
+	const struct compact_order *order;
+	int64_t now_ms;
+	uint64_t bytes_total;
+	/* any thread */
+	_Atomic bool cancelled;
+	_Atomic uint64_t entries_shown, entries_expected;
+	/* owned by the running thread */
+	struct input *inputs;
+	struct iter *merge;
+	struct outputs outputs;
+	struct compact_report report;
+	char detail[DETAIL_BYTES];
+};
+
+struct job *job_new(struct vfs *v, const char *data_dir, const struct compact_order *order, int64_t now_ms)
+{
+	struct job *j = mem_zalloc(sizeof *j);
+
+	obj_init(j, JOB_MAGIC);
+	j->vfs = v;
+	j->data_dir = data_dir;
+	j->order = order;
+	j->now_ms = now_ms;
+	for (size_t i = 0; i < order->input_count; i++)
+		j->bytes_total += order->inputs[i].size_bytes;
+	j->inputs = mem_zalloc((order->input_count + 1) * sizeof *j->inputs);
+	outputs_init(&j->outputs, v, data_dir, order);
+	return j;
+}
+
+void job_cancel(struct job *j)
+{
+	obj_check(j, JOB_MAGIC);
+	atomic_store(&j->cancelled, true);
+}
+
+void job_progress(struct job *j, struct compact_report *rp)
+{
+	uint64_t expected = atomic_load(&j->entries_expected), shown = atomic_load(&j->entries_shown);
+
+	obj_check(j, JOB_MAGIC);
+	*rp = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job,
+				       .bytes_total = j->bytes_total, .entries_in = shown };
+	/* Tables do not tell where in the file an iterator stands; entries are even enough for a progress bar. */
+	if (expected > 0)
+		rp->bytes_read = (uint64_t)((double)j->bytes_total * (double)shown / (double)expected);
+}
+
+void job_discard(struct job *j)
+{
+	obj_check(j, JOB_MAGIC);
+	outputs_remove(&j->outputs);
+	j->report.output_count = 0;
+}
+
+/* ---- inputs ---- */
+
+static void close_inputs(struct job *j)
+{
+	bool merged = j->merge != NULL;
+
+	iter_free(&j->merge);
+	for (size_t i = 0; i < j->order->input_count; i++) {
+		if (merged)
+			j->inputs[i].iter = NULL;
+		iter_free(&j->inputs[i].iter);
+		table_close(&j->inputs[i].reader);
+	}
+}
+
+/* The i-th input is what ended the job. */
+static enum st blame(struct job *j, size_t i, enum st st)
+{
+	const struct compact_input *in = &j->order->inputs[i];
+
+	if (st == ST_CORRUPT || st == ST_NOT_FOUND)
+		j->report.damaged_input = in->id;
+	snprintf(j->detail, sizeof j->detail, "input table %" PRIu64 " of level %u: %s", in->id.v, in->level, st_text(st));
+	return st;
+}
+
+static enum st open_inputs(struct job *j)
+{
+	const struct compact_order *o = j->order;
+	uint64_t entries = 0;
+
+	for (size_t i = 0; i < o->input_count; i++) {
+		struct input *in = &j->inputs[i];
+		struct file_id id = o->inputs[i].id;
+		enum st st = table_open(j->vfs, path_sst(j->data_dir, id).s, id, o->database, NULL, &in->reader);
+
+		if (st)
+			return blame(j, i, st);
+		in->iter = table_iter_new(in->reader, true);
+		entries += table_props(in->reader)->entry_count;
+	}
+	atomic_store(&j->entries_expected, entries);
+	return ST_OK;
+}
+
+static void begin_merge(struct job *j)
+{
+	size_t n = j->order->input_count;
+	struct iter **iters = mem_alloc((n + 1) * sizeof *iters);
+
+	for (size_t i = 0; i < n; i++)
+		iters[i] = j->inputs[i].iter;
+	j->merge = merge_iter_new(iters, n);
+	mem_free(iters);
+	iter_first(j->merge);
+}
+
+/* The merge ended with an error of one of its children: says which. */
+static enum st blame_child(struct job *j)
+{
+	for (size_t i = 0; i < j->order->input_count; i++)
+		if (j->inputs[i].iter->status)
+			return blame(j, i, j->inputs[i].iter->status);
+	return j->merge->status;
+}
+
+/* The merge shows an entry that goes back behind an earlier one: the child that shows it is to blame. */
+static enum st blame_order(struct job *j)
+{
+	for (size_t i = 0; i < j->order->input_count; i++) {
+		const struct iter *it = j->inputs[i].iter;
+
+		if (it->valid && it->entry.key.p == j->merge->entry.key.p) {
+			(void)blame(j, i, ST_CORRUPT);
+			return fail(ST_CORRUPT, "table %" PRIu64 ": its entries are not in order", j->order->inputs[i].id.v);
+		}
+	}
+	return fail(ST_INTERNAL, "compaction job %" PRIu64 ": merged entries are not in order", j->order->job);
+}
+
+/* ---- the merge ---- */
+
+static enum st take_entry(struct job *j, struct drop *d)
+{
+	struct compact_report *r = &j->report;
+	enum drop_verdict verdict;
+
+	if (drop_next(d, &j->merge->entry, &verdict))
+		return blame_order(j);
+	switch (verdict) {
+	case DROP_KEEP:
+		return outputs_add(&j->outputs, &j->merge->entry);
+	case DROP_OVERWRITTEN:
+		r->dropped_overwritten++;
+		break;
+	case DROP_TOMBSTONE:
+		r->dropped_tombstones++;
+		break;
+	case DROP_EXPIRED:
+		r->dropped_expired++;
+		break;
+	}
+	return ST_OK;
+}
+
+/* Shows how far the run is; false when it is to end. */
+static bool show(struct job *j)
+{
+	atomic_store(&j->entries_shown, j->report.entries_in);
+	return !atomic_load(&j->cancelled);
+}
+
+static enum st merge(struct job *j)
+{
+	struct compact_report *r = &j->report;
+	struct drop d;
+	enum st st = ST_OK;
+
+	drop_init(&d, j->order->deeper, j->order->deeper_count, j->now_ms);
+	for (begin_merge(j); j->merge->valid; iter_next(j->merge)) {
+		if (r->entries_in % SHOW_EVERY == 0 && !show(j))
+			st = ST_CANCELLED;
+		else
+			st = take_entry(j, &d);
+		if (st)
+			break;
+		r->entries_in++;
+	}
+	drop_fini(&d);
+	if (st == ST_OK && j->merge->status)
+		st = blame_child(j);
+	return st;
+}
+
+static enum st carry_out(struct job *j)
+{
+	uint64_t expected;
+	enum st st = open_inputs(j);
+
+	if (st)
+		return st;
+	expected = atomic_load(&j->entries_expected);
+	outputs_expect(&j->outputs, expected);
+	st = merge(j);
+	if (st == ST_OK && j->report.entries_in != expected)
+		st = fail(ST_INTERNAL, "compaction job %" PRIu64 ": %" PRIu64 " entries came from inputs that hold %" PRIu64,
+			  j->order->job, j->report.entries_in, expected);
+	if (st == ST_OK)
+		st = outputs_finish(&j->outputs);
+	return st == ST_OK && atomic_load(&j->cancelled) ? ST_CANCELLED : st;
+}
+
+/* ---- the end ---- */
+
+static uint64_t bytes_written(const struct job *j)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < j->outputs.done_count; i++)
+		n += j->outputs.done[i].size_bytes;
+	return n;
+}
+
+static void count(const struct job *j)
+{
+	uint64_t raw = 0, stored = bytes_written(j);
+
+	for (size_t i = 0; i < j->outputs.done_count; i++)
+		raw += j->outputs.done[i].uncompressed_bytes;
+	stats_add(M_compaction_duration, j->report.duration_us);
+	stats_add(M_compaction_bytes_read, j->report.bytes_read);
+	stats_add(M_compaction_bytes_written, stored);
+	stats_add(M_table_raw_bytes, raw);
+	stats_add(M_table_stored_bytes, stored);
+	if (j->report.status == ST_CORRUPT)
+		stats_add(M_corruption_detected, 1);
+}
+
+static void tell(const struct job *j)
+{
+	const struct compact_report *r = &j->report;
+	uint64_t dropped = r->dropped_overwritten + r->dropped_tombstones + r->dropped_expired;
+
+	if (r->status == ST_OK)
+		log_info("Compaction job %" PRIu64 " to level %u: %zu tables of %" PRIu64 " KiB into %zu of %" PRIu64 " KiB, %"
+			 PRIu64 " of %" PRIu64 " entries dropped, %" PRIu64 " ms.", r->job, j->order->output_level,
+			 j->order->input_count, j->bytes_total >> 10, j->outputs.done_count, bytes_written(j) >> 10, dropped,
+			 r->entries_in, r->duration_us / 1000);
+	else if (r->status == ST_CANCELLED)
+		log_info("Compaction job %" PRIu64 " cancelled after %" PRIu64 " ms.", r->job, r->duration_us / 1000);
+	else
+		log_warn("Compaction job %" PRIu64 " given up: %s. Its inputs are untouched.", r->job, j->detail);
+}
+
+void job_run(struct job *j, struct compact_report *rp)
+{
+	struct compact_report *r = &j->report;
+	uint64_t began_us = clock_mono_us();
+
+	obj_check(j, JOB_MAGIC);
+	must(!r->done);
+	*r = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job, .bytes_total = j->bytes_total };
+	r->status = carry_out(j);
+	close_inputs(j);
+	if (r->status && !j->detail[0])
+		snprintf(j->detail, sizeof j->detail, "%s", st_text(r->status));
+	job_progress(j, rp);
+	r->done = true;
+	r->bytes_read = r->status == ST_OK ? j->bytes_total : rp->bytes_read;
+	r->duration_us = clock_mono_us() - began_us;
+	r->detail = slice_str(j->detail);
+	r->outputs = j->outputs.done;
+	r->output_count = j->outputs.done_count;
+	count(j);
+	tell(j);
+	if (r->status)
+		job_discard(j);
+	*rp = *r;
+}
+
+void job_free(struct job **jp)
+{
+	struct job *j = *jp;
+
+	*jp = NULL;
+	if (!j)
+		return;
+	obj_check(j, JOB_MAGIC);
+	outputs_fini(&j->outputs);
+	mem_free(j->inputs);
+	obj_fini(j);
+	mem_free(j);
+}

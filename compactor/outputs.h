@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables a job writes: entries in, a row of disjoint tables in key order out, under the ids the order reserved.
+ *
+ * 1. A key stands in one table only, as a job keeps at most one version of each (drop.c).
+ * 2. After outputs_finish() all files and their names are on disk (invariant 3).
+ * 3. Whoever does not hand the tables over calls outputs_remove(): no file of ours stays.
+ *
+ * One thread.
+ */
+#ifndef COMPACTOR_OUTPUTS_H
+#define COMPACTOR_OUTPUTS_H
+
+#include "common/base/arena.h"
+#include "common/table/table_writer.h"
+#include "proto/compact.h"
+
+struct outputs {
+	/* fixed after init */
+	struct vfs *vfs;
+	const char *data_dir;                /* on loan */
+	const struct compact_order *order;   /* on loan */
+	struct table_options options;
+	/* the row */
+	struct table_writer *writer;         /* the table under way, or NULL */
+	struct table_facts *done;            /* finished ones */
+	size_t done_count, done_room;
+	struct arena memory;                 /* of their keys */
+};
+
+void outputs_init(struct outputs *o, struct vfs *v, const char *data_dir, const struct compact_order *order);
+void outputs_fini(struct outputs *o);            /* removes what is under way, keeps finished files */
+
+/* A hint before the first add: so many entries at most will come. */
+void outputs_expect(struct outputs *o, uint64_t entries);
+
+/* Adds an entry behind all earlier ones. A failure is final: remove. */
+enum st outputs_add(struct outputs *o, const struct entry *e) MUST_USE;
+
+/* Ends the last table and syncs the directory. */
+enum st outputs_finish(struct outputs *o) MUST_USE;
+
+/* Removes every file made so far; those that are gone already are fine. */
+void outputs_remove(struct outputs *o);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commit thread: takes what all frontends have asked, makes it one group, answers each frontend with one message.
+ *
+ * 1. One link per frontend slot; every new connection, and every request meant for another incarnation, is answered
+ *    with a hello. Such a request is not applied and not replied to: the frontend repeats it, addressed to us.
+ * 2. A group is all that is queued, bounded in bytes.
+ * 3. When the log fails nobody is answered and the engine ends (EXIT_IO): frontends repeat to the next incarnation,
+ *    which knows from the log what was applied (invariant 9).
+ */
+#ifndef ENGINE_COMMIT_H
+#define ENGINE_COMMIT_H
+
+#include "common/base/conf.h"
+#include "engine/writer.h"
+
+struct commit;
+
+/* Listens for the frontends of this configuration; messages wait until the thread starts. */
+enum st commit_listen(const struct conf *conf, struct commit **cp) MUST_USE;
+
+/* Starts the thread; w is its own from now on. */
+void commit_start(struct commit *c, struct writer *w, uint64_t incarnation);
+
+/* No more groups after the present one; waits for the thread. The writer is the caller's again. */
+void commit_stop(struct commit *c);
+
+/* Did the thread make a turn lately, or has it nothing to do? */
+bool commit_is_alive(const struct commit *c);
+
+void commit_guard(struct commit *c);         /* link_guard() for every link */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compaction as the engine sees it: orders jobs from compactors and installs what they made.
+ *
+ *   pick -> reserve ids -> mark inputs busy -> order  ...  report -> believe the tables -> manifest and next view -> unlink
+ *
+ * 1. Only the engine changes the manifest and removes live files; a compactor can at worst waste a job (invariant 6).
+ * 2. A report counts only for the incarnation and the job that it names (invariant 7).
+ * 3. A table is installed after this process opened it, read all of it, synced it and its name (invariant 3); inputs are
+ *    removed after the commit (invariant 4).
+ * 4. A job that fails leaves no trace but its ids; the next one waits a little, longer each time.
+ * 5. A table that a compactor found damaged is quarantined and never picked again.
+ *
+ * A thread of its own; no other one removes tables, so what it picked stays until it is done with it.
+ */
+#ifndef ENGINE_JOBS_H
+#define ENGINE_JOBS_H
+
+#include "common/base/conf.h"
+#include "engine/install.h"
+#include "engine/truth.h"
+
+struct jobs;
+
+/* Listens for the compactors of this configuration; messages wait until the thread starts. */
+enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
+
+void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
+void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
+void jobs_stop(struct jobs *j);              /* after what it is doing; running jobs are given up */
+void jobs_guard(struct jobs *j);             /* link_guard() for every link */
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lsm-engine: the process that writes. Owns the write-ahead log, the memtables and the manifest; publishes the view that
+ * frontends read; orders compactions.
+ *
+ *   lock the data directory -> listen -> open and replay -> first view -> threads -> ready -> watch
+ *
+ * Listening comes before opening, so that frontends are connected when the first view is published. The main thread
+ * then only watches: heartbeat (while the commit thread makes turns), signals, the supervisor's end, the links' guard.
+ */
+#include <inttypes.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/proc.h"
+#include "common/stats/stats.h"
+#include "common/table/filename.h"
+#include "engine/commit.h"
+#include "engine/datalock.h"
+#include "engine/end.h"
+#include "engine/flush.h"
+#include "engine/jobs.h"
+#include "engine/restore.h"
+
+#define LOCK_WAIT_MS 5000u
+#define WATCH_MS 100
+#define DISK_EVERY_US 1000000u
+
+struct engine {
+	struct heritage heritage;
+	int signal_fd;
+	struct vfs *vfs;
+	struct board *board;
+	struct handoff_server *handoff;
+	struct commit *commit;
+	struct jobs *jobs;
+	struct database db;
+	struct flush *flush;
+	uint64_t disk_at_us;
+};
+
+static void need(enum st st, enum exit_code code)
+{
+	if (st)
+		engine_end(code);        /* said where it was born */
+}
+
+/* Refused for good: the sentence is for the operator. */
+_Noreturn static void refuse(struct engine *e, struct buf *complaint, enum exit_code code)
+{
+	if (complaint->n)
+		log_error("%s", buf_cstr(complaint));
+	if (e->board)
+		board_set_state(e->board, BOARD_REFUSING);
+	engine_end(code);
+}
+
+/* ---- start ---- */
+
+static void take_lock(struct engine *e)
+{
+	struct buf complaint = BUF_INIT;
+	enum st st = datalock_take(e->heritage.conf.data_dir, LOCK_WAIT_MS, &complaint);
+
+	if (st == ST_BUSY)
+		refuse(e, &complaint, EXIT_LOCKED);
+	need(st, EXIT_OSERR);
+}
+
+static void attach(struct engine *e)
+{
+	need(board_attach(HERITAGE_BOARD, true, &e->board), EXIT_OSERR);
+	need(stats_begin(HERITAGE_SCOREBOARD, e->heritage.slot), EXIT_OSERR);
+	board_set_state(e->board, BOARD_STARTING);
+}
+
+static void listen_to_all(struct engine *e)
+{
+	const struct conf *c = &e->heritage.conf;
+
+	need(handoff_listen(path_handoff_socket(c->run_dir).s, &e->handoff), EXIT_OSERR);
+	need(commit_listen(c, &e->commit), EXIT_OSERR);
+	need(jobs_listen(c, &e->jobs), EXIT_OSERR);
+}
+
+static void tell_opened(const struct engine *e, uint64_t began_us)
+{
+	const struct recovery_report *r = &e->db.report;
+
+	if (r->sentence[0])
+		log_warn("%s", r->sentence);
+	log_info("Database %s: %" PRIu32 " log segments, %" PRIu64 " records, %" PRIu64 " entries replayed, sequence %" PRIu64
+		 ", %" PRIu64 " ms.", e->db.created ? "created" : "opened", r->segments, r->records, r->entries,
+		 r->last_seq.v, (clock_mono_us() - began_us) / 1000);
+}
+
+static void open_database(struct engine *e)
+{
+	struct restore_config c = { .vfs = e->vfs, .conf = &e->heritage.conf,
+				    .truth = { e->board, e->handoff, jobs_wake, e->jobs }, .beat = proc_beat };
+	struct buf complaint = BUF_INIT;
+	uint64_t began_us = clock_mono_us();
+	enum st st = restore_open(&c, &e->db, &complaint);
+
+	if (st == ST_CORRUPT)
+		refuse(e, &complaint, EXIT_DATA);
+	if (st)
+		refuse(e, &complaint, EXIT_IO);
+	buf_fini(&complaint);
+	tell_opened(e, began_us);
+}
+
+static void start_threads(struct engine *e)
+{
+	struct install_dir dir = { e->vfs, e->heritage.conf.data_dir, truth_database(e->db.truth) };
+	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .dir = dir,
+				  .codec = e->heritage.conf.block_compression };
+
+	commit_start(e->commit, &e->db.writer, truth_incarnation(e->db.truth));
+	e->flush = flush_new(&f);
+	flush_start(e->flush);
+	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
+}
+
+static void start(struct engine *e, int argc, char **argv)
+{
+	proc_begin(ROLE_ENGINE, argc, argv, &e->heritage);
+	e->signal_fd = proc_signal_fd();
+	e->vfs = vfs_posix();
+	take_lock(e);
+	attach(e);
+	listen_to_all(e);
+	open_database(e);
+	restore_publish(&e->db);
+	start_threads(e);
+	board_set_state(e->board, BOARD_SERVING);
+	proc_ready();
+}
+
+/* ---- watch ---- */
+
+static void watch_disk(struct engine *e)
+{
+	uint64_t now = clock_mono_us(), bytes;
+
+	if (now < e->disk_at_us)
+		return;
+	e->disk_at_us = now + DISK_EVERY_US;
+	if (vfs_free_bytes(e->vfs, e->heritage.conf.data_dir, &bytes) == ST_OK)
+		stats_set(M_disk_free, bytes);
+}
+
+/* One look around; false when the engine is asked to end. */
+static bool watch(struct engine *e)
+{
+	struct pollfd p = { .fd = e->signal_fd, .events = POLLIN };
+
+	if (poll(&p, 1, WATCH_MS) > 0)
+		return false;
+	if (proc_orphaned())
+		engine_end(EXIT_ORPHAN);
+	if (commit_is_alive(e->commit))
+		proc_beat();
+	commit_guard(e->commit);
+	jobs_guard(e->jobs);
+	watch_disk(e);
+	return true;
+}
+
+/* Everything acknowledged is in the log: no flush is needed, only a sync where WAL_SYNC left one out. */
+static void stop(struct engine *e)
+{
+	log_info("Stopping.");
+	commit_stop(e->commit);
+	jobs_stop(e->jobs);
+	flush_stop(e->flush);
+	flush_free(&e->flush);
+	restore_close(&e->db);
+	log_info("Stopped.");
+}
+
+int main(int argc, char **argv)
+{
+	static struct engine e;
+
+	start(&e, argc, argv);
+	while (watch(&e))
+		;
+	stop(&e);
+	engine_end(EXIT_DONE);
+}

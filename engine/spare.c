@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One WAL segment in stock; see spare.h. */
+#include "engine/spare.h"
+
+#include <pthread.h>
+
+#include "common/base/mem.h"
+#include "common/table/filename.h"
+
+struct spare {
+	/* fixed after new */
+	struct vfs *vfs;
+	const char *data_dir;
+	struct truth *truth;
+	uint64_t standard_bytes;
+
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct wal *wal;                 /* of standard_bytes; NULL: none in stock */
+};
+
+struct spare *spare_new(struct vfs *v, const char *data_dir, struct truth *t, uint64_t standard_bytes)
+{
+	struct spare *s = mem_zalloc(sizeof(*s));
+
+	*s = (struct spare){ .vfs = v, .data_dir = data_dir, .truth = t, .standard_bytes = standard_bytes };
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+/* Removes a segment that was never begun. Left behind it would mean nothing, so a failure is no trouble. */
+static void throw_away(struct spare *s)
+{
+	struct path p;
+
+	if (!s->wal)
+		return;
+	p = path_wal(s->data_dir, wal_id(s->wal));
+	wal_close(&s->wal);
+	if (vfs_unlink(s->vfs, p.s))
+		return;
+}
+
+void spare_free(struct spare **sp)
+{
+	struct spare *s = *sp;
+
+	*sp = NULL;
+	if (!s)
+		return;
+	throw_away(s);
+	pthread_mutex_destroy(&s->lock);
+	mem_free(s);
+}
+
+static enum st prepare(struct spare *s, uint64_t bytes, struct wal **wp)
+{
+	struct file_id id;
+	enum st st = truth_take_ids(s->truth, 1, &id);
+
+	*wp = NULL;
+	if (!st)
+		st = wal_prepare(s->vfs, s->data_dir, id, bytes, wp);
+	return st;
+}
+
+enum st spare_fill(struct spare *s)
+{
+	enum st st = ST_OK;
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->wal)
+		st = prepare(s, s->standard_bytes, &s->wal);
+	pthread_mutex_unlock(&s->lock);
+	return st;
+}
+
+enum st spare_take(struct spare *s, uint64_t bytes, struct wal **wp, uint64_t *allocatedp)
+{
+	enum st st = ST_OK;
+
+	*wp = NULL;
+	*allocatedp = bytes > s->standard_bytes ? bytes : s->standard_bytes;
+	pthread_mutex_lock(&s->lock);
+	if (s->wal && bytes <= s->standard_bytes) {
+		*wp = s->wal;
+		s->wal = NULL;
+	} else {
+		throw_away(s);
+		st = prepare(s, *allocatedp, wp);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return st;
+}
