@@ -9,3 +9,40 @@ noinst_HEADERS += t/table_help.h
 check_PROGRAMS += t/table_table_test
 t_table_table_test_SOURCES = t/table_table_test.c
 t_table_table_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_damage_test
+t_table_damage_test_SOURCES = t/table_damage_test.c
+t_table_damage_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_format_test
+t_table_format_test_SOURCES = t/table_format_test.c
+t_table_format_test_LDADD = libprotogen.a $(PROTOBUF_C_LIBS) $(ZLIB_LIBS) $(TABLE_LIBS) $(CHECK_LIBS)
+$(t_table_format_test_OBJECTS): $(proto_generated_h)
+
+check_PROGRAMS += t/table_filter_test
+t_table_filter_test_SOURCES = t/table_filter_test.c
+t_table_filter_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_merge_iter_test
+t_table_merge_iter_test_SOURCES = t/table_merge_iter_test.c
+t_table_merge_iter_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_block_cache_test
+t_table_block_cache_test_SOURCES = t/table_block_cache_test.c
+t_table_block_cache_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_table_cache_test
+t_table_table_cache_test_SOURCES = t/table_table_cache_test.c
+t_table_table_cache_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_filename_test
+t_table_filename_test_SOURCES = t/table_filename_test.c
+t_table_filename_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_reader_test
+t_table_reader_test_SOURCES = t/table_reader_test.c
+t_table_reader_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_writer_test
+t_table_writer_test_SOURCES = t/table_writer_test.c
+t_table_writer_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)

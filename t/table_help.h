@@ -68,7 +68,11 @@ static inline void help_add(struct help_set *s, struct slice key, struct slice v
 	s->e[s->n++] = e;
 }
 
-static inline void help_sort(struct help_set *s) { qsort(s->e, s->n, sizeof(*s->e), help_cmp); }
+static inline void help_sort(struct help_set *s)
+{
+	if (s->n > 0)
+		qsort(s->e, s->n, sizeof(*s->e), help_cmp);
+}
 
 static inline void help_free(struct help_set *s)
 {

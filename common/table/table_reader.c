@@ -164,6 +164,7 @@ static void own_keys(struct table_reader *r)
 	struct table_props *p = &r->props;
 	size_t n = p->min_key.n;
 
+	buf_reserve(&r->keys, n + p->max_key.n + 1);
 	buf_append_slice(&r->keys, p->min_key);
 	buf_append_slice(&r->keys, p->max_key);
 	p->min_key = slice_of(r->keys.p, n);

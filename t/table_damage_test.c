@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Damaged tables: every answer is the right one or ST_CORRUPT, never a wrong value, never not-found for a key that is
+ * there, never a crash (invariant 8).
+ */
+#include <fcntl.h>
+
+#include "common/base/coding.h"
+#include "common/table/block.h"
+#include "common/table/block_builder.h"
+#include "t/check_main.h"
+#include "t/table_help.h"
+
+/* Asks for everything in s; gives how many answers were ST_CORRUPT. */
+static size_t ask_everything(struct table_reader *r, const struct help_set *s)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct read_cost cost = { .tables = 0 };
+		struct block_pin pin;
+		struct entry e;
+		enum st st = table_get(r, s->e[i].key, s->e[i].seq, false, &cost, &e, &pin);
+
+		ck_assert(st == ST_OK || st == ST_CORRUPT);
+		ck_assert_uint_eq(cost.corrupt_blocks, st == ST_CORRUPT);
+		if (st == ST_OK)
+			ck_assert(help_same(&e, &s->e[i]));
+		refused += st == ST_CORRUPT;
+		block_pin_release(&pin);
+	}
+	return refused;
+}
+
+static bool iterates_or_stops_as_corrupt(struct table_reader *r, const struct help_set *s, bool readahead)
+{
+	struct iter *it = table_iter_new(r, readahead);
+	enum st st;
+	size_t i = 0;
+
+	for (iter_first(it); it->valid; iter_next(it))
+		ck_assert(i < s->n && help_same(&it->entry, &s->e[i++]));
+	st = it->status;
+	ck_assert(st == ST_CORRUPT || (st == ST_OK && i == s->n));
+	iter_free(&it);
+	return st == ST_OK;
+}
+
+static void small_set(struct help_set *s)
+{
+	for (uint64_t i = 0; i < 24; i++) {
+		char key[32], value[48];
+
+		snprintf(key, sizeof(key), "user/%u", (unsigned)(i / 2 * 7));
+		snprintf(value, sizeof(value), "value %u aaaaaaaaaaaaaaaaaaaaaaaaaaaa", (unsigned)i);
+		help_add(s, slice_str(key), slice_str(value), 100 + i, i == 5, 1700000000000 + (int64_t)i, i == 6);
+	}
+	help_sort(s);
+}
+
+START_TEST(a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt)
+{
+	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+	struct table_options o = { .codec = _i ? BLOCK_COMPRESSION_FAST : BLOCK_COMPRESSION_NONE, .block_bytes = 200 };
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r;
+	uint64_t size;
+	int fd;
+
+	help_begin();
+	small_set(&s);
+	r = help_table(&s, o, NULL);
+	size = table_props(r)->size_bytes;
+	table_close(&r);
+	fd = open(help_path(), O_RDWR | O_CLOEXEC);
+	for (uint64_t at = 0; at < size; at++) {
+		uint8_t byte, changed;
+		enum st st;
+
+		ck_assert_int_eq(pread(fd, &byte, 1, (off_t)at), 1);
+		changed = byte ^ masks[at % 3];
+		ck_assert_int_eq(pwrite(fd, &changed, 1, (off_t)at), 1);
+		st = table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r);
+		ck_assert(st == ST_OK || st == ST_CORRUPT);
+		if (st == ST_OK) {
+			size_t refused = ask_everything(r, &s);
+
+			/* No byte of a table is without a checksum. */
+			ck_assert_uint_gt(refused, 0);
+			ck_assert_uint_lt(refused, s.n);
+			ck_assert(!iterates_or_stops_as_corrupt(r, &s, false));
+			ck_assert(!iterates_or_stops_as_corrupt(r, &s, true));
+			table_close(&r);
+		}
+		ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+	}
+	close(fd);
+	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_OK);
+	ck_assert_uint_eq(ask_everything(r, &s), 0);
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+START_TEST(a_table_cut_to_any_length_is_refused)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r;
+	uint64_t size;
+
+	help_begin();
+	small_set(&s);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST }, NULL);
+	size = table_props(r)->size_bytes;
+	table_close(&r);
+	while (size-- > 0) {
+		ck_assert_int_eq(truncate(help_path(), (off_t)size), 0);
+		ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_CORRUPT);
+	}
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+START_TEST(a_table_cut_while_open_answers_corrupt)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r;
+
+	help_begin();
+	small_set(&s);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200 }, NULL);
+	ck_assert_int_eq(truncate(help_path(), 10), 0);
+	ck_assert_uint_eq(ask_everything(r, &s), s.n);
+	ck_assert(!iterates_or_stops_as_corrupt(r, &s, true));
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+START_TEST(a_sound_block_in_the_wrong_place_is_refused)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r;
+	uint8_t first[64];
+	int fd;
+
+	help_begin();
+	for (unsigned i = 0; i < 2; i++)
+		help_add(&s, slice_str(i ? "b" : "a"), slice_str("same length"), 100, false, 1, 0);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 1 }, NULL);
+	table_close(&r);
+	fd = open(help_path(), O_RDWR | O_CLOEXEC);
+	/* Each block: restarts 6, entry 2, key 3, value 13, sequence 2, timestamp 2; then the trailer's 10. */
+	ck_assert_int_eq(pread(fd, first, 38, 0), 38);
+	ck_assert_int_eq(pwrite(fd, first, 38, 38), 38);
+	close(fd);
+	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_OK);
+	ck_assert_uint_eq(ask_everything(r, &s), 1);
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+static void walk_damaged(struct slice bytes, const struct help_set *s, struct rnd *rnd)
+{
+	const struct entry *any = &s->e[rnd_below(rnd, s->n)];
+	struct block_cursor c;
+	struct block b;
+	struct entry e;
+
+	block_cursor_init(&c);
+	if (block_cursor_open(&c, bytes)) {
+		for (enum block_step step = block_cursor_first(&c); step == BLOCK_AT; step = block_cursor_next(&c))
+			ck_assert(c.entry.value.n == 0 || (c.entry.value.p >= bytes.p &&
+							   c.entry.value.p + c.entry.value.n <= bytes.p + bytes.n));
+		block_cursor_seek(&c, any->key, any->seq);
+	}
+	block_cursor_fini(&c);
+	if (block_parse(bytes, &b) && block_find(&b, any->key, any->seq, &e) == BLOCK_AT)
+		ck_assert(e.value.n == 0 || (e.value.p >= bytes.p && e.value.p + e.value.n <= bytes.p + bytes.n));
+}
+
+/* What a checksum would have caught, without the checksum: the block code alone must stay inside the bytes. */
+START_TEST(a_block_of_any_bytes_is_walked_inside_its_bytes)
+{
+	struct rnd rnd = { (uint64_t)_i };
+	struct help_set s = { NULL, 0, 0 };
+	struct block_builder b;
+	struct slice block;
+
+	help_random(&s, &rnd, 60, 40);
+	block_builder_init(&b, 4);
+	for (size_t i = 0; i < s.n; i++)
+		block_builder_add(&b, &s.e[i]);
+	block = block_builder_finish(&b);
+	for (int i = 0; i < 6000; i++) {
+		size_t n = rnd_below(&rnd, 4) ? block.n : (size_t)rnd_below(&rnd, block.n + 1);
+		uint8_t *bytes = mem_dup(block.p, n + (n == 0));
+
+		for (uint64_t j = 1 + rnd_below(&rnd, 3); j > 0 && n > 0; j--) {
+			size_t at = (size_t)(rnd_below(&rnd, 2) ? rnd_below(&rnd, n) : rnd_below(&rnd, n < 80 ? n : 80));
+
+			bytes[at] = (uint8_t)rnd_next(&rnd);
+		}
+		walk_damaged(slice_of(bytes, n), &s, &rnd);
+		mem_free(bytes);
+	}
+	block_builder_fini(&b);
+	help_free(&s);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_loop_test(tc, a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt, 0, 2);
+	tcase_add_test(tc, a_table_cut_to_any_length_is_refused);
+	tcase_add_test(tc, a_table_cut_while_open_answers_corrupt);
+	tcase_add_test(tc, a_sound_block_in_the_wrong_place_is_refused);
+	tcase_add_loop_test(tc, a_block_of_any_bytes_is_walked_inside_its_bytes, 0, 3);
+}
+
+CHECK_MAIN("table/damage", suite)
