@@ -3,3 +3,15 @@
 #   check_PROGRAMS += t/base_<file>_test
 #   t_base_<file>_test_SOURCES = t/base_<file>_test.c
 #   t_base_<file>_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_bytes_test
+t_base_bytes_test_SOURCES = t/base_bytes_test.c
+t_base_bytes_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_coding_test
+t_base_coding_test_SOURCES = t/base_coding_test.c
+t_base_coding_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_log_test
+t_base_log_test_SOURCES = t/base_log_test.c
+t_base_log_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)

@@ -60,11 +60,11 @@ void arena_reset(struct arena *a)
 
 void *arena_try(struct arena *a, size_t n)
 {
-	size_t rounded = (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1), bytes;
+	size_t rounded = n ? (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT, bytes;
 	struct arena_chunk *c;
 	void *p;
 
-	if (rounded < n)
+	if (n > SIZE_MAX / 2)
 		return NULL;
 	if ((size_t)(a->end - a->at) < rounded) {
 		bytes = rounded > CHUNK_BYTES ? rounded : CHUNK_BYTES;
@@ -86,7 +86,9 @@ void *arena_alloc(struct arena *a, size_t n)
 {
 	void *p = arena_try(a, n);
 
-	return p ? p : mem_alloc(n);        /* refused: this ends the process and says so */
+	if (!p)
+		mem_refused(n);
+	return p;
 }
 
 struct slice arena_dup(struct arena *a, struct slice s)

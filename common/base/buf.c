@@ -25,7 +25,7 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 {
 	size_t want = b->n + n, capacity = b->capacity ? b->capacity : BUF_FIRST_BYTES;
 
-	must(want >= n);
+	must(want >= n && want <= SIZE_MAX / 4);
 	if (want > b->capacity) {
 		while (capacity < want)
 			capacity += capacity / 2 + 64;

@@ -4,7 +4,7 @@
  *
  * Two forms. JSON, for machines: {"level":30,"time":"2026-01-22T10:00:00.000Z","pid":7,"name":"engine","msg":"..."}
  * (level numbers of pino: 20 debug, 30 info, 40 warn, 50 error). Pretty, coloured on a terminal:
- * 10:00:00 i engine  Compaction completed.
+ * 10:00:00 ℹ engine       Compaction completed.
  *
  * error = someone must act; warn = handled, but tell; info = beginnings and ends of things that take seconds, with
  * numbers and units; debug = off. No log line inside a per-key path. Any thread; a line is one write(2).
@@ -23,6 +23,9 @@ void log_set_level(enum log_level level);                  /* any time, any thre
 bool log_on(enum log_level level);
 
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A __FILE__ as a path from the top of the tree, wherever the build took place. */
+const char *log_source(const char *file);
 
 #define log_debug(...) do { if (log_on(LOG_LEVEL_DEBUG)) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__); } while (0)
 #define log_info(...)  log_line(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -10,12 +10,16 @@
 #include "common/base/log.h"
 #include "common/base/must.h"
 
+void mem_refused(size_t n)
+{
+	log_error("out of memory: %zu bytes were refused", n);
+	abort();
+}
+
 static void *or_die(void *p, size_t n)
 {
-	if (__builtin_expect(p == NULL, 0)) {
-		log_error("out of memory: %zu bytes were refused", n);
-		abort();
-	}
+	if (__builtin_expect(p == NULL, 0))
+		mem_refused(n);
 	return p;
 }
 

@@ -17,6 +17,9 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), mall
 void *mem_try(size_t n) __attribute__((malloc));                             /* NULL when refused */
 void mem_free(void *p);                                                      /* NULL is fine */
 
+/* Logs and ends the process: n bytes were refused. For allocators that are built on mem_try(). */
+_Noreturn void mem_refused(size_t n);
+
 /* Frees *pp (a pointer to any object pointer) and leaves NULL there. */
 #define mem_drop(pp) do { mem_free(*(pp)); *(pp) = NULL; } while (0)
 

@@ -8,6 +8,6 @@
 
 void must_failed(const char *file, int line, const char *what)
 {
-	log_error("%s:%d: a bug of this program: must(%s) does not hold", file, line, what);
+	log_error("%s:%d: a bug of this program: must(%s) does not hold", log_source(file), line, what);
 	abort();
 }

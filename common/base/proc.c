@@ -58,13 +58,19 @@ static bool read_settings(struct conf *c)
 
 static bool read_slot(struct heritage *h, enum role role, int argc, char **argv)
 {
+	uint64_t workers = role == ROLE_COMPACTOR ? h->conf.compactor_workers :
+			   role == ROLE_FRONTEND ? h->conf.frontend_workers : 1;
+	unsigned long first = heritage_slot(&h->conf, role, 0), slot;
+	char *end;
+
 	if (argc != 3 || strcmp(argv[1], role_name(role)) != 0)
 		return false;
-	h->role = role;
-	h->slot = (unsigned)strtoul(argv[2], NULL, 10);
-	if (h->slot < heritage_slot(&h->conf, role, 0) || h->slot >= SLOT_MAX)
+	slot = strtoul(argv[2], &end, 10);
+	if (*end || end == argv[2] || slot < first || slot - first >= workers)
 		return false;
-	h->index = h->slot - heritage_slot(&h->conf, role, 0);
+	h->role = role;
+	h->slot = (unsigned)slot;
+	h->index = (unsigned)(slot - first);
 	if (role == ROLE_ENGINE)
 		snprintf(h->name, sizeof h->name, "%s", role_name(role));
 	else
@@ -122,7 +128,10 @@ int proc_signal_fd(void)
 	sigaddset(&set, SIGINT);
 	must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	must(fd >= 0);
+	if (fd < 0) {
+		log_error("cannot make a signal descriptor: %s", strerror(errno));
+		exit(EXIT_OSERR);
+	}
 	return fd;
 }
 

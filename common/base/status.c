@@ -21,13 +21,13 @@ const char *st_text(enum st st)
 
 enum st fail_at(const char *file, int line, enum st st, const char *fmt, ...)
 {
-	char sentence[1024];
+	char sentence[3000];
 	va_list ap;
 
 	must(st != ST_OK);
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof sentence, fmt, ap);
 	va_end(ap);
-	log_error("%s:%d: %s (%s)", file, line, sentence, st_text(st));
+	log_error("%s:%d: %s (%s)", log_source(file), line, sentence, st_text(st));
 	return st;
 }

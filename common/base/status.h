@@ -32,7 +32,7 @@ enum exit_code {
 	EXIT_CONFIG = 64,   /* wrong configuration or command line: never restarted */
 	EXIT_DATA = 65,     /* data directory damaged or foreign: never restarted */
 	EXIT_LOCKED = 66,   /* another server holds the data directory: never restarted */
-	EXIT_CRASH = 70,    /* an internal must() failed */
+	EXIT_CRASH = 70,    /* a fault of our own that ends without SIGABRT (a failed must() aborts) */
 	EXIT_OSERR = 71,    /* the system refused something at start (descriptor, memory, socket) */
 	EXIT_IO = 74,       /* WAL or manifest could not be synced: restart and recover */
 	EXIT_ORPHAN = 75    /* the supervisor is gone */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step before settings are used: what depends on the place, on the terminal, or on several keys together.
+ */
+#include "common/base/conf.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/conf_priv.h"
+
+#define SOCKET_PATH_MAX 108     /* sun_path, its NUL included */
+#define SOCKET_NAME_ROOM 32     /* kept for "/compactor-63.ipc" and its NUL */
+
+static const struct conf_where nowhere;
+
+static enum st finish_host(struct conf *c, struct buf *complaint)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (strcmp(c->host, "localhost") == 0)
+		snprintf(c->host, sizeof(c->host), "127.0.0.1");
+	if (inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1)
+		return ST_OK;
+	conf__complain(complaint, nowhere, "HOST", c->host);
+	buf_append_str(complaint, "not an address; give an IPv4 or IPv6 address or localhost, e.g. 127.0.0.1, 0.0.0.0 or ::1");
+	return ST_INVALID;
+}
+
+/* Appends path to out without its "." steps, doubled slashes and a slash at the end; ".." is left to the system. */
+static void append_path(struct buf *out, const char *path)
+{
+	while (*path) {
+		size_t n = strcspn(path, "/");
+
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			buf_append_byte(out, '/');
+			buf_append(out, path, n);
+		}
+		path += n + (path[n] == '/');
+	}
+}
+
+/* Makes a path setting absolute in place. It need not exist. */
+static enum st finish_path(const char *key, char *path, struct buf *complaint)
+{
+	char cwd[4096] = "";
+	struct buf whole = BUF_INIT;
+	enum st st = ST_OK;
+
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd))) {
+		conf__complain(complaint, nowhere, key, path);
+		buf_printf(complaint, "the working directory cannot be told (%m); give an absolute path");
+		st = ST_INVALID;
+		goto out;
+	}
+	append_path(&whole, cwd);
+	append_path(&whole, path);
+	if (whole.n == 0)
+		buf_append_byte(&whole, '/');
+	if (whole.n >= CONF_STR_MAX) {
+		conf__complain(complaint, nowhere, key, path);
+		buf_printf(complaint, "the absolute path is %zu bytes long; give one of at most %d", whole.n, CONF_STR_MAX - 1);
+		st = ST_INVALID;
+		goto out;
+	}
+	memcpy(path, buf_cstr(&whole), whole.n + 1);
+out:
+	buf_fini(&whole);
+	return st;
+}
+
+static enum st finish_data_dir(struct conf *c, struct buf *complaint)
+{
+	if (c->data_dir[0])
+		return finish_path("DATA_DIR", c->data_dir, complaint);
+	conf__complain(complaint, nowhere, "DATA_DIR", "");
+	buf_append_str(complaint, "empty; give a directory, e.g. ./data or /var/lib/lsm-engine");
+	return ST_INVALID;
+}
+
+static enum st finish_run_dir(struct conf *c, struct buf *complaint)
+{
+	bool derived = !c->run_dir[0];
+	enum st st;
+
+	if (derived && snprintf(c->run_dir, sizeof(c->run_dir), "%s/run", c->data_dir) >= (int)sizeof(c->run_dir))
+		memcpy(c->run_dir + sizeof(c->run_dir) - 4, "...", 4);          /* refused below by its length */
+	st = finish_path("RUN_DIR", c->run_dir, complaint);
+	if (st || strlen(c->run_dir) <= SOCKET_PATH_MAX - SOCKET_NAME_ROOM)
+		return st;
+	conf__complain(complaint, nowhere, "RUN_DIR", c->run_dir);
+	buf_printf(complaint, "%zu bytes are too long for the sockets in it%s; give a directory of at most %d bytes, "
+	    "e.g. /run/lsm-engine", strlen(c->run_dir), derived ? " (it is DATA_DIR/run when empty)" : "",
+	    SOCKET_PATH_MAX - SOCKET_NAME_ROOM);
+	return ST_INVALID;
+}
+
+static void finish_log_format(struct conf *c, bool stderr_is_terminal)
+{
+	if (c->log_format != CONF_LOG_AUTO)
+		return;
+	if (c->node_env == CONF_ENV_PRODUCTION)
+		c->log_format = CONF_LOG_JSON;
+	else if (c->node_env == CONF_ENV_DEVELOPMENT)
+		c->log_format = CONF_LOG_PRETTY;
+	else
+		c->log_format = stderr_is_terminal ? CONF_LOG_PRETTY : CONF_LOG_JSON;
+}
+
+static enum st finish_test_mode(const struct conf *c, struct buf *complaint)
+{
+	if (!c->wal_test_mode)
+		return ST_OK;
+	conf__complain(complaint, nowhere, "WAL_TEST_MODE", "true");
+	buf_append_str(complaint, conf__find("WAL_TEST_MODE")->prose);
+	return ST_INVALID;
+}
+
+enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint)
+{
+	enum st st = finish_test_mode(c, complaint);
+
+	if (!st)
+		st = finish_host(c, complaint);
+	if (!st)
+		st = finish_data_dir(c, complaint);
+	if (!st)
+		st = finish_run_dir(c, complaint);
+	if (!st)
+		finish_log_format(c, stderr_is_terminal);
+	return st;
+}
