@@ -2,7 +2,18 @@
 # frontend: sources in layer order, headers beside them.  FRONTEND_LIBS is what a program links to use this room.
 
 noinst_LIBRARIES += libfrontend.a
-libfrontend_a_SOURCES =
+libfrontend_a_SOURCES = \
+	frontend/urlcode.c frontend/urlcode.h \
+	frontend/text.c frontend/text.h \
+	frontend/http_status.c frontend/http_status.h \
+	frontend/problem.c frontend/problem.h frontend/problem.def \
+	frontend/http_request.c frontend/http_request.h \
+	frontend/http_head.c frontend/http_head.h \
+	frontend/http_parse.c frontend/http_parse.h \
+	frontend/http_date.c frontend/http_date.h \
+	frontend/http_conn.c frontend/http_conn.h \
+	frontend/http_server.c frontend/http_server.h \
+	frontend/routes.c frontend/routes.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
@@ -18,6 +29,7 @@ noinst_LIBRARIES += libllhttp.a
 llhttp_built = libllhttp.a
 llhttp_copies = frontend/llhttp/api.c frontend/llhttp/http.c frontend/llhttp/llhttp.c
 nodist_libllhttp_a_SOURCES = $(llhttp_copies)
+libllhttp_a_CPPFLAGS = $(AM_CPPFLAGS) -DLLHTTP_STRICT_MODE=1
 libllhttp_a_CFLAGS = $(FOREIGN_CFLAGS)
 CLEANFILES += $(llhttp_copies)
 

@@ -3,3 +3,19 @@
 #   check_PROGRAMS += t/frontend_<file>_test
 #   t_frontend_<file>_test_SOURCES = t/frontend_<file>_test.c
 #   t_frontend_<file>_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test \
+	t/frontend_http_parse_test t/frontend_http_test
+EXTRA_DIST += t/http_cases.def
+t_frontend_urlcode_test_SOURCES = t/frontend_urlcode_test.c
+t_frontend_urlcode_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_text_test_SOURCES = t/frontend_text_test.c
+t_frontend_text_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_problem_test_SOURCES = t/frontend_problem_test.c
+t_frontend_problem_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_routes_test_SOURCES = t/frontend_routes_test.c
+t_frontend_routes_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_http_parse_test_SOURCES = t/frontend_http_parse_test.c
+t_frontend_http_parse_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_http_test_SOURCES = t/frontend_http_test.c
+t_frontend_http_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections: bytes in, requests to the handler, answers out in the order of the requests.
+ *
+ * 1. All requests that are there are handed over in one turn and their answers written at once.
+ * 2. Answers leave in the order of their requests, whenever they are given.
+ * 3. A request that only reads is not begun while an earlier one on its connection still changes something
+ *    (RFC 9112 9.3.2): the handler says so by refusing it, and gets it again.
+ * 4. A client that does not read is not read from: beyond OUT_MAX bytes of unsent answers nothing more is taken in.
+ * 5. After a problem that makes the next request's beginning uncertain the connection ends, but not before the client
+ *    could read the answer.
+ *
+ * Event loop thread only. No locks.
+ */
+#ifndef FRONTEND_HTTP_CONN_H
+#define FRONTEND_HTTP_CONN_H
+
+#include "frontend/http_request.h"
+#include "frontend/problem.h"
+
+struct event_base;
+struct http_conn;
+
+/* Takes a request. false: not before the earlier ones on its connection are answered; it is offered again. */
+typedef bool http_handle_f(void *ctx, struct http_request *r);
+
+struct http_limits {
+	uint64_t max_body;               /* bytes of one body */
+	uint64_t max_bodies;             /* bytes of all bodies together */
+	unsigned head_s, idle_s, body_s, write_s;     /* time-outs, seconds */
+};
+
+extern const struct http_limits http_limits_default;
+
+enum { HTTP_SPARE_BUFFERS = 16 };
+
+/* What the connections of one event loop share. */
+struct http_shared {
+	struct event_base *base;
+	struct http_limits limits;
+	http_handle_f *handle;
+	void *ctx;
+	void (*on_close)(struct http_shared *s);
+
+	struct http_pool pool;
+	struct http_conn *conns, *dirty;
+	size_t count;
+	uint64_t body_bytes;             /* of all requests that are arriving or being handled */
+	uint64_t now_us;                 /* when this turn's bytes were read */
+	uint64_t second;                 /* counts ticks */
+	bool draining, flushing;
+	struct buf spare[HTTP_SPARE_BUFFERS];
+	unsigned spare_count;
+};
+
+void http_shared_init(struct http_shared *s, struct event_base *base, const struct http_limits *limits,
+		      http_handle_f *handle, void *ctx);
+void http_shared_fini(struct http_shared *s);    /* ends all connections */
+
+void http_conn_open(struct http_shared *s, int fd);      /* takes over a connected, non-blocking socket */
+void http_conn_tick(struct http_shared *s);              /* every second: time-outs */
+void http_conn_drain(struct http_shared *s);             /* no further requests: finish what is under way */
+
+/* Writes what was answered since; at the end of every turn that answered outside http_handle_f. */
+void http_flush(struct http_shared *s);
+
+/* ---- for the handler ---- */
+
+struct http_answer {
+	unsigned status;
+	const char *type;                /* Content-Type */
+	const char *fields;              /* further header lines, each with CR LF; or NULL */
+	struct slice body;               /* on loan */
+	bool close;
+};
+
+/* Answers and thereby ends r; its memory is gone afterwards. */
+void http_answer(struct http_request *r, const struct http_answer *a);
+void http_answer_json(struct http_request *r, struct slice body);        /* 200 */
+void http_answer_problem(struct http_request *r, enum problem p, const char *detail);
+void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields);
+
+void http_request_changes(struct http_request *r);       /* r will change something: later reads of its client wait */
+bool http_request_must_wait(const struct http_request *r);
+
+#endif

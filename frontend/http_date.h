@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fields that every answer carries, formatted once a second. Event loop thread only. */
+#ifndef FRONTEND_HTTP_DATE_H
+#define FRONTEND_HTTP_DATE_H
+
+#include "common/base/slice.h"
+
+void http_date_refresh(void);            /* every second */
+struct slice http_date_fields(void);     /* "Server: lsm-engine\r\nDate: ...\r\n"; good until the next refresh */
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only file that calls llhttp. A head is read when it is there as a whole: http_head.c finds its end and refuses
+ * what llhttp would let through, then llhttp reads the fields and afterwards the body. As the head is contiguous, every
+ * name and value comes in one span.
+ *
+ * llhttp is begun anew for each request: nothing of one can reach the next.
+ */
+#include "frontend/http_parse.h"
+
+#include <strings.h>
+
+#include "common/base/must.h"
+
+enum { TRAILERS_MAX_BYTES = 8192, BODY_FIRST_BYTES = 65536 };
+
+/* Fields this file reads; Content-Length, Connection and Upgrade are read inside llhttp. */
+enum { FIELD_OTHER, FIELD_HOST, FIELD_EXPECT, FIELD_TRANSFER_ENCODING };
+
+static struct http_parser *parser_of(llhttp_t *ll)
+{
+	return ll->data;
+}
+
+static int refuse(struct http_parser *p, enum problem problem)
+{
+	p->problem = problem;
+	return -1;
+}
+
+static bool same_word(struct slice s, const char *word)
+{
+	return s.n == strlen(word) && strncasecmp((const char *)s.p, word, s.n) == 0;
+}
+
+static struct slice trimmed(struct slice s)
+{
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* ---- llhttp's callbacks ---- */
+
+static int on_field(llhttp_t *ll, const char *at, size_t n)
+{
+	struct http_parser *p = parser_of(ll);
+	struct slice name = slice_of(at, n);
+
+	if (p->in_body) {
+		p->trailer_bytes += n + 4;
+		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
+	}
+	p->field = FIELD_OTHER;
+	p->spans = 0;
+	if (n == 4 && same_word(name, "host"))
+		p->field = FIELD_HOST;
+	else if (n == 6 && same_word(name, "expect"))
+		p->field = FIELD_EXPECT;
+	else if (n == 17 && same_word(name, "transfer-encoding"))
+		p->field = FIELD_TRANSFER_ENCODING;
+	return 0;
+}
+
+static int host_value(struct http_parser *p, struct slice value)
+{
+	if (p->host_count++ || !http_head_host_valid(value))
+		return refuse(p, PROBLEM_HOST);
+	p->host = value;
+	return 0;
+}
+
+static int transfer_encoding_value(struct http_parser *p, struct slice value)
+{
+	if (p->head.http10 || p->chunked)
+		return refuse(p, PROBLEM_FRAMING);
+	if (!same_word(value, "chunked"))
+		return refuse(p, PROBLEM_TRANSFER_CODING);
+	p->chunked = true;
+	return 0;
+}
+
+static int on_value(llhttp_t *ll, const char *at, size_t n)
+{
+	struct http_parser *p = parser_of(ll);
+	struct slice value = trimmed(slice_of(at, n));
+
+	if (p->in_body) {
+		p->trailer_bytes += n;
+		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
+	}
+	if (p->field == FIELD_OTHER)
+		return 0;
+	if (p->spans++)
+		return refuse(p, PROBLEM_MALFORMED);
+	if (p->field == FIELD_HOST)
+		return host_value(p, value);
+	if (p->field == FIELD_TRANSFER_ENCODING)
+		return transfer_encoding_value(p, value);
+	if (!same_word(value, "100-continue"))
+		return refuse(p, PROBLEM_EXPECTATION);
+	p->expects = !p->head.http10;
+	return 0;
+}
+
+static enum http_method method_of(struct slice m)
+{
+	if (slice_eq(m, slice_str("GET")))
+		return HTTP_M_GET;
+	if (slice_eq(m, slice_str("POST")))
+		return HTTP_M_POST;
+	if (slice_eq(m, slice_str("DELETE")))
+		return HTTP_M_DELETE;
+	return slice_eq(m, slice_str("HEAD")) ? HTTP_M_HEAD : HTTP_M_OTHER;
+}
+
+/* The path of a target: "/path", or "http://authority/path" where the authority is what Host says. */
+static bool origin_form(struct http_parser *p, struct slice *targetp)
+{
+	struct slice t = *targetp, authority;
+	const uint8_t *slash;
+
+	if (t.p[0] == '/')
+		return true;
+	if (t.n < 8 || strncasecmp((const char *)t.p, "http://", 7) != 0)
+		return false;
+	authority = slice_of(t.p + 7, t.n - 7);
+	slash = memchr(authority.p, '/', authority.n);
+	if (!slash)
+		return false;
+	authority.n = (size_t)(slash - authority.p);
+	*targetp = slice_of(slash, t.n - 7 - authority.n);
+	return authority.n == p->host.n && strncasecmp((const char *)authority.p, (const char *)p->host.p, authority.n) == 0;
+}
+
+static int on_headers_complete(llhttp_t *ll)
+{
+	struct http_parser *p = parser_of(ll);
+	struct http_request *r = p->req;
+	struct slice target = p->head.target;
+	const uint8_t *mark;
+
+	ll->upgrade = 0;                 /* an Upgrade field is ignored, as RFC 9110 7.8 allows */
+	if (p->host_count == 0 && !p->head.http10)
+		return refuse(p, PROBLEM_HOST);
+	if (!origin_form(p, &target))
+		return refuse(p, PROBLEM_TARGET);
+	if ((ll->flags & F_CONTENT_LENGTH) && ll->content_length > p->max_body)
+		return refuse(p, PROBLEM_BODY_TOO_LARGE);
+	r->method = method_of(p->head.method);
+	r->http10 = p->head.http10;
+	r->keep_alive = llhttp_should_keep_alive(ll);
+	target = arena_dup(&r->arena, target);
+	mark = memchr(target.p, '?', target.n);
+	r->path = slice_of(target.p, mark ? (size_t)(mark - target.p) : target.n);
+	r->query = mark ? slice_of(mark + 1, target.n - r->path.n - 1) : slice_of(target.p, 0);
+	if (ll->flags & F_CONTENT_LENGTH && ll->content_length)
+		buf_reserve(&r->body, ll->content_length < BODY_FIRST_BYTES ? ll->content_length : BODY_FIRST_BYTES);
+	return 0;
+}
+
+static int on_body(llhttp_t *ll, const char *at, size_t n)
+{
+	struct http_parser *p = parser_of(ll);
+
+	if (n > p->max_body - p->req->body.n)
+		return refuse(p, PROBLEM_BODY_TOO_LARGE);
+	buf_append(&p->req->body, at, n);
+	return 0;
+}
+
+/* A chunk that will be too much is refused before it is read. */
+static int on_chunk_header(llhttp_t *ll)
+{
+	struct http_parser *p = parser_of(ll);
+
+	return ll->content_length > p->max_body - p->req->body.n ? refuse(p, PROBLEM_BODY_TOO_LARGE) : 0;
+}
+
+static int on_message_complete(llhttp_t *ll)
+{
+	parser_of(ll)->complete = true;
+	return HPE_PAUSED;
+}
+
+static const llhttp_settings_t callbacks = {
+	.on_header_field = on_field,
+	.on_header_value = on_value,
+	.on_headers_complete = on_headers_complete,
+	.on_body = on_body,
+	.on_chunk_header = on_chunk_header,
+	.on_message_complete = on_message_complete,
+};
+
+/* ---- the parser ---- */
+
+void http_parser_init(struct http_parser *p, uint64_t max_body)
+{
+	*p = (struct http_parser){ .max_body = max_body };
+}
+
+void http_parser_fini(struct http_parser *p)
+{
+	buf_fini(&p->partial);
+}
+
+void http_parser_begin(struct http_parser *p, struct http_request *req)
+{
+	llhttp_init(&p->ll, HTTP_REQUEST, &callbacks);
+	p->ll.data = p;
+	http_head_begin(&p->head);
+	p->req = req;
+	p->in_head = p->in_body = p->skipped_line = p->cr_seen = false;
+	p->expects = p->chunked = p->complete = false;
+	p->host_count = p->spans = 0;
+	p->host = slice_of(NULL, 0);
+	p->trailer_bytes = 0;
+	p->problem = PROBLEM_NONE;
+}
+
+static enum http_parse bad(struct http_parser *p, enum problem problem)
+{
+	p->problem = problem;
+	return HTTP_PARSE_BAD;
+}
+
+/* What llhttp refused by itself. */
+static enum problem problem_of_errno(llhttp_errno_t e)
+{
+	switch (e) {
+	case HPE_UNEXPECTED_CONTENT_LENGTH:
+	case HPE_INVALID_CONTENT_LENGTH:
+	case HPE_INVALID_TRANSFER_ENCODING:
+	case HPE_INVALID_CHUNK_SIZE:
+	case HPE_STRICT:
+		return PROBLEM_FRAMING;
+	case HPE_INVALID_URL:
+		return PROBLEM_TARGET;
+	case HPE_INVALID_VERSION:
+		return PROBLEM_VERSION;
+	default:
+		return PROBLEM_MALFORMED;
+	}
+}
+
+/* Runs llhttp over bytes; *usedp of them belong to this request. */
+static enum http_parse execute(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	llhttp_errno_t e;
+
+	*usedp = bytes.n;
+	e = llhttp_execute(&p->ll, (const char *)bytes.p, bytes.n);
+	if (e == HPE_PAUSED && p->complete) {
+		*usedp = (size_t)((const uint8_t *)llhttp_get_error_pos(&p->ll) - bytes.p);
+		return HTTP_PARSE_DONE;
+	}
+	if (e == HPE_OK)
+		return HTTP_PARSE_MORE;
+	return bad(p, p->problem ? p->problem : problem_of_errno(e));
+}
+
+static enum http_parse read_head(struct http_parser *p, struct slice head)
+{
+	size_t used;
+	enum http_parse got = execute(p, head, &used);
+
+	p->in_head = false;
+	p->in_body = got == HTTP_PARSE_MORE;
+	if (p->in_body && p->expects)
+		return HTTP_PARSE_CONTINUE;
+	return got;
+}
+
+/* The head came in pieces: adds bytes to what is there. *usedp counts of the new bytes only. */
+static enum http_parse feed_partial(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	size_t before = p->partial.n, room = HTTP_HEAD_MAX_BYTES + 2 - before, length;
+	enum http_parse got;
+	enum problem problem;
+
+	buf_append(&p->partial, bytes.p, bytes.n < room ? bytes.n : room);
+	*usedp = p->partial.n - before;
+	switch (http_head_scan(&p->head, buf_slice(&p->partial), &length, &problem)) {
+	case HTTP_HEAD_MORE:
+		return HTTP_PARSE_MORE;
+	case HTTP_HEAD_BAD:
+		return bad(p, problem);
+	case HTTP_HEAD_COMPLETE:
+		break;
+	}
+	*usedp = length - before;
+	got = read_head(p, slice_of(p->partial.p, length));
+	buf_fini(&p->partial);
+	return got;
+}
+
+/* Skips one empty line before a request (RFC 9112 2.2): its bytes into *usedp. */
+static enum problem skip_line(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	if (!p->cr_seen && (p->skipped_line || bytes.p[0] != '\r'))
+		return PROBLEM_NONE;
+	if (!p->cr_seen)
+		*usedp = 1;
+	p->cr_seen = true;
+	if (*usedp == bytes.n)
+		return PROBLEM_NONE;
+	if (bytes.p[(*usedp)++] != '\n')
+		return PROBLEM_MALFORMED;
+	p->cr_seen = false;
+	p->skipped_line = true;
+	return PROBLEM_NONE;
+}
+
+static enum http_parse feed_head(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	size_t skipped = 0, length;
+	enum problem problem;
+
+	if (p->partial.n)
+		return feed_partial(p, bytes, usedp);
+	problem = p->in_head ? PROBLEM_NONE : skip_line(p, bytes, &skipped);
+	if (problem)
+		return bad(p, problem);
+	bytes = slice_of(bytes.p + skipped, bytes.n - skipped);
+	*usedp = skipped;
+	if (bytes.n == 0)
+		return HTTP_PARSE_MORE;
+	p->in_head = true;
+	switch (http_head_scan(&p->head, bytes, &length, &problem)) {
+	case HTTP_HEAD_BAD:
+		return bad(p, problem);
+	case HTTP_HEAD_MORE:
+		buf_append(&p->partial, bytes.p, bytes.n);
+		*usedp += bytes.n;
+		return HTTP_PARSE_MORE;
+	case HTTP_HEAD_COMPLETE:
+		break;
+	}
+	*usedp += length;
+	return read_head(p, slice_of(bytes.p, length));
+}
+
+/* The empty line that ends a chunked body must be CR LF; llhttp would take LF alone. */
+static bool ends_in_crlf(struct http_parser *p, struct slice used)
+{
+	uint8_t before = used.n >= 2 ? used.p[used.n - 2] : p->last;
+
+	return used.n && used.p[used.n - 1] == '\n' && before == '\r';
+}
+
+static enum http_parse feed_body(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	enum http_parse got = execute(p, bytes, usedp);
+
+	if (got == HTTP_PARSE_DONE && p->chunked && !ends_in_crlf(p, slice_of(bytes.p, *usedp)))
+		return bad(p, PROBLEM_FRAMING);
+	if (got == HTTP_PARSE_DONE)
+		p->in_body = false;
+	if (*usedp)
+		p->last = bytes.p[*usedp - 1];
+	return got;
+}
+
+enum http_parse http_parser_feed(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	*usedp = 0;
+	must(p->req != NULL && bytes.n > 0);
+	return p->in_body ? feed_body(p, bytes, usedp) : feed_head(p, bytes, usedp);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accepting by hand instead of evconnlistener: up to ACCEPT_TURN connections per wake-up, a pause at the limit and when
+ * the process is out of descriptors. Event loop thread only.
+ */
+#include "frontend/http_server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+
+#define HTTP_SERVER_MAGIC 0x53727601u
+
+enum { ACCEPT_TURN = 64 };
+
+struct http_server {
+	uint32_t magic;
+	int listener;
+	bool accepting;
+	size_t max_connections;
+	struct event *acceptable, *tick;
+	struct http_shared shared;
+};
+
+struct event_base *http_base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	must(config != NULL);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	must(base != NULL);
+	return base;
+}
+
+static void set_accepting(struct http_server *s, bool on)
+{
+	if (!s->acceptable || s->accepting == on)
+		return;
+	s->accepting = on;
+	if (on)
+		event_add(s->acceptable, NULL);
+	else
+		event_del(s->acceptable);
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_server *s = arg;
+	unsigned i;
+
+	(void)what;
+	for (i = 0; i < ACCEPT_TURN; i++) {
+		int client;
+
+		if (s->shared.count >= s->max_connections) {
+			set_accepting(s, false);
+			return;
+		}
+		client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (client >= 0) {
+			http_conn_open(&s->shared, client);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			log_warn("no descriptor or memory for another connection (%zu open): accepting pauses for a moment",
+				 s->shared.count);
+			set_accepting(s, false);
+		}
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+static void consider_accepting(struct http_server *s)
+{
+	if (!s->shared.draining && s->shared.count < s->max_connections)
+		set_accepting(s, true);
+}
+
+static void on_close(struct http_shared *shared)
+{
+	consider_accepting((struct http_server *)((char *)shared - offsetof(struct http_server, shared)));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_server *s = arg;
+
+	(void)fd, (void)what;
+	http_conn_tick(&s->shared);
+	consider_accepting(s);
+}
+
+void http_server_new(struct event_base *base, int listener, size_t max_connections, const struct http_limits *limits,
+		     http_handle_f *handle, void *ctx, struct http_server **sp)
+{
+	static const struct timeval second = { 1, 0 };
+	struct http_server *s = mem_zalloc(sizeof *s);
+
+	obj_init(s, HTTP_SERVER_MAGIC);
+	s->listener = listener;
+	s->max_connections = max_connections;
+	http_shared_init(&s->shared, base, limits, handle, ctx);
+	s->shared.on_close = on_close;
+	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
+	must(s->tick != NULL);
+	event_add(s->tick, &second);
+	if (listener >= 0) {
+		must(evutil_make_socket_nonblocking(listener) == 0);
+		s->acceptable = event_new(base, listener, EV_READ | EV_PERSIST, on_acceptable, s);
+		must(s->acceptable != NULL);
+		set_accepting(s, true);
+	}
+	*sp = s;
+}
+
+void http_server_free(struct http_server **sp)
+{
+	struct http_server *s = *sp;
+
+	*sp = NULL;
+	obj_check(s, HTTP_SERVER_MAGIC);
+	set_accepting(s, false);
+	s->shared.draining = true;
+	http_shared_fini(&s->shared);
+	if (s->acceptable)
+		event_free(s->acceptable);
+	event_free(s->tick);
+	obj_fini(s);
+	mem_free(s);
+}
+
+void http_server_adopt(struct http_server *s, int fd)
+{
+	must(evutil_make_socket_nonblocking(fd) == 0);
+	http_conn_open(&s->shared, fd);
+}
+
+void http_server_drain(struct http_server *s)
+{
+	set_accepting(s, false);
+	http_conn_drain(&s->shared);
+}
+
+size_t http_server_connections(const struct http_server *s)
+{
+	return s->shared.count;
+}
+
+void http_server_flush(struct http_server *s)
+{
+	http_flush(&s->shared);
+}
+
+struct http_shared *http_server_shared(struct http_server *s)
+{
+	return &s->shared;
+}

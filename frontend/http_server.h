@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: accepts connections from an inherited listening socket, ticks once a second, drains on request.
+ * Event loop thread only.
+ *
+ * At max_connections it stops accepting: further clients wait in the kernel's queue until one of ours ends.
+ */
+#ifndef FRONTEND_HTTP_SERVER_H
+#define FRONTEND_HTTP_SERVER_H
+
+#include "frontend/http_conn.h"
+
+struct http_server;
+
+/* An event base for one thread: no locks inside. */
+struct event_base *http_base_new(void);
+
+/* listener: a listening socket, on loan, made non-blocking; -1: connections come by http_server_adopt() only. */
+void http_server_new(struct event_base *base, int listener, size_t max_connections, const struct http_limits *limits,
+		     http_handle_f *handle, void *ctx, struct http_server **sp);
+void http_server_free(struct http_server **sp);
+
+void http_server_adopt(struct http_server *s, int fd);       /* serves a connected socket, taken over */
+void http_server_drain(struct http_server *s);               /* accepts no more, ends each connection after its answers */
+size_t http_server_connections(const struct http_server *s);
+void http_server_flush(struct http_server *s);               /* http_flush() */
+struct http_shared *http_server_shared(struct http_server *s);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of routes: which method at which path is which call. Pure.
+ *
+ * Paths are compared as sent, still percent-encoded. A pattern that ends in '/' takes the rest of the path as its
+ * argument, slashes included. HEAD is answered wherever GET is.
+ */
+#ifndef FRONTEND_ROUTES_H
+#define FRONTEND_ROUTES_H
+
+#include "frontend/http_request.h"
+
+enum route {
+	ROUTE_NONE,                      /* no such path */
+	ROUTE_WRONG_METHOD,              /* the path is there, the method is not */
+	ROUTE_WRITE, ROUTE_READ, ROUTE_DELETE, ROUTE_BATCH,
+	ROUTE_STATS, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_LIVE, ROUTE_READY
+};
+
+struct route_match {
+	enum route route;
+	struct slice argument;           /* behind the pattern; in path */
+	const char *allow;               /* WRONG_METHOD: "Allow: GET, HEAD\r\n" */
+};
+
+struct route_match routes_find(enum http_method method, struct slice path);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The route table. */
+#include "frontend/routes.h"
+
+#include "t/check_main.h"
+
+static enum route find(enum http_method method, const char *path)
+{
+	return routes_find(method, slice_str(path)).route;
+}
+
+START_TEST(each_call_is_found_by_method_and_path)
+{
+	ck_assert_int_eq(find(HTTP_M_POST, "/api/write"), ROUTE_WRITE);
+	ck_assert_int_eq(find(HTTP_M_POST, "/api/batch"), ROUTE_BATCH);
+	ck_assert_int_eq(find(HTTP_M_GET, "/api/read/k"), ROUTE_READ);
+	ck_assert_int_eq(find(HTTP_M_DELETE, "/api/delete/k"), ROUTE_DELETE);
+	ck_assert_int_eq(find(HTTP_M_GET, "/api/stats"), ROUTE_STATS);
+	ck_assert_int_eq(find(HTTP_M_GET, "/api/health"), ROUTE_HEALTH);
+	ck_assert_int_eq(find(HTTP_M_GET, "/api/metrics"), ROUTE_METRICS);
+	ck_assert_int_eq(find(HTTP_M_GET, "/livez"), ROUTE_LIVE);
+	ck_assert_int_eq(find(HTTP_M_GET, "/readyz"), ROUTE_READY);
+}
+END_TEST
+
+START_TEST(head_goes_where_get_goes)
+{
+	ck_assert_int_eq(find(HTTP_M_HEAD, "/api/read/k"), ROUTE_READ);
+	ck_assert_int_eq(find(HTTP_M_HEAD, "/livez"), ROUTE_LIVE);
+	ck_assert_int_eq(find(HTTP_M_HEAD, "/api/write"), ROUTE_WRONG_METHOD);
+}
+END_TEST
+
+START_TEST(the_argument_is_the_rest_of_the_path_with_its_slashes)
+{
+	struct route_match m = routes_find(HTTP_M_GET, slice_str("/api/read/a/b%2Fc/"));
+
+	ck_assert_int_eq(m.route, ROUTE_READ);
+	ck_assert(slice_eq(m.argument, slice_str("a/b%2Fc/")));
+	ck_assert_uint_eq(routes_find(HTTP_M_GET, slice_str("/api/read/")).argument.n, 0);
+}
+END_TEST
+
+START_TEST(a_wrong_method_is_told_the_right_ones)
+{
+	struct route_match m = routes_find(HTTP_M_GET, slice_str("/api/write"));
+
+	ck_assert_int_eq(m.route, ROUTE_WRONG_METHOD);
+	ck_assert_str_eq(m.allow, "Allow: POST\r\n");
+	m = routes_find(HTTP_M_OTHER, slice_str("/api/read/x"));
+	ck_assert_int_eq(m.route, ROUTE_WRONG_METHOD);
+	ck_assert_str_eq(m.allow, "Allow: GET, HEAD\r\n");
+}
+END_TEST
+
+START_TEST(anything_else_is_not_there)
+{
+	static const char *const paths[] = {
+		"/", "", "/api", "/api/", "/api/writes", "/api/write/", "/api/read", "/API/read/x", "/livez/", "//livez", "*"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof paths / sizeof *paths; i++)
+		ck_assert_msg(find(HTTP_M_GET, paths[i]) == ROUTE_NONE, "%s", paths[i]);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+	tcase_add_test(tc, each_call_is_found_by_method_and_path);
+	tcase_add_test(tc, head_goes_where_get_goes);
+	tcase_add_test(tc, the_argument_is_the_rest_of_the_path_with_its_slashes);
+	tcase_add_test(tc, a_wrong_method_is_told_the_right_ones);
+	tcase_add_test(tc, anything_else_is_not_there);
+}
+
+CHECK_MAIN("frontend/routes", add)
