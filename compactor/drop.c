@@ -7,18 +7,18 @@
  *	newest version, expired, no deeper range covers it         -> EXPIRED
  *	anything else                                              -> KEEP
  *
- * Why an older version may always go: a reader of the new view sees the newest one only, and whoever keeps an older
- * view keeps that view's files, in which the older version still stands.
+ * Why an older version may always go: a reader of the new view sees the newest one only, and whoever keeps an
+ * older view keeps that view's files, in which the older version still stands.
  *
  * Why a tombstone may go. It is there to hide older versions of its key, so it may go when none is left:
- *   1. every older version on the levels down to the output level is in this job's inputs: the engine picks all tables
- *      there that overlap the job's range and are not newer;
- *   2. every other older version lies below the output level, in a table whose range the order names in `deeper`; no
- *      such range covers the key, so there is none;
- *   3. those of (1) come right behind the tombstone in the stream, are dropped as overwritten, and leave the view in
- *      the same manifest commit as the tombstone. Nothing is left to hide, at any moment.
- * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers its key it
- * must stay whole, as it is what hides the versions below.
+ *   1. every older version on the levels down to the output level is in this job's inputs: the engine picks
+ *      all tables there that overlap the job's range and are not newer;
+ *   2. every other older version lies below the output level, in a table whose range the order names in
+ *      `deeper`; no such range covers the key, so there is none;
+ *   3. those of (1) come right behind the tombstone in the stream, are dropped as overwritten, and leave the
+ *      view in the same manifest commit as the tombstone. Nothing is left to hide, at any moment.
+ * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers
+ * its key it must stay whole, as it is what hides the versions below.
  */
 #include "compactor/drop.h"
 
@@ -33,8 +33,8 @@ void drop_fini(struct drop *d)
 }
 
 /*
- * A range [min, max] with min <= key covers key iff max >= key. As keys only grow, the greatest max of all ranges that
- * begin at or before the key answers for all of them, overlapping or not, in one pass.
+ * A range [min, max] with min <= key covers key iff max >= key. As keys only grow, the greatest max of all
+ * ranges that begin at or before the key answers for all of them, overlapping or not, in one pass.
  */
 static bool covered(struct drop *d, struct slice key)
 {

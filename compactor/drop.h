@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decides, entry by entry, what a compaction keeps. Fed with the merged inputs in entry order; drop.c has the argument
- * why nothing that a reader may still see goes away. Pure: no clock, no file. One thread.
+ * Decides, entry by entry, what a compaction keeps. Fed with the merged inputs in entry order; drop.c has the
+ * argument why nothing that a reader may still see goes away. Pure: no clock, no file. One thread.
  */
 #ifndef COMPACTOR_DROP_H
 #define COMPACTOR_DROP_H
@@ -28,8 +28,8 @@ struct drop {
 void drop_init(struct drop *d, const struct key_range *deeper, size_t deeper_count, int64_t now_ms);
 void drop_fini(struct drop *d);
 
-/* The next entry's fate into *vp. ST_CORRUPT (not logged) when its key is before the last one's: an input lies about its
- * order, and nothing may be concluded from it. */
+/* The next entry's fate into *vp. ST_CORRUPT (not logged) when its key is before the last one's: an input
+ * lies about its order, and nothing may be concluded from it. */
 enum st drop_next(struct drop *d, const struct entry *e, enum drop_verdict *vp) MUST_USE;
 
 #endif

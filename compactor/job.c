@@ -6,9 +6,9 @@
  *	        table -> table_iter --+--> merge_iter -> drop -> outputs
  *	        table -> table_iter --+
  *
- * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check the number
- * of entries that came must be what the inputs say they hold: an entry that got lost on the way would be lost for good
- * once the inputs are removed.
+ * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check
+ * the number of entries that came must be what the inputs say they hold: an entry that got lost on the way
+ * would be lost for good once the inputs are removed.
  *
  * job_run runs on the job thread, job_cancel and job_progress on the main thread.
  */
@@ -29,7 +29,7 @@
 #include "compactor/outputs.h"
 
 #define JOB_MAGIC 0x6a6f6221u
-#define SHOW_EVERY 1024u                 /* entries between two looks at cancel and two showings of progress */
+#define SHOW_EVERY 1024u             /* entries between two looks at cancel and two showings of progress */
 #define DETAIL_BYTES 160
 
 struct input {
@@ -85,7 +85,8 @@ void job_progress(struct job *j, struct compact_report *rp)
 	obj_check(j, JOB_MAGIC);
 	*rp = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job,
 				       .bytes_total = j->bytes_total, .entries_in = shown };
-	/* Tables do not tell where in the file an iterator stands; entries are even enough for a progress bar. */
+	/* Tables do not tell where in the file an iterator stands; entries are even enough for a progress
+	 * bar. */
 	if (expected > 0)
 		rp->bytes_read = (uint64_t)((double)j->bytes_total * (double)shown / (double)expected);
 }
@@ -119,7 +120,8 @@ static enum st blame(struct job *j, size_t i, enum st st)
 
 	if (st == ST_CORRUPT || st == ST_NOT_FOUND)
 		j->report.damaged_input = in->id;
-	snprintf(j->detail, sizeof j->detail, "input table %" PRIu64 " of level %u: %s", in->id.v, in->level, st_text(st));
+	snprintf(j->detail, sizeof j->detail, "input table %" PRIu64 " of level %u: %s", in->id.v, in->level,
+		 st_text(st));
 	return st;
 }
 
@@ -131,7 +133,8 @@ static enum st open_inputs(struct job *j)
 	for (size_t i = 0; i < o->input_count; i++) {
 		struct input *in = &j->inputs[i];
 		struct file_id id = o->inputs[i].id;
-		enum st st = table_open(j->vfs, path_sst(j->data_dir, id).s, id, o->database, NULL, &in->reader);
+		struct path path = path_sst(j->data_dir, id);
+		enum st st = table_open(j->vfs, path.s, id, o->database, NULL, &in->reader);
 
 		if (st)
 			return blame(j, i, st);
@@ -171,10 +174,11 @@ static enum st blame_order(struct job *j)
 
 		if (it->valid && it->entry.key.p == j->merge->entry.key.p) {
 			(void)blame(j, i, ST_CORRUPT);
-			return fail(ST_CORRUPT, "table %" PRIu64 ": its entries are not in order", j->order->inputs[i].id.v);
+			return fail(ST_CORRUPT, "table %" PRIu64 ": its entries are not in order",
+				    j->order->inputs[i].id.v);
 		}
 	}
-	return fail(ST_INTERNAL, "compaction job %" PRIu64 ": merged entries are not in order", j->order->job);
+	return fail(ST_INTERNAL, "job %" PRIu64 ": merged entries are not in order", j->order->job);
 }
 
 /* ---- the merge ---- */
@@ -242,7 +246,7 @@ static enum st carry_out(struct job *j)
 	outputs_expect(&j->outputs, expected);
 	st = merge(j);
 	if (st == ST_OK && j->report.entries_in != expected)
-		st = fail(ST_INTERNAL, "compaction job %" PRIu64 ": %" PRIu64 " entries came from inputs that hold %" PRIu64,
+		st = fail(ST_INTERNAL, "job %" PRIu64 ": %" PRIu64 " entries came, the inputs hold %" PRIu64,
 			  j->order->job, j->report.entries_in, expected);
 	if (st == ST_OK)
 		st = outputs_finish(&j->outputs);
@@ -281,14 +285,17 @@ static void tell(const struct job *j)
 	uint64_t dropped = r->dropped_overwritten + r->dropped_tombstones + r->dropped_expired;
 
 	if (r->status == ST_OK)
-		log_info("Compaction job %" PRIu64 " to level %u: %zu tables of %" PRIu64 " KiB into %zu of %" PRIu64 " KiB, %"
-			 PRIu64 " of %" PRIu64 " entries dropped, %" PRIu64 " ms.", r->job, j->order->output_level,
-			 j->order->input_count, j->bytes_total >> 10, j->outputs.done_count, bytes_written(j) >> 10, dropped,
-			 r->entries_in, r->duration_us / 1000);
+		log_info("Compaction job %" PRIu64 " to level %u: %zu tables of %" PRIu64 " KiB into %zu of %"
+			 PRIu64 " KiB, %" PRIu64 " of %" PRIu64 " entries dropped, %" PRIu64 " ms.",
+			 r->job, j->order->output_level, j->order->input_count, j->bytes_total >> 10,
+			 j->outputs.done_count, bytes_written(j) >> 10, dropped, r->entries_in,
+			 r->duration_us / 1000);
 	else if (r->status == ST_CANCELLED)
-		log_info("Compaction job %" PRIu64 " cancelled after %" PRIu64 " ms.", r->job, r->duration_us / 1000);
+		log_info("Compaction job %" PRIu64 " cancelled after %" PRIu64 " ms.", r->job,
+			 r->duration_us / 1000);
 	else
-		log_warn("Compaction job %" PRIu64 " given up: %s. Its inputs are untouched.", r->job, j->detail);
+		log_warn("Compaction job %" PRIu64 " given up: %s. Its inputs are untouched.", r->job,
+			 j->detail);
 }
 
 void job_run(struct job *j, struct compact_report *rp)
@@ -298,7 +305,8 @@ void job_run(struct job *j, struct compact_report *rp)
 
 	obj_check(j, JOB_MAGIC);
 	must(!r->done);
-	*r = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job, .bytes_total = j->bytes_total };
+	*r = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job,
+				      .bytes_total = j->bytes_total };
 	r->status = carry_out(j);
 	close_inputs(j);
 	if (r->status && !j->detail[0])

@@ -7,7 +7,8 @@
  * 1. A run that does not end in ST_OK leaves no file of its own behind.
  * 2. Inputs are only read. Nothing here names a file outside DATA_DIR/tmp for writing (invariant 6).
  * 3. ST_CORRUPT and ST_NOT_FOUND name the input in damaged_input.
- * 4. cancel and progress may be called from any thread while another one runs; the rest by one thread at a time.
+ * 4. cancel and progress may be called from any thread while another one runs; the rest by one thread at a
+ *    time.
  */
 #ifndef COMPACTOR_JOB_H
 #define COMPACTOR_JOB_H

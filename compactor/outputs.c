@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes a job's tables (outputs.h). A new one begins when the present one has reached the order's target size, as
- * long as there is a reserved id left; the last one takes all the rest, however large, rather than fail the job.
+ * Writes a job's tables (outputs.h). A new one begins when the present one has reached the order's target
+ * size, as long as there is a reserved id left; the last one takes all the rest, however large, rather than
+ * fail the job.
  *
  * Runs on the job thread.
  */
@@ -82,7 +83,9 @@ static enum st end_table(struct outputs *o)
 
 static bool is_full(const struct outputs *o)
 {
-	return table_writer_size(o->writer) >= o->order->table_size_target && o->done_count + 1 < o->order->output_id_count;
+	bool another = o->done_count + 1 < o->order->output_id_count;
+
+	return another && table_writer_size(o->writer) >= o->order->table_size_target;
 }
 
 enum st outputs_add(struct outputs *o, const struct entry *e)
@@ -97,7 +100,7 @@ enum st outputs_add(struct outputs *o, const struct entry *e)
 	}
 	before = table_writer_entries(o->writer);
 	table_writer_add(o->writer, e);
-	/* A writer keeps its error until the end; one that takes no more has one, and the rest need not be merged. */
+	/* A writer keeps its error until the end. One that takes no more has one: stop merging. */
 	if (table_writer_entries(o->writer) == before || is_full(o))
 		return end_table(o);
 	return ST_OK;

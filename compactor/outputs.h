@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tables a job writes: entries in, a row of disjoint tables in key order out, under the ids the order reserved.
+ * The tables a job writes: entries in, a row of disjoint tables in key order out, under the ids the order
+ * reserved.
  *
  * 1. A key stands in one table only, as a job keeps at most one version of each (drop.c).
  * 2. After outputs_finish() all files and their names are on disk (invariant 3).

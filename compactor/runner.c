@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The job thread (runner.h). It shares with its starter: the job (whose calls say who may use them), the report, which
- * is the thread's until `finished` is set, and the eventfd.
+ * The job thread (runner.h). It shares with its starter: the job (whose calls say who may use them), the
+ * report, which is the thread's until `finished` is set, and the eventfd.
  */
 #include "compactor/runner.h"
 
@@ -21,7 +21,7 @@
 
 #define RUNNER_MAGIC 0x72756e72u
 #define NICE 5
-#define LOWEST_BEST_EFFORT 7
+#define LOWEST 7                         /* of the eight levels in a class */
 
 struct runner {
 	uint32_t magic;
@@ -55,15 +55,16 @@ enum runner_state runner_state(const struct runner *r)
 }
 
 /*
- * A compaction should yield to writes and reads whenever both want the machine, and yet never starve: level 0 would
- * pile up until writes are held back. So it is a little nice and last in the best effort class, not in the idle one. On
- * Linux both calls are about the calling thread only. Refused (in some containers), the job runs all the same.
+ * A compaction should yield to writes and reads whenever both want the machine, and yet never starve: level 0
+ * would pile up until writes are held back. So it is a little nice and last in the best effort class, not in
+ * the idle one. On Linux both calls are about the calling thread only. Refused (in some containers), the job
+ * runs all the same.
  */
 static void lower_priority(void)
 {
 	if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
 		log_debug("the job thread keeps its CPU priority");
-	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, LOWEST_BEST_EFFORT)) != 0)
+	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, LOWEST)) != 0)
 		log_debug("the job thread keeps its I/O priority");
 }
 
@@ -113,7 +114,7 @@ const struct compact_report *runner_collect(struct runner *r)
 	if (!r->joined)
 		must(pthread_join(r->thread, NULL) == 0);
 	r->joined = true;
-	/* The cancellation may have come when the job had just succeeded; who asked for it wants no outputs. */
+	/* The cancellation may have come when the job had just succeeded; whoever asked wants no outputs. */
 	if (r->cancelled && r->report.status == ST_OK) {
 		job_discard(r->job);
 		r->report.status = ST_CANCELLED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a job on a thread of its own with low priority, so that the caller's loop stays free for heartbeats and
- * cancellation. One job at a time.
+ * Runs a job on a thread of its own with low priority, so that the caller's loop stays free for heartbeats
+ * and cancellation. One job at a time.
  *
  *	IDLE --start--> RUNNING --(job ends; wake fd becomes readable)--> FINISHED --release--> IDLE
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compactor/drop.c by table: a stream of entries, the ranges below, and the fate of each entry as a letter. */
+/* compactor/drop.c by table: a stream of entries, the ranges below, the fate of each entry as a letter. */
 #include "t/check_main.h"
 
 #include "common/base/rand.h"
@@ -18,10 +18,12 @@ static struct entry entry_of(const char *text)
 	return e;
 }
 
-/* Feeds the words of stream; fates: k kept, o overwritten, t tombstone dropped, e expired dropped, one per word. */
+/* Feeds the words of stream; fates: k kept, o overwritten, t tombstone dropped, e expired dropped, one per
+ * word. */
 static void expect(const char *stream, const struct key_range *deeper, size_t deeper_count, const char *fates)
 {
-	static const char letters[] = { [DROP_KEEP] = 'k', [DROP_OVERWRITTEN] = 'o', [DROP_TOMBSTONE] = 't', [DROP_EXPIRED] = 'e' };
+	static const char letters[] = { [DROP_KEEP] = 'k', [DROP_OVERWRITTEN] = 'o', [DROP_TOMBSTONE] = 't',
+					[DROP_EXPIRED] = 'e' };
 	char copy[200], got[64] = "", *rest = copy, *word;
 	struct drop d;
 	size_t n = 0;
@@ -145,7 +147,8 @@ START_TEST(coverage_agrees_with_looking_at_every_range)
 			min += rnd_below(&rnd, 20);
 			bytes[i][0] = (uint8_t)min;
 			bytes[i][1] = (uint8_t)(min + rnd_below(&rnd, 40));
-			deeper[i] = (struct key_range){ slice_of(&bytes[i][0], 1), slice_of(&bytes[i][1], 1) };
+			deeper[i].min = slice_of(&bytes[i][0], 1);
+			deeper[i].max = slice_of(&bytes[i][1], 1);
 		}
 		drop_init(&d, deeper, n, NOW_MS);
 		for (unsigned k = 0; k < 255; k += 1 + (unsigned)rnd_below(&rnd, 4)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of compactor/ share: a data directory, an order over random inputs, and the oracle's answer to it. */
+/* What the tests of compactor/ share: a data directory, an order over random inputs, and the oracle's answer
+ * to it. */
 #ifndef T_COMPACTOR_HELP_H
 #define T_COMPACTOR_HELP_H
 
@@ -49,7 +50,7 @@ static inline void help_write_inputs(struct help_job *h, struct rnd *rnd, size_t
 		if (parts[i].n > 0) {
 			s = help_write_to(h->vfs, path_sst(h->dir, id).s, &parts[i],
 					  (struct table_options){ .codec = codec }, id.v);
-			h->inputs[h->order.input_count++] = (struct compact_input){ id, i ? 1 : 0, s.size_bytes };
+			h->inputs[h->order.input_count++] = (struct compact_input){ id, i > 0, s.size_bytes };
 		}
 		mem_free(parts[i].e);
 	}
@@ -61,22 +62,27 @@ static inline void help_deeper(struct help_job *h, struct rnd *rnd, size_t entri
 	for (int i = 0; i < 2; i++) {
 		uint64_t sixth = entries / 18 + 1, from = (uint64_t)(3 * i) * sixth + rnd_below(rnd, sixth);
 
-		snprintf(h->bounds[2 * i], sizeof h->bounds[0], "key/%06u", (unsigned)from % 1000000);
-		snprintf(h->bounds[2 * i + 1], sizeof h->bounds[0], "key/%06u", (unsigned)(from + 2 * sixth) % 1000000);
-		h->deeper[i] = (struct key_range){ slice_str(h->bounds[2 * i]), slice_str(h->bounds[2 * i + 1]) };
+		char *min = h->bounds[2 * i], *max = h->bounds[2 * i + 1];
+
+		snprintf(min, sizeof h->bounds[0], "key/%06u", (unsigned)from % 1000000);
+		snprintf(max, sizeof h->bounds[0], "key/%06u", (unsigned)(from + 2 * sixth) % 1000000);
+		h->deeper[i] = (struct key_range){ slice_str(min), slice_str(max) };
 	}
 	h->order.deeper = h->deeper;
 	h->order.deeper_count = 2;
 }
 
-static inline void help_job_begin(struct help_job *h, struct vfs *v, const char *dir, struct rnd *rnd, size_t entries)
+static inline void help_job_begin(struct help_job *h, struct vfs *v, const char *dir, struct rnd *rnd,
+				  size_t entries)
 {
 	*h = (struct help_job){ .vfs = v, .dir = dir };
 	help_folders(v, dir);
 	help_random(&h->all, rnd, entries, 300);
-	h->order = (struct compact_order){ .incarnation = 5, .job = 9, .database = DATABASE, .output_level = 1,
-					   .first_output_id = file_id(HELP_FIRST_OUTPUT), .output_id_count = 50,
-					   .table_size_target = 8192, .codec = BLOCK_COMPRESSION_FAST };
+	h->order = (struct compact_order){
+		.incarnation = 5, .job = 9, .database = DATABASE, .output_level = 1,
+		.first_output_id = file_id(HELP_FIRST_OUTPUT), .output_id_count = 50,
+		.table_size_target = 8192, .codec = BLOCK_COMPRESSION_FAST,
+	};
 	help_write_inputs(h, rnd, 1 + rnd_below(rnd, HELP_INPUTS_MAX), (unsigned)rnd_below(rnd, 3));
 	help_deeper(h, rnd, entries);
 }
@@ -101,11 +107,14 @@ static inline bool help_stays(const struct help_job *h, size_t i)
 
 	if (i > 0 && slice_eq(h->all.e[i - 1].key, e->key))
 		return false;
-	return (!e->is_tombstone && (e->expires_at_ms == 0 || e->expires_at_ms > HELP_NOW_MS)) || help_covered(h, e->key);
+	if (!e->is_tombstone && (e->expires_at_ms == 0 || e->expires_at_ms > HELP_NOW_MS))
+		return true;
+	return help_covered(h, e->key);
 }
 
 /* The i-th and following entries that stay, held against one output; gives the index behind the last one. */
-static inline size_t help_check_output(struct help_job *h, const char *path, const struct table_facts *f, size_t i)
+static inline size_t help_check_output(struct help_job *h, const char *path, const struct table_facts *f,
+				       size_t i)
 {
 	const struct table_props *p;
 	struct table_reader *r;
@@ -125,7 +134,8 @@ static inline size_t help_check_output(struct help_job *h, const char *path, con
 	ck_assert_int_eq(it->status, ST_OK);
 	p = table_props(r);
 	ck_assert(slice_eq(p->min_key, f->min_key) && slice_eq(p->max_key, f->max_key));
-	ck_assert(p->min_seq.v == f->min_seq.v && p->max_seq.v == f->max_seq.v && p->level == h->order.output_level);
+	ck_assert(p->min_seq.v == f->min_seq.v && p->max_seq.v == f->max_seq.v);
+	ck_assert_uint_eq(p->level, h->order.output_level);
 	ck_assert(f->size_bytes == p->size_bytes && f->uncompressed_bytes == p->uncompressed_bytes);
 	ck_assert(f->entry_count == entries && f->tombstone_count == tombstones && entries > 0);
 	iter_free(&it);

@@ -108,8 +108,9 @@ START_TEST(job_that_drops_everything_succeeds_without_a_table)
 	for (uint64_t i = 1; i <= 100; i++)
 		help_add(&h.all, slice_of(&i, 1), slice_of(NULL, 0), i, true, 0, 0);
 	help_sort(&h.all);
-	h.order = (struct compact_order){ .job = 1, .database = DATABASE, .first_output_id = file_id(HELP_FIRST_OUTPUT),
-					  .output_id_count = 1, .table_size_target = 4096 };
+	h.order = (struct compact_order){ .job = 1, .database = DATABASE, .table_size_target = 4096 };
+	h.order.first_output_id = file_id(HELP_FIRST_OUTPUT);
+	h.order.output_id_count = 1;
 	help_write_inputs(&h, &rnd, 3, BLOCK_COMPRESSION_NONE);
 	j = job_new(h.vfs, h.dir, &h.order, HELP_NOW_MS);
 	job_run(j, &r);
