@@ -15,3 +15,11 @@ t_base_coding_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/base_log_test
 t_base_log_test_SOURCES = t/base_log_test.c
 t_base_log_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_conf_test
+t_base_conf_test_SOURCES = t/base_conf_test.c
+t_base_conf_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_proc_test
+t_base_proc_test_SOURCES = t/base_proc_test.c
+t_base_proc_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)

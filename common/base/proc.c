@@ -23,7 +23,7 @@
 
 _Noreturn static void by_hand(const char *program)
 {
-	fprintf(stderr, "%s: is started by lsm-supervisor, not by hand\n", program);
+	fprintf(stderr, "%s is started by lsm-supervisor, not by hand\n", program);
 	exit(EXIT_CONFIG);
 }
 
