@@ -2,5 +2,8 @@
 # common/ipc: sources in layer order, headers beside them.  IPC_LIBS is what a program links to use this room.
 
 noinst_LIBRARIES += libipc.a
-libipc_a_SOURCES =
+libipc_a_SOURCES = \
+	common/ipc/link.h \
+	common/ipc/link_queue.c common/ipc/link_queue.h \
+	common/ipc/link.c
 IPC_LIBS = libipc.a $(BASE_LIBS) $(NNG_LIBS)
