@@ -481,8 +481,6 @@ run(struct recovery *r)
 		torn = r->segments[--r->count].id;
 		r->rp->torn_tail = true;
 	}
-	if (r->count)
-		stats_add(M_recovery_operations, 1);
 	st = replay(r, &f);
 	if (st)
 		return st;

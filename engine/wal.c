@@ -110,14 +110,15 @@ wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice hea
 	w->last_seq.v += count;
 }
 
-enum st
-wal_reserve(struct wal *w, uint64_t more)
+/* Disk blocks for all that is buffered. */
+static enum st
+grow(struct wal *w)
 {
-	uint64_t want = wal_bytes(w) + more;
+	uint64_t want = wal_bytes(w);
 	enum st st;
 
-	if (w->broken || want <= w->allocated)
-		return w->broken;
+	if (want <= w->allocated)
+		return ST_OK;
 	want = (want + WAL_GROW_BYTES - 1) / WAL_GROW_BYTES * WAL_GROW_BYTES;
 	st = vfs_allocate(w->file, want);
 	if (!st)
@@ -131,7 +132,7 @@ wal_write(struct wal *w)
 	obj_check(w, WAL_MAGIC);
 	if (w->broken || w->buffer.n == 0)
 		return w->broken;
-	w->broken = wal_reserve(w, 0);
+	w->broken = grow(w);
 	if (!w->broken)
 		w->broken = vfs_write(w->file, w->buffer.p, w->buffer.n, w->written);
 	if (w->broken)

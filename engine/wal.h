@@ -19,8 +19,6 @@
 #include "common/vfs/vfs.h"
 #include "engine/wal_format.h"
 
-#define WAL_RECORD_OVERHEAD 40u          /* at most this many bytes on top of a record's payload */
-
 struct wal;
 
 /* Creates and preallocates wal/wal_<id>.log; durable as a name afterwards. Any thread. */
@@ -31,13 +29,9 @@ enum st wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint
 enum st wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
 		  struct slice origins) MUST_USE;
 
-/* Makes sure of disk blocks for this many bytes more than wal_bytes(). ST_FULL: the segment is as it was, and may go
- * on; called before sequences are given, it makes a full disk a clean refusal. Failing inside wal_write() it is not. */
-enum st wal_reserve(struct wal *w, uint64_t more) MUST_USE;
-
 /* Buffers one record: the encoded head and body of a WALBatch. first_seq: the one after the last (must). */
 void wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice head, struct slice body);
-enum st wal_write(struct wal *w) MUST_USE;       /* everything buffered, with one write */
+enum st wal_write(struct wal *w) MUST_USE;       /* everything buffered, with one write; grows the file when needed */
 enum st wal_sync(struct wal *w) MUST_USE;        /* and to the disk */
 
 uint64_t wal_bytes(const struct wal *w);         /* length of valid content, buffered included */

@@ -19,3 +19,7 @@ t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_group_test
 t_engine_group_test_SOURCES = t/engine_group_test.c
 t_engine_group_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_recovery_test
+t_engine_recovery_test_SOURCES = t/engine_recovery_test.c t/engine_testlib.h t/engine_walhelp.h
+t_engine_recovery_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
