@@ -268,28 +268,29 @@ uint64_t truth_frozen_wal_bytes(const struct truth *t)
 	return atomic_load_explicit(&t->frozen_wal_bytes, memory_order_relaxed);
 }
 
-/* One wait for `moved`, ended by the time as well (state lock held). */
-static void wait_moved(struct truth *t, unsigned timeout_ms)
+static struct timespec in_ms(unsigned ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	(void)pthread_cond_timedwait(&t->moved, &t->lock, &until);
+	return until;
 }
 
 bool truth_wait_below(struct truth *t, unsigned n, unsigned timeout_ms)
 {
+	struct timespec until = in_ms(timeout_ms);
 	bool below;
+	int rc = 0;
 
 	pthread_mutex_lock(&t->lock);
-	if (t->frozen_count >= n)
-		wait_moved(t, timeout_ms);
+	while (t->frozen_count >= n && rc == 0)
+		rc = pthread_cond_timedwait(&t->moved, &t->lock, &until);
 	below = t->frozen_count < n;
 	pthread_mutex_unlock(&t->lock);
 	return below;
@@ -297,11 +298,12 @@ bool truth_wait_below(struct truth *t, unsigned n, unsigned timeout_ms)
 
 bool truth_wait_frozen(struct truth *t, unsigned timeout_ms)
 {
+	struct timespec until = in_ms(timeout_ms);
 	bool some;
 
 	pthread_mutex_lock(&t->lock);
 	if (t->frozen_count == 0)
-		wait_moved(t, timeout_ms);
+		(void)pthread_cond_timedwait(&t->moved, &t->lock, &until);
 	some = t->frozen_count > 0;
 	pthread_mutex_unlock(&t->lock);
 	return some;

@@ -75,8 +75,9 @@ unsigned truth_frozen_count(struct truth *t);
 uint64_t truth_frozen_bytes(const struct truth *t);      /* arena bytes of frozen memtables; no lock */
 uint64_t truth_frozen_wal_bytes(const struct truth *t);  /* of their segments; no lock */
 
-/* Waits until there are fewer than n frozen memtables (or more than none), truth_wake(), or the time is over. */
+/* Waits until there are fewer than n frozen memtables, or the time is over. */
 bool truth_wait_below(struct truth *t, unsigned n, unsigned timeout_ms);
+/* Waits until there is one, truth_wake(), or the time is over. */
 bool truth_wait_frozen(struct truth *t, unsigned timeout_ms);
 void truth_wake(struct truth *t);
 
