@@ -23,3 +23,15 @@ t_engine_group_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_recovery_test
 t_engine_recovery_test_SOURCES = t/engine_recovery_test.c t/engine_testlib.h t/engine_walhelp.h
 t_engine_recovery_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_origins_test
+t_engine_origins_test_SOURCES = t/engine_origins_test.c t/engine_testlib.h
+t_engine_origins_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_version_test
+t_engine_version_test_SOURCES = t/engine_version_test.c t/engine_testlib.h
+t_engine_version_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_wal_test
+t_engine_wal_test_SOURCES = t/engine_wal_test.c t/engine_testlib.h t/engine_walhelp.h
+t_engine_wal_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
