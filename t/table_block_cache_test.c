@@ -125,7 +125,8 @@ START_TEST(pinned_bytes_outlive_their_eviction)
 	struct slice s[64];
 
 	for (uint64_t i = 0; i < 64; i++)
-		s[i] = block_cache_insert(c, file_id(1), i * BLOCK, block_for(1, i * BLOCK, BLOCK), BLOCK, &pins[i]);
+		s[i] = block_cache_insert(c, file_id(1), i * BLOCK, block_for(1, i * BLOCK, BLOCK), BLOCK,
+					  &pins[i]);
 	for (uint64_t i = 0; i < 2000; i++)
 		put(c, 2, i * BLOCK, BLOCK);
 	for (uint64_t i = 0; i < 64; i++) {

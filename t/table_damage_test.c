@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Damaged tables: every answer is the right one or ST_CORRUPT, never a wrong value, never not-found for a key that is
- * there, never a crash (invariant 8).
+ * Damaged tables: every answer is the right one or ST_CORRUPT, never a wrong value, never not-found for a key
+ * that is there, never a crash (invariant 8).
  */
 #include <fcntl.h>
 
@@ -53,7 +53,8 @@ static void small_set(struct help_set *s)
 
 		snprintf(key, sizeof(key), "user/%u", (unsigned)(i / 2 * 7));
 		snprintf(value, sizeof(value), "value %u aaaaaaaaaaaaaaaaaaaaaaaaaaaa", (unsigned)i);
-		help_add(s, slice_str(key), slice_str(value), 100 + i, i == 5, 1700000000000 + (int64_t)i, i == 6);
+		help_add(s, slice_str(key), slice_str(value), 100 + i, i == 5, 1700000000000 + (int64_t)i,
+			 i == 6);
 	}
 	help_sort(s);
 }
@@ -61,7 +62,8 @@ static void small_set(struct help_set *s)
 START_TEST(a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt)
 {
 	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
-	struct table_options o = { .codec = _i ? BLOCK_COMPRESSION_FAST : BLOCK_COMPRESSION_NONE, .block_bytes = 200 };
+	struct table_options o = { .codec = _i ? BLOCK_COMPRESSION_FAST : BLOCK_COMPRESSION_NONE,
+				   .block_bytes = 200 };
 	struct help_set s = { NULL, 0, 0 };
 	struct table_reader *r;
 	uint64_t size;
@@ -116,7 +118,8 @@ START_TEST(a_table_cut_to_any_length_is_refused)
 	table_close(&r);
 	while (size-- > 0) {
 		ck_assert_int_eq(truncate(help_path(), (off_t)size), 0);
-		ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_CORRUPT);
+		ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r),
+				 ST_CORRUPT);
 	}
 	help_free(&s);
 	help_end();
@@ -130,7 +133,8 @@ START_TEST(a_table_cut_while_open_answers_corrupt)
 
 	help_begin();
 	small_set(&s);
-	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200 }, NULL);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200 },
+		       NULL);
 	ck_assert_int_eq(truncate(help_path(), 10), 0);
 	ck_assert_uint_eq(ask_everything(r, &s), s.n);
 	ck_assert(!iterates_or_stops_as_corrupt(r, &s, true));
@@ -153,7 +157,7 @@ START_TEST(a_sound_block_in_the_wrong_place_is_refused)
 	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 1 }, NULL);
 	table_close(&r);
 	fd = open(help_path(), O_RDWR | O_CLOEXEC);
-	/* Each block: restarts 6, entry 2, key 3, value 13, sequence 2, timestamp 2; then the trailer's 10. */
+	/* Each block: restarts 6, entry 2, key 3, value 13, sequence 2, timestamp 2; its trailer: 10. */
 	ck_assert_int_eq(pread(fd, first, 38, 0), 38);
 	ck_assert_int_eq(pwrite(fd, first, 38, 38), 38);
 	close(fd);
@@ -174,17 +178,21 @@ static void walk_damaged(struct slice bytes, const struct help_set *s, struct rn
 
 	block_cursor_init(&c);
 	if (block_cursor_open(&c, bytes)) {
-		for (enum block_step step = block_cursor_first(&c); step == BLOCK_AT; step = block_cursor_next(&c))
-			ck_assert(c.entry.value.n == 0 || (c.entry.value.p >= bytes.p &&
-							   c.entry.value.p + c.entry.value.n <= bytes.p + bytes.n));
+		for (enum block_step step = block_cursor_first(&c); step == BLOCK_AT;
+		     step = block_cursor_next(&c))
+			ck_assert(c.entry.value.n == 0 ||
+				  (c.entry.value.p >= bytes.p &&
+				   c.entry.value.p + c.entry.value.n <= bytes.p + bytes.n));
 		block_cursor_seek(&c, any->key, any->seq);
 	}
 	block_cursor_fini(&c);
 	if (block_parse(bytes, &b) && block_find(&b, any->key, any->seq, &e) == BLOCK_AT)
-		ck_assert(e.value.n == 0 || (e.value.p >= bytes.p && e.value.p + e.value.n <= bytes.p + bytes.n));
+		ck_assert(e.value.n == 0 ||
+			  (e.value.p >= bytes.p && e.value.p + e.value.n <= bytes.p + bytes.n));
 }
 
-/* What a checksum would have caught, without the checksum: the block code alone must stay inside the bytes. */
+/* What a checksum would have caught, without the checksum: the block code alone must stay inside the
+ * bytes. */
 START_TEST(a_block_of_any_bytes_is_walked_inside_its_bytes)
 {
 	struct rnd rnd = { (uint64_t)_i };
@@ -202,7 +210,8 @@ START_TEST(a_block_of_any_bytes_is_walked_inside_its_bytes)
 		uint8_t *bytes = mem_dup(block.p, n + (n == 0));
 
 		for (uint64_t j = 1 + rnd_below(&rnd, 3); j > 0 && n > 0; j--) {
-			size_t at = (size_t)(rnd_below(&rnd, 2) ? rnd_below(&rnd, n) : rnd_below(&rnd, n < 80 ? n : 80));
+			size_t at = (size_t)(rnd_below(&rnd, 2) ? rnd_below(&rnd, n)
+								: rnd_below(&rnd, n < 80 ? n : 80));
 
 			bytes[at] = (uint8_t)rnd_next(&rnd);
 		}

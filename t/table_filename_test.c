@@ -5,10 +5,16 @@
 
 START_TEST(names_stand_where_the_layout_says)
 {
-	static const struct { struct path (*make)(const char *); const char *want; } dirs[] = {
-		{ path_manifest, "/d/manifest.db" }, { path_wal_dir, "/d/wal" }, { path_sst_dir, "/d/sst" },
-		{ path_tmp_dir, "/d/tmp" }, { path_quarantine_dir, "/d/quarantine" }, { path_lock, "/d/LOCK" },
-		{ path_control_socket, "/d/control.sock" }, { path_handoff_socket, "/d/memtables.sock" },
+	static const struct { struct path (*make)(const char *); const char *want;
+	} dirs[] = {
+		{ path_manifest, "/d/manifest.db" },
+		{ path_wal_dir, "/d/wal" },
+		{ path_sst_dir, "/d/sst" },
+		{ path_tmp_dir, "/d/tmp" },
+		{ path_quarantine_dir, "/d/quarantine" },
+		{ path_lock, "/d/LOCK" },
+		{ path_control_socket, "/d/control.sock" },
+		{ path_handoff_socket, "/d/memtables.sock" },
 	};
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
@@ -41,9 +47,29 @@ END_TEST
 START_TEST(a_name_that_we_would_not_make_is_not_ours)
 {
 	static const char *const names[] = {
-		"", "wal_", "wal_.log", "wal_0.log", "wal_01.log", "wal_1.logs", "wal_1.lo", "wal_1", "wal_1.sst", "wal_+1.log",
-		"wal_-1.log", "wal_ 1.log", "wal_1 .log", "Wal_1.log", "xwal_1.log", "sstable_1.log", "sstable_1.sst~", "sstable_.sst",
-		"sstable_1a.sst", "sstable_18446744073709551616.sst", "sstable_99999999999999999999999.sst", "LOCK", "manifest.db",
+		"",
+		"wal_",
+		"wal_.log",
+		"wal_0.log",
+		"wal_01.log",
+		"wal_1.logs",
+		"wal_1.lo",
+		"wal_1",
+		"wal_1.sst",
+		"wal_+1.log",
+		"wal_-1.log",
+		"wal_ 1.log",
+		"wal_1 .log",
+		"Wal_1.log",
+		"xwal_1.log",
+		"sstable_1.log",
+		"sstable_1.sst~",
+		"sstable_.sst",
+		"sstable_1a.sst",
+		"sstable_18446744073709551616.sst",
+		"sstable_99999999999999999999999.sst",
+		"LOCK",
+		"manifest.db",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -63,7 +89,8 @@ START_TEST(the_longest_directory_and_the_longest_name_fit)
 	dir[sizeof(dir) - 1] = 0;
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = 0;
-	ck_assert_uint_eq(strlen(path_join(path_quarantine_dir(dir).s, name).s), sizeof(dir) - 1 + strlen("/quarantine/") + 255);
+	ck_assert_uint_eq(strlen(path_join(path_quarantine_dir(dir).s, name).s),
+			  sizeof(dir) - 1 + strlen("/quarantine/") + 255);
 }
 END_TEST
 

@@ -14,7 +14,8 @@ static uint64_t hash_of(const char *what, uint64_t i)
 {
 	char key[40];
 
-	return hash64(slice_of(key, (size_t)snprintf(key, sizeof(key), "%s/%llu", what, (unsigned long long)i)));
+	return hash64(
+		slice_of(key, (size_t)snprintf(key, sizeof(key), "%s/%llu", what, (unsigned long long)i)));
 }
 
 static struct filter make(size_t n, unsigned bits)
@@ -90,9 +91,10 @@ END_TEST
 
 START_TEST(a_filter_whose_head_makes_no_sense_is_refused)
 {
-	static const struct { size_t at; uint32_t value; } changes[] = {
-		{ 0, 0 }, { 0, 2 }, { 4, 0 }, { 4, 17 }, { 4, 0xffffffffu }, { 8, 0 }, { 8, 1 }, { 8, 3 }, { 12, 1 },
-		{ 12, 0x04000000u },      /* times 64: 2 lines again in 64 bits */
+	static const struct { size_t at; uint32_t value;
+	} changes[] = {
+		{ 0, 0 }, { 0, 2 }, { 4, 0 },  { 4, 17 },           { 4, 0xffffffffu }, { 8, 0 },
+		{ 8, 1 }, { 8, 3 }, { 12, 1 }, { 12, 0x04000000u }, /* times 64: 2 lines again in 64 bits */
 	};
 	uint64_t hashes[60] = { 1 };
 	struct buf b = BUF_INIT;

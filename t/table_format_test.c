@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The format is open: a second reader, made here from nothing but the grammar in format.h, zlib and the code that
- * protoc-c generates, finds in a table exactly what was written.
+ * The format is open: a second reader, made here from nothing but the grammar in format.h, zlib and the code
+ * that protoc-c generates, finds in a table exactly what was written.
  */
 #include <zlib.h>
 
@@ -110,9 +110,13 @@ static void expect_data(const struct file *f, const uint8_t *footer, const struc
 		b = unpack_block(f, h->offset, h->size, 1);
 		at = expect_block(b, s, at);
 		next_key(e, key, &key_n);
-		ck_assert_int_le(entry_cmp(s->e[at - 1].key, s->e[at - 1].seq, slice_of(key, key_n), seq(e->sequence)), 0);
+		ck_assert_int_le(
+			entry_cmp(s->e[at - 1].key, s->e[at - 1].seq, slice_of(key, key_n), seq(e->sequence)),
+			0);
 		if (at < s->n)
-			ck_assert_int_gt(entry_cmp(s->e[at].key, s->e[at].seq, slice_of(key, key_n), seq(e->sequence)), 0);
+			ck_assert_int_gt(
+				entry_cmp(s->e[at].key, s->e[at].seq, slice_of(key, key_n), seq(e->sequence)),
+				0);
 		lsm__block__free_unpacked(b, NULL);
 		lsm__block_handle__free_unpacked(h, NULL);
 	}
@@ -206,9 +210,11 @@ static void put_footer_change(uint8_t *footer, size_t at, uint32_t value)
 
 START_TEST(a_footer_that_says_what_this_program_does_not_know_is_refused)
 {
-	static const struct { size_t at; uint32_t value; } changes[] = {
-		{ 64, 1 }, { 68, 0 }, { 68, 2 }, { 72, 0 }, { 72, 2 },          /* flags, version, depth */
-		{ 0, 101 }, { 8, 49 }, { 12, 1 }, { 16, 1 }, { 36, 0x80000000u }, { 40, 0 }, { 44, 0xffffffffu },
+	static const struct { size_t at; uint32_t value;
+	} changes[] = {
+		{ 64, 1 },  { 68, 0 },           { 68, 2 }, { 72, 0 }, { 72, 2 }, /* flags, version, depth */
+		{ 0, 101 }, { 8, 49 },           { 12, 1 }, { 16, 1 }, { 36, 0x80000000u },
+		{ 40, 0 },  { 44, 0xffffffffu },
 	};
 	struct table_footer f = { { 100, 50 }, { 160, 30 }, { 200, 40 }, file_id(1), 2 }, got;
 	struct buf b = BUF_INIT;
@@ -234,7 +240,12 @@ END_TEST
 /* A trailer with a right checksum that claims what cannot be: a writer gone mad, or a hand at work. */
 START_TEST(a_trailer_that_claims_nonsense_is_refused)
 {
-	static const struct { enum block_type type; unsigned codec; uint32_t raw_n; enum block_fault fault; } claims[] = {
+	static const struct {
+		enum block_type type;
+		unsigned codec;
+		uint32_t raw_n;
+		enum block_fault fault;
+	} claims[] = {
 		{ BLOCK_DATA, CODEC_RAW, 5, BLOCK_SOUND },
 		{ BLOCK_DATA, CODEC_ZLIB, 5000, BLOCK_SOUND },
 		{ BLOCK_DATA, CODEC_RAW, 6, BLOCK_BAD_TRAILER },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of common/table share: a directory of their own, a set of random entries with its oracle, tables of it. */
+/* What the tests of common/table share: a directory of their own, a set of random entries with its oracle,
+ * tables of it. */
 #ifndef T_TABLE_HELP_H
 #define T_TABLE_HELP_H
 
@@ -53,8 +54,8 @@ static inline int help_cmp(const void *a, const void *b)
 	return entry_cmp(x->key, x->seq, y->key, y->seq);
 }
 
-static inline void help_add(struct help_set *s, struct slice key, struct slice value, uint64_t number, bool tombstone,
-			    int64_t timestamp, int64_t expires)
+static inline void help_add(struct help_set *s, struct slice key, struct slice value, uint64_t number,
+			    bool tombstone, int64_t timestamp, int64_t expires)
 {
 	struct entry e = { .seq = seq(number), .timestamp_ms = timestamp, .expires_at_ms = expires,
 			   .is_tombstone = tombstone };
@@ -84,13 +85,15 @@ static inline void help_free(struct help_set *s)
 	*s = (struct help_set){ NULL, 0, 0 };
 }
 
-/* n random entries over few enough keys that many have several versions; keys and values of all kinds of sizes. */
+/* n random entries over few enough keys that many have several versions; keys and values of all kinds of
+ * sizes. */
 static inline void help_random(struct help_set *s, struct rnd *r, size_t n, size_t value_max)
 {
 	uint8_t key[1024], *value = mem_alloc(value_max + 1);
 
 	for (size_t i = 0; i < n; i++) {
-		size_t key_n = (size_t)snprintf((char *)key, sizeof(key), "key/%06u", (unsigned)rnd_below(r, n / 3 + 1));
+		size_t key_n = (size_t)snprintf((char *)key, sizeof(key), "key/%06u",
+						(unsigned)rnd_below(r, n / 3 + 1));
 		size_t value_n = rnd_below(r, 4) ? (size_t)rnd_below(r, value_max + 1) : 0;
 		bool random_bytes = rnd_below(r, 2);
 
@@ -102,8 +105,9 @@ static inline void help_random(struct help_set *s, struct rnd *r, size_t n, size
 		}
 		for (size_t j = 0; j < value_n; j++)
 			value[j] = (uint8_t)(random_bytes ? rnd_next(r) : 'a' + j % 7);
-		help_add(s, slice_of(key, key_n), slice_of(value, value_n), 1 + i, value_n == 0 && rnd_below(r, 2),
-			 (int64_t)rnd_below(r, 1ull << 42) - 1000, rnd_below(r, 3) ? 0 : (int64_t)rnd_below(r, 1ull << 42));
+		help_add(s, slice_of(key, key_n), slice_of(value, value_n), 1 + i,
+			 value_n == 0 && rnd_below(r, 2), (int64_t)rnd_below(r, 1ull << 42) - 1000,
+			 rnd_below(r, 3) ? 0 : (int64_t)rnd_below(r, 1ull << 42));
 	}
 	mem_free(value);
 	help_sort(s);
@@ -125,7 +129,8 @@ static inline struct table_summary help_write_to(struct vfs *v, const char *path
 	return sum;
 }
 
-static inline struct table_reader *help_table(const struct help_set *s, struct table_options o, struct block_cache *cache)
+static inline struct table_reader *help_table(const struct help_set *s, struct table_options o,
+					      struct block_cache *cache)
 {
 	struct table_reader *r;
 

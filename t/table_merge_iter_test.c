@@ -63,8 +63,8 @@ static void deal(const struct help_set *all, struct help_set *parts, size_t n, s
 	for (size_t i = 0; i < all->n; i++) {
 		const struct entry *e = &all->e[i];
 
-		help_add(&parts[rnd_below(rnd, n) * rnd_below(rnd, n) / n], e->key, e->value, e->seq.v, e->is_tombstone,
-			 e->timestamp_ms, e->expires_at_ms);
+		help_add(&parts[rnd_below(rnd, n) * rnd_below(rnd, n) / n], e->key, e->value, e->seq.v,
+			 e->is_tombstone, e->timestamp_ms, e->expires_at_ms);
 	}
 }
 
@@ -147,7 +147,8 @@ START_TEST(tables_merge_like_lists)
 	help_random(&all, &rnd, 5000, 100);
 	deal(&all, parts, 3, &rnd);
 	for (size_t n = 0; n < 3; n++) {
-		readers[n] = help_table(&parts[n], (struct table_options){ .codec = BLOCK_COMPRESSION_FAST }, NULL);
+		readers[n] = help_table(&parts[n], (struct table_options){ .codec = BLOCK_COMPRESSION_FAST },
+					NULL);
 		children[n] = table_iter_new(readers[n], n != 1);
 	}
 	it = merge_iter_new(children, 3);

@@ -57,7 +57,8 @@ static struct table_reader *open_watched(struct help_set *s, struct block_cache 
 
 	help_begin();
 	help_random(s, &rnd, n, 300);
-	help_write_to(vfs_posix(), help_path(), s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST }, 7);
+	help_write_to(vfs_posix(), help_path(), s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST },
+		      7);
 	spy = (struct spy){ .vfs = { &ops } };
 	ck_assert_int_eq(table_open(&spy.vfs, help_path(), file_id(7), DATABASE, cache, &r), ST_OK);
 	return r;

@@ -9,8 +9,14 @@ static const struct table_options shapes[] = {
 	{ .codec = BLOCK_COMPRESSION_FAST },
 	{ .codec = BLOCK_COMPRESSION_SMALL },
 	{ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 1, .restart_interval = 1 },
-	{ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 300, .restart_interval = 3, .filter_bits_per_key = 2 },
-	{ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 100000, .restart_interval = 200, .filter_bits_per_key = 20 },
+	{ .codec = BLOCK_COMPRESSION_FAST,
+	  .block_bytes = 300,
+	  .restart_interval = 3,
+	  .filter_bits_per_key = 2 },
+	{ .codec = BLOCK_COMPRESSION_NONE,
+	  .block_bytes = 100000,
+	  .restart_interval = 200,
+	  .filter_bits_per_key = 20 },
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -114,10 +120,15 @@ START_TEST(get_sees_newest_visible_version_though_versions_span_blocks)
 		char value[64];
 
 		snprintf(value, sizeof(value), "the value of version %llu", (unsigned long long)i);
-		help_add(&s, slice_str(i % 3 ? "b" : i % 2 ? "a" : "c"), slice_str(value), i, i % 10 == 0, 0, 0);
+		help_add(&s,
+			 slice_str(i % 3   ? "b"
+				   : i % 2 ? "a"
+					   : "c"),
+			 slice_str(value), i, i % 10 == 0, 0, 0);
 	}
 	help_sort(&s);
-	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 256 }, NULL);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 256 },
+		       NULL);
 	for (uint64_t at = 0; at <= 3001; at++) {
 		expect_get(r, &s, slice_str("a"), at);
 		expect_get(r, &s, slice_str("b"), at);
@@ -237,7 +248,8 @@ START_TEST(a_foreign_table_is_refused)
 	table_close(&r);
 	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(8), DATABASE, NULL, &r), ST_CORRUPT);
 	ck_assert_ptr_null(r);
-	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE + 1, NULL, &r), ST_CORRUPT);
+	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE + 1, NULL, &r),
+			 ST_CORRUPT);
 	ck_assert_ptr_null(r);
 	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(0), 0, NULL, &r), ST_OK);
 	table_close(&r);

@@ -2,10 +2,11 @@
 /*
  * Reads an lsm.Block in place; block_builder.c draws its bytes. Any thread on a block, one on a cursor.
  *
- * The lookup binary-searches the restart points (whole keys), then walks at most one interval. It never puts a key
- * together: with m = how many bytes the previous, smaller key has in common with the one looked for, the next key
+ * The lookup binary-searches the restart points (whole keys), then walks at most one interval. It never puts
+ * a key together: with m = how many bytes the previous, smaller key has in common with the one looked for,
+ * the next key
  *	shared >  m: differs from it at the same byte in the same way, so it is smaller too;
- *	shared <= m: begins with `shared` bytes of the one looked for, so comparing its suffix with the rest decides.
+ *	shared <= m: begins with `shared` bytes of the one looked for; comparing the suffix decides.
  */
 #include "common/table/block.h"
 
@@ -77,7 +78,8 @@ static inline bool decode_rest(const struct head *h, struct entry *ep)
 	const uint8_t *p = h->rest;
 	uint64_t timestamp, tombstone, expires;
 
-	if (!get_bytes(&p, h->end, TAG_VALUE, &ep->value) || !get_number(&p, h->end, TAG_SEQUENCE, &ep->seq.v) ||
+	if (!get_bytes(&p, h->end, TAG_VALUE, &ep->value) ||
+	    !get_number(&p, h->end, TAG_SEQUENCE, &ep->seq.v) ||
 	    !get_number(&p, h->end, TAG_TIMESTAMP, &timestamp) ||
 	    !get_number(&p, h->end, TAG_TOMBSTONE, &tombstone) ||
 	    !get_number(&p, h->end, TAG_EXPIRES, &expires) || p != h->end || tombstone > 1)
@@ -96,7 +98,8 @@ bool block_parse(struct slice bytes, struct block *bp)
 	*bp = (struct block){ .begin = p, .entries = p, .end = end };
 	if (bytes.n == 0)
 		return true;
-	if (*p++ != TAG_RESTARTS || !get_varint(&p, end, &n) || n > (uint64_t)(end - p) || n == 0 || n % 4 != 0)
+	if (*p++ != TAG_RESTARTS || !get_varint(&p, end, &n) || n > (uint64_t)(end - p) || n == 0 ||
+	    n % 4 != 0)
 		return false;
 	bp->restarts = p;
 	bp->restart_count = (size_t)n / 4;

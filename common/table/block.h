@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads an lsm.Block in place: a point lookup, and a cursor over all entries. The bytes need not be trusted: every
- * length, offset and shared prefix is checked against the block, and what does not fit is BLOCK_DAMAGED.
+ * Reads an lsm.Block in place: a point lookup, and a cursor over all entries. The bytes need not be trusted:
+ * every length, offset and shared prefix is checked against the block, and what does not fit is
+ * BLOCK_DAMAGED.
  */
 #ifndef TABLE_BLOCK_H
 #define TABLE_BLOCK_H
@@ -20,11 +21,12 @@ struct block {
 
 bool block_parse(struct slice bytes, struct block *bp);      /* false: damaged */
 
-/* BLOCK_AT: the newest version of key with sequence <= seq, its value on loan from the block, its key the caller's. BLOCK_END:
- * there is none in this block. */
+/* BLOCK_AT: the newest version of key with sequence <= seq, its value on loan from the block, its key the
+ * caller's. BLOCK_END: there is none in this block. */
 enum block_step block_find(const struct block *b, struct slice key, struct seq seq, struct entry *ep);
 
-/* entry is good until the cursor moves; after BLOCK_END or BLOCK_DAMAGED, only first() and seek() may follow. */
+/* entry is good until the cursor moves; after BLOCK_END or BLOCK_DAMAGED, only first() and seek() may
+ * follow. */
 struct block_cursor {
 	struct block block;
 	const uint8_t *next;         /* where the entry behind the current one begins */
@@ -34,9 +36,10 @@ struct block_cursor {
 
 void block_cursor_init(struct block_cursor *c);
 void block_cursor_fini(struct block_cursor *c);
-bool block_cursor_open(struct block_cursor *c, struct slice bytes);     /* false: damaged; bytes are on loan */
+bool block_cursor_open(struct block_cursor *c, struct slice bytes);  /* false: damaged; bytes are on loan */
 enum block_step block_cursor_first(struct block_cursor *c);
 enum block_step block_cursor_next(struct block_cursor *c);
-enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, struct seq seq);  /* at or behind */
+/* To the first entry at or behind (key, seq). */
+enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, struct seq seq);
 
 #endif

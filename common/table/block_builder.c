@@ -3,11 +3,13 @@
  * Encodes entries as one lsm.Block.
  *
  *	block    = [ restarts entry { entry } ]
- *	restarts = 0x12 varint(4 * n) n * fixed32        field 2, packed: where in the block each n-th entry begins
- *	entry    = 0x0a varint(length) fields            field 1, a BlockEntry; its fields in the order of their numbers
+ *	restarts = 0x12 varint(4 * n) n * fixed32        field 2, packed: where in the block entries begin
+ *	entry    = 0x0a varint(length) fields            field 1, a BlockEntry
  *
- * 1. restarts stand before the entries (protobuf allows any order), so that a reader finds them without a walk.
- * 2. Within an entry, fields stand in ascending order and defaults are left out: our reader accepts nothing else.
+ * 1. restarts stand before the entries (protobuf allows any order), so that a reader finds them without a
+ *    walk.
+ * 2. Within an entry, fields stand in ascending order and defaults are left out: our reader accepts nothing
+ *    else.
  * 3. The first entry of the block, and every one that restarts names, has shared = 0.
  */
 #include "common/table/block_builder.h"

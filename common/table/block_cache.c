@@ -4,11 +4,13 @@
  *
  *	hand -> oldest -> ... -> newest -> (round again)
  *
- * A block found gets its reference bit; the hand, looking for room, takes the bit away from those that have it and evicts the
- * first that has none. A new block enters behind the hand and without the bit, so it is looked at last, once.
+ * A block found gets its reference bit; the hand, looking for room, takes the bit away from those that have
+ * it and evicts the first that has none. A new block enters behind the hand and without the bit, so it is
+ * looked at last, once.
  *
  * 1. used <= capacity in every shard; a block larger than a shard is never kept.
- * 2. A block lives while somebody counts a reference: the shard one, each pin one. Eviction takes away the shard's.
+ * 2. A block lives while somebody counts a reference: the shard one, each pin one. Eviction takes away the
+ *    shard's.
  * 3. No lock is held while bytes are freed.
  *
  * Any thread. Shard locks are leaves: nothing is called under one.
@@ -183,7 +185,8 @@ static struct cached_block *evict(struct shard *s, size_t n)
 	return out;
 }
 
-bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp, struct slice *bytesp)
+bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp,
+		      struct slice *bytesp)
 {
 	uint64_t hash = place_hash(table, offset);
 	struct shard *s = shard_of(c, hash);
@@ -238,8 +241,8 @@ static struct cached_block *keep(struct shard *s, struct cached_block *b)
 	return other;
 }
 
-struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes, size_t n,
-				struct block_pin *pinp)
+struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes,
+				size_t n, struct block_pin *pinp)
 {
 	struct cached_block *b = mem_zalloc(sizeof(*b));
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decompressed data blocks by (table id, offset), bounded in bytes, shared by the threads of one process.
- * Sharded; each shard has a lock and evicts by CLOCK, a new block entering without its reference bit, so that one
- * scan cannot sweep out what is read again and again.
+ * Sharded; each shard has a lock and evicts by CLOCK, a new block entering without its reference bit, so that
+ * one scan cannot sweep out what is read again and again.
  */
 #ifndef TABLE_BLOCK_CACHE_H
 #define TABLE_BLOCK_CACHE_H
@@ -22,12 +22,13 @@ struct block_cache *block_cache_new(uint64_t capacity_bytes);
 void block_cache_free(struct block_cache **cp);              /* no pins may be out */
 
 /* The block, pinned; false when it is not there. */
-bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp, struct slice *bytesp);
+bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp,
+		      struct slice *bytesp);
 
 /* Takes over heap bytes (mem_alloc) and pins them. When another thread was faster its copy is pinned instead.
  * c may be NULL: then the pin alone owns the bytes. */
-struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes, size_t n,
-				struct block_pin *pinp);
+struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes,
+				size_t n, struct block_pin *pinp);
 void block_pin_release(struct block_pin *pin);               /* NULL pins are fine */
 void block_cache_stats(struct block_cache *c, struct block_cache_stats *sp);
 

@@ -69,7 +69,8 @@ static bool parse_numbered(const char *name, const char *prefix, const char *suf
 	if (strncmp(name, prefix, n) != 0 || name[n] < '1' || name[n] > '9')
 		return false;
 	for (name += n; *name >= '0' && *name <= '9'; name++)
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*name - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*name - '0'), &v))
 			return false;
 	if (strcmp(name, suffix) != 0)
 		return false;

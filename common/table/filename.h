@@ -25,7 +25,7 @@ struct path path_join(const char *dir, const char *name);
 struct path path_control_socket(const char *run_dir);                   /* control.sock */
 struct path path_handoff_socket(const char *run_dir);                   /* memtables.sock */
 struct path path_frontend_socket(const char *run_dir, unsigned index);  /* frontend-<n>.ipc: engine listens */
-struct path path_compactor_socket(const char *run_dir, unsigned index); /* compactor-<n>.ipc: engine listens */
+struct path path_compactor_socket(const char *run_dir, unsigned index); /* compactor-<n>.ipc: so too */
 
 enum data_name { DATA_NAME_OTHER, DATA_NAME_WAL, DATA_NAME_SST };
 /* What a file name (without folder) is, and its id. Exactly the names made above, nothing sloppier. */

@@ -4,8 +4,8 @@
  *
  *	filter = fixed32 kind (1), fixed32 probes, fixed64 line_count, line_count * 64 bytes
  *
- * The upper half of a key's XXH3 picks the line; the lower half, multiplied by the golden ratio once more for each
- * probe, picks a bit of the 512 by its top nine bits. Bit b of a line is bit b % 8 of byte b / 8.
+ * The upper half of a key's XXH3 picks the line; the lower half, multiplied by the golden ratio once more for
+ * each probe, picks a bit of the 512 by its top nine bits. Bit b of a line is bit b % 8 of byte b / 8.
  * (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007.)
  */
 #include "common/table/filter.h"
@@ -15,7 +15,8 @@
 
 enum { KIND = 1, HEAD_BYTES = 16, LINE_BYTES = 64, PROBES_MAX = 16 };
 
-#define LINES_MAX ((512ull << 20) / LINE_BYTES)     /* a filter is at most 512 MiB, at the price of false positives */
+/* A filter is at most 512 MiB, at the price of more false positives. */
+#define LINES_MAX ((512ull << 20) / LINE_BYTES)
 
 static uint64_t line_of(uint64_t hash, uint64_t line_count)
 {

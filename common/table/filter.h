@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bloom filter over user keys, made of cache lines: a key's bits are all in one line, so a check costs one cache
- * miss. See filter.c for the bytes. Immutable once loaded; any thread.
+ * A bloom filter over user keys, made of cache lines: a key's bits are all in one line, so a check costs one
+ * cache miss. See filter.c for the bytes. Immutable once loaded; any thread.
  */
 #ifndef TABLE_FILTER_H
 #define TABLE_FILTER_H
@@ -19,7 +19,7 @@ struct filter {
 	size_t bytes;
 };
 
-bool filter_load(struct filter *f, struct slice bytes);      /* copies; false: damaged or of a kind not known */
+bool filter_load(struct filter *f, struct slice bytes);      /* copies; false: damaged or not known */
 void filter_fini(struct filter *f);
 
 /* False: no key with this hash is in the table, for certain. */

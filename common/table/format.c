@@ -27,7 +27,8 @@ static uint32_t seal(uint32_t crc, const uint8_t *trailer, struct block_place pl
 	return crc32_of(crc, more, sizeof(more));
 }
 
-void format_put_trailer(struct buf *out, size_t stored_n, struct block_place place, enum block_codec codec, uint32_t raw_n)
+void format_put_trailer(struct buf *out, size_t stored_n, struct block_place place, enum block_codec codec,
+			uint32_t raw_n)
 {
 	uint8_t *p = buf_reserve(out, BLOCK_TRAILER_BYTES);
 
@@ -38,8 +39,8 @@ void format_put_trailer(struct buf *out, size_t stored_n, struct block_place pla
 	out->n += BLOCK_TRAILER_BYTES;
 }
 
-enum block_fault format_check_block(struct slice stored_and_trailer, struct block_place place, enum block_codec *codecp,
-				    uint32_t *raw_np)
+enum block_fault format_check_block(struct slice stored_and_trailer, struct block_place place,
+				    enum block_codec *codecp, uint32_t *raw_np)
 {
 	size_t n = stored_and_trailer.n - BLOCK_TRAILER_BYTES;
 	const uint8_t *p = stored_and_trailer.p + n;
@@ -49,8 +50,8 @@ enum block_fault format_check_block(struct slice stored_and_trailer, struct bloc
 		return BLOCK_BAD_CRC;
 	*codecp = p[TRAILER_CODEC];
 	*raw_np = get_u32(p + TRAILER_RAW);
-	if (p[TRAILER_TYPE] != place.type || (!raw && place.type != BLOCK_DATA) || p[TRAILER_CODEC] > CODEC_ZLIB ||
-	    (raw && *raw_np != n) || (!raw && *raw_np > BLOCK_RAW_MAX))
+	if (p[TRAILER_TYPE] != place.type || (!raw && place.type != BLOCK_DATA) ||
+	    p[TRAILER_CODEC] > CODEC_ZLIB || (raw && *raw_np != n) || (!raw && *raw_np > BLOCK_RAW_MAX))
 		return BLOCK_BAD_TRAILER;
 	return BLOCK_SOUND;
 }

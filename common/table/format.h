@@ -7,20 +7,21 @@
  *	stored     = the block's bytes, or their zlib stream
  *	trailer    = type u8, codec u8, raw_size u32, crc u32        10 bytes
  *	footer     = filter handle, properties handle, index handle, id u64, database u64,
- *	             entry flags u32 (0), version u32 (1), index_depth u32 (1), zeros, crc u32, magic "LSMTABLE"   128 bytes
+ *	             flags u32 (0), version u32 (1), index_depth u32 (1), 40 zeros, crc u32,
+ *	             magic "LSMTABLE"                                128 bytes
  *	handle     = offset u64, size u64                            size: of stored, without the trailer
  *
  *	data       is an lsm.Block (block_builder.c), about 4 KiB of it, more only for a single large entry
  *	filter     is a bloom filter over the table's user keys (filter.c)
  *	properties is an lsm.SSTable without entries
- *	index      is an lsm.Block with one entry per data block: its value an lsm.BlockHandle; its (key, sequence) at
+ *	index      is an lsm.Block with one entry per data block: value an lsm.BlockHandle, (key, sequence) at
  *	           or behind the last entry of the block and before the first entry of the next one
  *
- * 1. A block's crc is CRC-32 over stored, type, codec, raw_size, and then (not stored) the block's offset u64 and the
- *    table's id u64: a block that is sound in itself but in the wrong place is found out.
+ * 1. A block's crc is CRC-32 over stored, type, codec, raw_size, and then (not stored) the block's offset u64
+ *    and the table's id u64: a block that is sound in itself but in the wrong place is found out.
  * 2. The footer's crc covers all of it before the crc.
- * 3. Only data blocks are compressed. No block's raw_size is above BLOCK_RAW_MAX unless codec is CODEC_RAW, where it is
- *    the stored size.
+ * 3. Only data blocks are compressed. No block's raw_size is above BLOCK_RAW_MAX unless codec is CODEC_RAW,
+ *    where it is the stored size.
  * 4. A reader refuses a version, index depth, flag, type or codec that it does not know.
  */
 #ifndef TABLE_FORMAT_H
@@ -31,7 +32,8 @@
 
 #define BLOCK_TRAILER_BYTES 10u
 #define TABLE_FOOTER_BYTES 128u
-#define TABLE_KEY_MAX (64u << 10)                     /* sanity bounds of this room; the house's limits are narrower */
+/* Sanity bounds of this room; the house's limits are narrower. */
+#define TABLE_KEY_MAX (64u << 10)
 #define TABLE_VALUE_MAX (16u << 20)
 #define BLOCK_RAW_MAX (TABLE_VALUE_MAX + TABLE_KEY_MAX + 4096u)
 
@@ -44,13 +46,14 @@ struct block_handle { uint64_t offset, size; };
 struct block_place { struct file_id table; uint64_t offset; enum block_type type; };
 
 /* Appends the trailer to out, whose last stored_n bytes are the block as stored. */
-void format_put_trailer(struct buf *out, size_t stored_n, struct block_place place, enum block_codec codec, uint32_t raw_n);
+void format_put_trailer(struct buf *out, size_t stored_n, struct block_place place, enum block_codec codec,
+			uint32_t raw_n);
 
 enum block_fault { BLOCK_SOUND, BLOCK_BAD_CRC, BLOCK_BAD_TRAILER };
 
 /* Checks stored, which ends with its trailer. */
-enum block_fault format_check_block(struct slice stored_and_trailer, struct block_place place, enum block_codec *codecp,
-				    uint32_t *raw_np);
+enum block_fault format_check_block(struct slice stored_and_trailer, struct block_place place,
+				    enum block_codec *codecp, uint32_t *raw_np);
 
 /* An lsm.BlockHandle message in at most HANDLE_MAX_BYTES; gives its length. */
 #define HANDLE_MAX_BYTES 22
@@ -65,7 +68,8 @@ struct table_footer {
 
 void format_put_footer(struct buf *out, const struct table_footer *f);
 
-/* Takes a footer apart; NULL when it is sound and its handles fit a file of file_bytes, else what is wrong. */
+/* Takes a footer apart; NULL when it is sound and its handles fit a file of file_bytes, else what is
+ * wrong. */
 const char *format_get_footer(const uint8_t *p, uint64_t file_bytes, struct table_footer *fp);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * Merges iterators: a binary heap of the valid children, the smallest entry on top.
  *
- * 1. A child that fails ends the merge with its status: an older value must not show because a newer one is unreadable.
+ * 1. A child that fails ends the merge with its status: an older value must not show because a newer one is
+ *    unreadable.
  * 2. Two entries of the same key and sequence (never in one database) come in the order of the children.
  *
  * One thread at a time.

@@ -7,7 +7,8 @@
  *
  * 1. A table in use or idle is in the hash table; a doomed one only in the list of the doomed.
  * 2. Idle ones form a list, longest idle first; there are at most max_open.
- * 3. A file is opened and closed without the lock. Two threads that open one table both do; the second closes its own.
+ * 3. A file is opened and closed without the lock. Two threads that open one table both do; the second closes
+ *    its own.
  * 4. An id evicted while it is being opened is doomed from the start.
  *
  * Any thread; one lock, a leaf.
@@ -55,8 +56,8 @@ struct table_cache {
 	struct opening *openings;
 };
 
-struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_t database, struct block_cache *blocks,
-				    size_t max_open)
+struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_t database,
+				    struct block_cache *blocks, size_t max_open)
 {
 	struct table_cache *t = mem_zalloc(sizeof(*t));
 

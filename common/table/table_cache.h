@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open tables of one process by id, reference counted, at most `max_open` kept beyond those in use (least recently
- * used go first). Any thread.
+ * Open tables of one process by id, reference counted, at most `max_open` kept beyond those in use (least
+ * recently used go first). Any thread.
  */
 #ifndef TABLE_TABLE_CACHE_H
 #define TABLE_TABLE_CACHE_H
@@ -10,8 +10,8 @@
 
 struct table_cache;
 
-struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_t database, struct block_cache *blocks,
-				    size_t max_open);
+struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_t database,
+				    struct block_cache *blocks, size_t max_open);
 void table_cache_free(struct table_cache **tp);
 
 /* The open table, referenced. ST_NOT_FOUND: the file is gone (a newer view is out). */

@@ -10,7 +10,8 @@ static struct slice slot_key(const struct table_index *x, size_t i)
 	return slice_of(x->keys.p + x->slots[i].key_at, x->slots[i].key_n);
 }
 
-/* Up to 8 bytes of s from `skip` on; a shorter rest is filled with zeros, which keeps the order (equal is a maybe). */
+/* Up to 8 bytes of s from `skip` on; a shorter rest is filled with zeros, which keeps the order (equal is
+ * a maybe). */
 static uint64_t head_of(struct slice s, size_t skip)
 {
 	uint64_t head = 0;
@@ -31,10 +32,11 @@ static bool add_slot(struct table_index *x, const struct entry *e, uint64_t *atp
 	struct block_handle h;
 	uint64_t left = data_end - *atp;
 
-	if (e->key.n > TABLE_KEY_MAX || !format_get_handle(e->value, &h) || h.offset != *atp || h.size > left ||
-	    left - h.size < BLOCK_TRAILER_BYTES || h.size > BLOCK_RAW_MAX)
+	if (e->key.n > TABLE_KEY_MAX || !format_get_handle(e->value, &h) || h.offset != *atp ||
+	    h.size > left || left - h.size < BLOCK_TRAILER_BYTES || h.size > BLOCK_RAW_MAX)
 		return false;
-	x->slots[x->count++] = (struct index_slot){ e->seq, h.offset, (uint32_t)h.size, (uint32_t)e->key.n, x->keys.n };
+	x->slots[x->count++] =
+		(struct index_slot){ e->seq, h.offset, (uint32_t)h.size, (uint32_t)e->key.n, x->keys.n };
 	buf_append_slice(&x->keys, e->key);
 	*atp += h.size + BLOCK_TRAILER_BYTES;
 	return true;

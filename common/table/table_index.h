@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table's index in memory: which data block may hold an entry. Taken apart once, at open, so that a lookup is a
- * binary search over a dense array of numbers. Immutable once loaded; any thread.
+ * A table's index in memory: which data block may hold an entry. Taken apart once, at open, so that a lookup
+ * is a binary search over a dense array of numbers. Immutable once loaded; any thread.
  */
 #ifndef TABLE_TABLE_INDEX_H
 #define TABLE_TABLE_INDEX_H
@@ -21,7 +21,7 @@ struct index_slot {
 struct table_index {
 	size_t count;
 	struct index_slot *slots;
-	uint64_t *heads;             /* of each key: the 8 bytes behind the common prefix, as a big-endian number */
+	uint64_t *heads;             /* of each key: the 8 bytes behind the common prefix, big-endian */
 	struct buf keys;
 	size_t common;               /* bytes that all keys have in common */
 };
@@ -30,8 +30,8 @@ struct table_index {
 bool table_index_load(struct table_index *x, struct slice block, uint64_t data_end);
 void table_index_fini(struct table_index *x);
 
-/* The one block that holds the first entry at or behind (key, seq); when that entry is in the next block, its key is
- * another one. count: there is no such entry. */
+/* The one block that holds the first entry at or behind (key, seq); when that entry is in the next block,
+ * its key is another one. count: there is no such entry. */
 size_t table_index_find(const struct table_index *x, struct slice key, struct seq seq);
 size_t table_index_memory(const struct table_index *x);
 

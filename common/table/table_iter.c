@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Iterates over one table, block after block. With readahead it reads pieces of PIECE_BYTES (or one whole block where that is more)
- * past the block cache, for passes that will not come again; else blocks come through the cache.
+ * Iterates over one table, block after block. With readahead it reads pieces of PIECE_BYTES (or one whole
+ * block where that is more) past the block cache, for passes that will not come again; else blocks come
+ * through the cache.
  *
  * One thread at a time; the reader must outlive the iterator.
  */
@@ -37,7 +38,8 @@ static struct table_iter *self(struct iter *it)
 	return t;
 }
 
-/* Gives the stored bytes of the current block and its trailer, reading the next piece when they are not at hand. */
+/* Gives the stored bytes of the current block and its trailer, reading the next piece when they are not at
+ * hand. */
 static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 {
 	const struct index_slot *s = &t->reader->index.slots[t->slot];
@@ -79,7 +81,8 @@ static void stop(struct table_iter *t, enum st st)
 
 static enum st damaged(struct table_iter *t)
 {
-	return table__damaged(t->reader, t->reader->index.slots[t->slot].offset, "the block is not well formed", &t->cost);
+	return table__damaged(t->reader, t->reader->index.slots[t->slot].offset,
+			      "the block is not well formed", &t->cost);
 }
 
 /* Opens the slot-th block; false when there is none or it cannot be read. */

@@ -2,8 +2,9 @@
 /*
  * Reads one table: open, point reads, the whole-file check. The grammar stands in format.h.
  *
- * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> binary search over its restart
- * points. It is one block for certain: the index tells apart the versions of a key that lie in different blocks.
+ * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> binary
+ * search over its restart points. It is one block for certain: the index tells apart the versions of a key
+ * that lie in different blocks.
  *
  * Any thread once open.
  */
@@ -37,7 +38,8 @@ enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what
 	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, offset, what);
 }
 
-enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, struct read_cost *cost)
+enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait,
+		    struct read_cost *cost)
 {
 	size_t got;
 	enum st st = vfs_read(r->file, p, n, offset, nowait, &got);
@@ -48,8 +50,9 @@ enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, 
 }
 
 /* Checks the block at h, whose stored bytes and trailer begin at stored. */
-static enum st check_block(struct table_reader *r, const uint8_t *stored, struct block_handle h, enum block_type type,
-			   struct read_cost *cost, enum block_codec *codecp, uint32_t *raw_np)
+static enum st check_block(struct table_reader *r, const uint8_t *stored, struct block_handle h,
+			   enum block_type type, struct read_cost *cost, enum block_codec *codecp,
+			   uint32_t *raw_np)
 {
 	struct block_place place = { r->props.id, h.offset, type };
 
@@ -70,8 +73,8 @@ static struct block_handle slot_handle(const struct table_reader *r, size_t slot
 	return (struct block_handle){ r->index.slots[slot].offset, r->index.slots[slot].size };
 }
 
-enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw, struct read_cost *cost,
-		      struct slice *bytesp)
+enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw,
+		      struct read_cost *cost, struct slice *bytesp)
 {
 	struct block_handle h = slot_handle(r, slot);
 	enum block_codec codec;
@@ -93,8 +96,8 @@ enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored
 }
 
 /* Reads and checks a block; gives its decompressed bytes in heap memory. scratch has STACK_BLOCK_BYTES. */
-static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, uint8_t *scratch,
-			   struct buf *rawp)
+static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
+			   uint8_t *scratch, struct buf *rawp)
 {
 	size_t n = r->index.slots[slot].size + BLOCK_TRAILER_BYTES;
 	uint8_t *stored = n <= STACK_BLOCK_BYTES ? scratch : mem_try(n);
@@ -113,8 +116,8 @@ static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, str
 	return st;
 }
 
-enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, struct slice *bytesp,
-		     struct block_pin *pinp)
+enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
+		     struct slice *bytesp, struct block_pin *pinp)
 {
 	uint64_t offset = r->index.slots[slot].offset;
 	uint8_t scratch[STACK_BLOCK_BYTES];
@@ -183,15 +186,17 @@ static bool load_properties(struct table_reader *r, struct slice message)
 	while ((more = wire_next(&reader, &f)) > 0)
 		if (!take_property(p, &f, &blocks))
 			return false;
-	if (more < 0 || blocks != r->index.count || (p->entry_count == 0) != (blocks == 0) || p->tombstone_count > p->entry_count ||
-	    p->min_seq.v > p->max_seq.v || slice_cmp(p->min_key, p->max_key) > 0)
+	if (more < 0 || blocks != r->index.count || (p->entry_count == 0) != (blocks == 0) ||
+	    p->tombstone_count > p->entry_count || p->min_seq.v > p->max_seq.v ||
+	    slice_cmp(p->min_key, p->max_key) > 0)
 		return false;
 	own_keys(r);
 	return true;
 }
 
 /* tail: the file's bytes from the filter block to the footer. */
-static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail, struct read_cost *cost)
+static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail,
+			 struct read_cost *cost)
 {
 	const struct block_handle handles[3] = { f->filter, f->index, f->properties };
 	static const enum block_type types[3] = { BLOCK_FILTER, BLOCK_INDEX, BLOCK_PROPERTIES };
@@ -231,14 +236,18 @@ static enum st read_tail(struct table_reader *r, const struct table_footer *f, s
 	return st;
 }
 
-static enum st check_identity(const struct table_reader *r, const struct table_footer *f, struct file_id id, uint64_t database)
+static enum st check_identity(const struct table_reader *r, const struct table_footer *f, struct file_id id,
+			      uint64_t database)
 {
 	if (id.v != 0 && f->id.v != id.v)
-		return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": it is table %" PRIu64 ", not %" PRIu64, r->path,
-			    r->props.size_bytes - TABLE_FOOTER_BYTES, f->id.v, id.v);
+		return fail(ST_CORRUPT,
+			    "%s: damaged at offset %" PRIu64 ": it is table %" PRIu64 ", not %" PRIu64,
+			    r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->id.v, id.v);
 	if (database != 0 && f->database != database)
-		return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": it belongs to database %016" PRIx64
-			    ", not %016" PRIx64, r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->database, database);
+		return fail(ST_CORRUPT,
+			    "%s: damaged at offset %" PRIu64 ": it belongs to database %016" PRIx64
+			    ", not %016" PRIx64,
+			    r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->database, database);
 	return ST_OK;
 }
 
@@ -272,8 +281,8 @@ static enum st load(struct table_reader *r, struct file_id id, uint64_t database
 	return read_tail(r, &footer, &cost);
 }
 
-enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database, struct block_cache *cache,
-		   struct table_reader **rp)
+enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database,
+		   struct block_cache *cache, struct table_reader **rp)
 {
 	struct vfs_file *file;
 	struct table_reader *r;
@@ -326,8 +335,8 @@ size_t table_memory(const struct table_reader *r)
 
 /* ---- point reads ---- */
 
-static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, struct slice key, struct seq seq,
-			     struct read_cost *cost, struct entry *ep)
+static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, struct slice key,
+			     struct seq seq, struct read_cost *cost, struct entry *ep)
 {
 	enum block_step step = BLOCK_DAMAGED;
 	struct block b;
@@ -341,8 +350,8 @@ static enum st find_in_block(struct table_reader *r, size_t slot, struct slice b
 	return table__damaged(r, r->index.slots[slot].offset, "the block is not well formed", cost);
 }
 
-enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait, struct read_cost *cost,
-		  struct entry *ep, struct block_pin *pin)
+enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
+		  struct read_cost *cost, struct entry *ep, struct block_pin *pin)
 {
 	struct slice bytes;
 	size_t slot;
@@ -352,7 +361,8 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 	*ep = (struct entry){ .key = key };
 	pin->block = NULL;
 	cost->tables++;
-	if (slice_cmp(key, r->props.min_key) < 0 || slice_cmp(key, r->props.max_key) > 0 || seq.v < r->props.min_seq.v)
+	if (slice_cmp(key, r->props.min_key) < 0 || slice_cmp(key, r->props.max_key) > 0 ||
+	    seq.v < r->props.min_seq.v)
 		return ST_NOT_FOUND;
 	cost->filter_checks++;
 	if (!filter_may_hold(&r->filter, hash64(key))) {
@@ -403,6 +413,8 @@ enum st table_verify_file(struct table_reader *r, uint32_t file_crc)
 	vfs_forget_cache(r->file);
 	if (st)
 		return st;
-	return crc == file_crc ? ST_OK : fail(ST_CORRUPT, "%s: the file's checksum is %08" PRIx32 " and should be %08" PRIx32,
-					      r->path, crc, file_crc);
+	return crc == file_crc
+		       ? ST_OK
+		       : fail(ST_CORRUPT, "%s: the file's checksum is %08" PRIx32 " and should be %08" PRIx32,
+			      r->path, crc, file_crc);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads one table. Immutable after open, so any thread may read; blocks come from the cache when one is given.
+ * Reads one table. Immutable after open, so any thread may read; blocks come from the cache when one is
+ * given.
  *
  * 1. Every block is checked (CRC) when it comes from the file, never again from the cache.
- * 2. A damaged block answers ST_CORRUPT (born and counted once, naming file and offset) for the keys in it, nothing
- *    else: never an older value, never not-found (invariant 8).
+ * 2. A damaged block answers ST_CORRUPT (born and counted once, naming file and offset) for the keys in it,
+ *    nothing else: never an older value, never not-found (invariant 8).
  * 3. nowait: a read that would wait for the disk answers ST_BUSY and changes nothing.
  */
 #ifndef TABLE_TABLE_READER_H
@@ -25,10 +26,11 @@ struct table_props {
 	struct seq min_seq, max_seq;
 };
 
-/* Opens and checks footer, index, filter, properties; the file must say it is this id of this database (0 = any).
- * cache may be NULL. ST_NOT_FOUND when there is no such file; ST_CORRUPT with file and offset logged. */
-enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database, struct block_cache *cache,
-		   struct table_reader **rp) MUST_USE;
+/* Opens and checks footer, index, filter, properties; the file must say it is this id of this database (0
+ * = any). cache may be NULL. ST_NOT_FOUND when there is no such file; ST_CORRUPT with file and offset
+ * logged. */
+enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database,
+		   struct block_cache *cache, struct table_reader **rp) MUST_USE;
 void table_close(struct table_reader **rp);
 const struct table_props *table_props(const struct table_reader *r);
 size_t table_memory(const struct table_reader *r);          /* bytes held: index, filter */
@@ -39,12 +41,13 @@ struct read_cost {
 	uint32_t corrupt_blocks, crc_failures;      /* damage met; crc_failures of it found by a checksum */
 };
 
-/* The newest version of key with sequence <= seq. ep->value is good until pin is released, ep->key is the caller's
- * key. ST_NOT_FOUND when the table has none. */
-enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait, struct read_cost *cost,
-		  struct entry *ep, struct block_pin *pin) MUST_USE;
+/* The newest version of key with sequence <= seq. ep->value is good until pin is released, ep->key is the
+ * caller's key. ST_NOT_FOUND when the table has none. */
+enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
+		  struct read_cost *cost, struct entry *ep, struct block_pin *pin) MUST_USE;
 
-/* All entries. readahead: for compaction; reads large pieces past the cache and drops them from the page cache. */
+/* All entries. readahead: for compaction; reads large pieces past the cache and drops them from the page
+ * cache. */
 struct iter *table_iter_new(struct table_reader *r, bool readahead);
 
 /* Reads the whole file and compares its CRC-32. */

@@ -28,17 +28,20 @@ struct table_reader {
 };
 
 /* Damage at offset: ST_CORRUPT, logged (the first few times per open table), counted in cost. */
-enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what, struct read_cost *cost) MUST_USE;
+enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what,
+		       struct read_cost *cost) MUST_USE;
 
 /* The slot-th data block, checked and decompressed, from the cache or the file. */
-enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, struct slice *bytesp,
-		     struct block_pin *pinp) MUST_USE;
+enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
+		     struct slice *bytesp, struct block_pin *pinp) MUST_USE;
 
-/* Checks a data block as stored, trailer included, and gives its bytes: stored itself, or raw, which is filled. */
-enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw, struct read_cost *cost,
-		      struct slice *bytesp) MUST_USE;
+/* Checks a data block as stored, trailer included, and gives its bytes: stored itself, or raw, which is
+ * filled. */
+enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw,
+		      struct read_cost *cost, struct slice *bytesp) MUST_USE;
 
 /* Reads n bytes at offset, all of them; the file cannot be shorter. */
-enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, struct read_cost *cost) MUST_USE;
+enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait,
+		    struct read_cost *cost) MUST_USE;
 
 #endif

@@ -6,9 +6,9 @@
  *	     \-> (any failure: every add does nothing, finish tells and removes the file)
  *
  * 1. Bytes leave in pieces of WRITE_BYTES; the whole-file CRC is taken on the way.
- * 2. A data block's index entry is written when the next block's first key is known, so that it can be short: the shortest key
- *    between the two, with sequence 0 (behind every version), unless both have the same user key; then it is the
- *    last entry's own key and sequence.
+ * 2. A data block's index entry is written when the next block's first key is known, so that it can be short:
+ *    the shortest key between the two, with sequence 0 (behind every version), unless both have the same user
+ *    key; then it is the last entry's own key and sequence.
  * 3. The filter is sized at the end, from the hashes of the distinct user keys.
  *
  * One thread.
@@ -47,7 +47,7 @@ struct table_writer {
 	struct file_id id;
 	struct table_options options;
 
-	struct buf out;                      /* bytes not yet written; the file holds the `written` before them */
+	struct buf out;                      /* not yet in the file, which holds the `written` bytes before */
 	uint64_t written;
 	uint32_t crc;
 
@@ -69,8 +69,9 @@ static unsigned or_default(unsigned value, unsigned when_zero, unsigned max)
 
 static struct table_options complete(struct table_options o)
 {
-	o.block_bytes = or_default((unsigned)(o.block_bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : o.block_bytes),
-				   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX);
+	o.block_bytes =
+		or_default((unsigned)(o.block_bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : o.block_bytes),
+			   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX);
 	o.restart_interval = or_default(o.restart_interval, RESTART_INTERVAL_DEFAULT, 1u << 16);
 	o.filter_bits_per_key = or_default(o.filter_bits_per_key, FILTER_BITS_DEFAULT, FILTER_BITS_MAX);
 	return o;
@@ -114,8 +115,8 @@ static void write_out(struct table_writer *w)
 }
 
 /* Seals the stored bytes from `offset` of the file on, which are the end of out. */
-static struct block_handle seal_block(struct table_writer *w, uint64_t offset, enum block_type type, enum block_codec codec,
-				      size_t raw_n)
+static struct block_handle seal_block(struct table_writer *w, uint64_t offset, enum block_type type,
+				      enum block_codec codec, size_t raw_n)
 {
 	struct block_place place = { w->id, offset, type };
 	size_t stored_n = (size_t)(position(w) - offset);
@@ -189,7 +190,8 @@ static void end_data_block(struct table_writer *w)
 static void note_key(struct table_writer *w, struct slice key)
 {
 	if (w->hash_count == w->hash_room) {
-		size_t hint = (size_t)(w->options.expected_entries < 1u << 20 ? w->options.expected_entries : 1u << 20);
+		size_t hint = (size_t)(w->options.expected_entries < 1u << 20 ? w->options.expected_entries
+									      : 1u << 20);
 
 		w->hash_room = w->hash_room ? w->hash_room * 2 : hint + 256;
 		w->hashes = mem_resize(w->hashes, w->hash_room * sizeof(*w->hashes));
@@ -201,7 +203,8 @@ static void note_key(struct table_writer *w, struct slice key)
 static enum st check_entry(const struct table_writer *w, const struct entry *e, int order)
 {
 	if (e->key.n == 0 || e->key.n > TABLE_KEY_MAX || e->value.n > TABLE_VALUE_MAX || e->seq.v > SEQ_MAX.v)
-		return fail(ST_TOO_BIG, "%s: an entry with a key of %zu and a value of %zu bytes does not fit a table",
+		return fail(ST_TOO_BIG,
+			    "%s: an entry with a key of %zu and a value of %zu bytes does not fit a table",
 			    w->path, e->key.n, e->value.n);
 	if (order >= 0)
 		return fail(ST_INTERNAL, "%s: entries were added out of order", w->path);

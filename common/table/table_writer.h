@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds a table from entries given in order; see table_writer.c for the format. Used by flush and compaction.
+ * Builds a table from entries given in order; see table_writer.c for the format. Used by flush and
+ * compaction.
  *
  * 1. Sticky error: add() after a failure does nothing; finish() tells.
  * 2. finish() has written everything and synced the file (not its directory): invariant 3's first half.
