@@ -10,8 +10,9 @@
 #include "common/base/rand.h"
 #include "common/vfs/vfs.h"
 
+/* An empty disk with a root directory; every path is taken as one from there. */
 struct vfs *sim_new(void);
-void sim_free(struct vfs **vp);
+void sim_free(struct vfs **vp);                    /* no file of it may be open */
 
 enum sim_cut {
 	SIM_CUT_SYNCED_ONLY,     /* nothing unsynced survives */
@@ -30,6 +31,10 @@ uint64_t sim_events(struct vfs *sim);
 /* From the n-th event on (counted from now, 1 = the next) every operation fails with ST_IO and changes nothing:
  * the process is dead to the disk. 0 switches that off. */
 void sim_die_at(struct vfs *sim, uint64_t n);
+
+/* What was written to the file since its last sync will never be on disk, though reads show it: what a failed fsync
+ * leaves behind. False, and nothing done, when the file is not one of a simulated disk. */
+bool sim_lose_unsynced(struct vfs_file *f);
 
 /* For corruption tests: direct access to a file's bytes, safe and current alike. */
 enum st sim_flip(struct vfs *sim, const char *path, uint64_t offset, uint8_t xor_mask) MUST_USE;
