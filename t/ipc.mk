@@ -7,3 +7,7 @@
 check_PROGRAMS += t/ipc_link_test
 t_ipc_link_test_SOURCES = t/ipc_link_test.c t/ipc_raw_peer.h t/check_main.h
 t_ipc_link_test_LDADD = $(IPC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/ipc_handoff_test
+t_ipc_handoff_test_SOURCES = t/ipc_handoff_test.c t/check_main.h
+t_ipc_handoff_test_LDADD = $(IPC_LIBS) $(CHECK_LIBS)
