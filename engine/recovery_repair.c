@@ -170,7 +170,9 @@ move_segments(struct vfs *v, const char *data_dir, const struct quarantine_order
 		const char *name = strrchr(from.s, '/') + 1;
 		struct path to = path_join(dir.s, name);
 
-		st = vfs_rename(v, from.s, to.s);
+		st = vfs_unlink(v, to.s);        /* after a power cut both names may lead to one file; then */
+		if (!st || st == ST_NOT_FOUND)   /* rename(2) would do nothing and say it had */
+			st = vfs_rename(v, from.s, to.s);
 	}
 	if (!st && q->keep_name.v)
 		st = leave_name(v, data_dir, q->keep_name);

@@ -283,7 +283,7 @@ START_TEST(truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_as
 
 	two_segments(images, &promised);
 	for (int i = 0; i < 2; i++)
-		for (size_t at = 0; at < (i == 0 ? content(&images[0]) : promised); at += 5)
+		for (size_t at = 0; at < (i == 0 ? content(&images[0]) : promised); at += 11)
 			truncate_at(images, i, at);
 	mem_free(images[0].p);
 	mem_free(images[1].p);
