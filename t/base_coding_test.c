@@ -115,7 +115,8 @@ END_TEST
 
 START_TEST(a_message_cut_inside_a_field_is_refused)
 {
-	static const uint8_t message[] = { 0x08, 0x96, 0x01, 0x15, 1, 2, 3, 4, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x22, 2, 'h', 'i' };
+	static const uint8_t message[] = { 0x08, 0x96, 0x01, 0x15, 1, 2, 3, 4,
+		0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x22, 2, 'h', 'i' };
 	static const size_t whole[] = { 0, 3, 8, 17, 21 };
 
 	for (size_t n = 0, w = 0; n <= sizeof(message); n++) {

@@ -68,7 +68,8 @@ static const struct { const char *in, *json, *pretty; } escapes[] = {
 	{ "\xff|\xc3|\xc3", "\"\\ufffd|\\ufffd|\\ufffd\"", "\xef\xbf\xbd|\xef\xbf\xbd|\xef\xbf\xbd" },
 	{ "\xc0\xaf", "\"\\ufffd\\ufffd\"", "\xef\xbf\xbd\xef\xbf\xbd" },
 	{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
-	{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+	{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"",
+	    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
 };
 
 START_TEST(json_messages_are_valid_utf8_and_escaped)
@@ -98,8 +99,9 @@ START_TEST(a_json_line_names_level_time_process_and_worker)
 
 	capture(LOG_LEVEL_INFO, LOG_FORMAT_JSON);
 	log_warn("%d tables", 3);
-	ck_assert_int_eq(sscanf(logged(), "{\"level\":%d,\"time\":\"%d-%*d-%*dT%*d:%*d:%*d.%*3dZ\",\"pid\":%d,\"name\":\"%15[a-z]\",",
-	    &level, &year, &pid, name), 4);
+	ck_assert_int_eq(sscanf(logged(),
+	    "{\"level\":%d,\"time\":\"%d-%*d-%*dT%*d:%*d:%*d.%*3dZ\",\"pid\":%d,"
+	    "\"name\":\"%15[a-z]\",", &level, &year, &pid, name), 4);
 	ck_assert_int_eq(level, 40);
 	ck_assert_int_ge(year, 2024);
 	ck_assert_int_eq(pid, (int)getpid());

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How workers are numbered, and their first steps, taken in children that got a heritage at the fixed descriptors. */
+/* How workers are numbered, and their first steps, taken in children that inherited fixed descriptors. */
 #include "common/base/proc.h"
 
 #include <fcntl.h>
@@ -105,8 +105,9 @@ static int knows_itself(const struct heritage *h)
 	int signal_at_death = 0;
 
 	(void)prctl(PR_GET_PDEATHSIG, &signal_at_death);
-	return strcmp(h->name, "frontend.1") == 0 && h->role == ROLE_FRONTEND && h->slot == 6 && h->index == 1 &&
-	    h->conf.compactor_workers == 3 && signal_at_death == SIGKILL && signal(SIGPIPE, SIG_DFL) == SIG_IGN ? 0 : 1;
+	return strcmp(h->name, "frontend.1") == 0 && h->role == ROLE_FRONTEND && h->slot == 6 &&
+	    h->index == 1 && h->conf.compactor_workers == 3 && signal_at_death == SIGKILL &&
+	    signal(SIGPIPE, SIG_DFL) == SIG_IGN ? 0 : 1;
 }
 
 START_TEST(a_worker_knows_itself_and_dies_with_the_supervisor)
@@ -291,7 +292,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, slots_are_distinct_and_in_order);
 	tcase_add_test(tc, a_worker_knows_itself_and_dies_with_the_supervisor);
 	tcase_add_test(tc, the_engine_has_no_number_in_its_name);
-	tcase_add_loop_test(tc, a_slot_that_is_not_of_the_role_is_refused, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_loop_test(tc, a_slot_that_is_not_of_the_role_is_refused, 0,
+	    (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(tc, a_worker_started_by_hand_says_so_in_one_line);
 	tcase_add_test(tc, readiness_comes_first_and_beats_are_few);
 	tcase_add_test(tc, the_end_of_the_lifeline_tells_that_the_supervisor_is_gone);

@@ -163,7 +163,8 @@ START_TEST(times_are_exposed_in_seconds)
 	stats_begin_private();
 	stats_add(M_compaction_duration, 1500000);
 	stats_add(M_stalled_us, 10);
-	expect_text("\n# TYPE lsm_compaction_duration_seconds_total counter\nlsm_compaction_duration_seconds_total 1.5\n");
+	expect_text("\n# TYPE lsm_compaction_duration_seconds_total counter\n"
+	    "lsm_compaction_duration_seconds_total 1.5\n");
 	expect_text("\nlsm_write_stall_seconds_total 0.00001\n");
 }
 END_TEST
@@ -175,7 +176,8 @@ START_TEST(every_kind_is_exposed_with_its_type)
 	stats_set(M_disk_free, 18446744073709551615u);
 	expect_text("# HELP lsm_write_operations_total Single-key writes and deletes that were acknowledged.\n"
 	    "# TYPE lsm_write_operations_total counter\nlsm_write_operations_total 0\n");
-	expect_text("# TYPE lsm_sstable_bytes gauge\nlsm_sstable_bytes{level=\"0\"} 0\nlsm_sstable_bytes{level=\"1\"} 77\n");
+	expect_text("# TYPE lsm_sstable_bytes gauge\n"
+	    "lsm_sstable_bytes{level=\"0\"} 0\nlsm_sstable_bytes{level=\"1\"} 77\n");
 	expect_text("# TYPE lsm_disk_free_bytes gauge\nlsm_disk_free_bytes 18446744073709551615\n");
 	expect_text("# TYPE lsm_operation_duration_seconds histogram\n");
 	expect_text("# TYPE lsm_crc32_verification_failed untyped\n");

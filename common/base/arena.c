@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bump arena (arena.h): a chain of chunks, newest first; allocations are cut from the newest. An object too large for
- * a chunk gets one of its own.
+ * A bump arena (arena.h): a chain of chunks, newest first; allocations are cut from the newest. An object too large
+ * for a chunk gets one of its own.
  */
 #include "common/base/arena.h"
 

@@ -43,7 +43,8 @@ void conf__complain(struct buf *complaint, struct conf_where where, const char *
 {
 	if (where.file)
 		buf_printf(complaint, "%s line %u: ", where.file, where.line);
-	buf_printf(complaint, "%s=%.*s%s", key, SHOWN_VALUE_MAX, value, strlen(value) > SHOWN_VALUE_MAX ? "..." : "");
+	buf_printf(complaint, "%s=%.*s%s", key, SHOWN_VALUE_MAX, value,
+	    strlen(value) > SHOWN_VALUE_MAX ? "..." : "");
 	if (where.place)
 		buf_printf(complaint, " (%s)", where.place);
 	buf_append_str(complaint, ": ");
@@ -87,8 +88,8 @@ static const char *parse_number(const struct conf_row *row, const char *s, uint6
 	return NULL;
 }
 
-static enum st set_number(const struct conf_row *row, const char *value, uint64_t *field, struct conf_where where,
-    struct buf *complaint)
+static enum st set_number(const struct conf_row *row, const char *value, uint64_t *field,
+    struct conf_where where, struct buf *complaint)
 {
 	const char *wrong = parse_number(row, value, field);
 	uint64_t def = strtoull(row->def, NULL, 10);
@@ -96,8 +97,9 @@ static enum st set_number(const struct conf_row *row, const char *value, uint64_
 	if (!wrong)
 		return ST_OK;
 	conf__complain(complaint, where, row->key, value);
-	buf_printf(complaint, "%s; give %s from %llu to %llu, e.g. %s", wrong, *row->unit ? row->unit : "a number",
-	    (unsigned long long)row->min, (unsigned long long)row->max, row->def);
+	buf_printf(complaint, "%s; give %s from %llu to %llu, e.g. %s", wrong,
+	    *row->unit ? row->unit : "a number", (unsigned long long)row->min,
+	    (unsigned long long)row->max, row->def);
 	if (strcmp(row->unit, "bytes") == 0 && def && def % (1u << 20) == 0)
 		buf_printf(complaint, " or %lluM", (unsigned long long)(def >> 20));
 	return ST_INVALID;
@@ -111,7 +113,9 @@ static enum st set_text(const struct conf_row *row, const char *value, char *fie
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f) {
 			conf__complain(complaint, where, row->key, "");
-			buf_printf(complaint, "byte %zu is a control character (line break, tab); give plain text", i + 1);
+			buf_printf(complaint, "byte %zu is a control character (line break, tab); "
+			    "give plain text",
+			    i + 1);
 			return ST_INVALID;
 		}
 	if (n >= CONF_STR_MAX) {
@@ -150,8 +154,8 @@ static void append_words(const struct conf_row *row, struct buf *out)
 	}
 }
 
-static enum st set_word(const struct conf_row *row, const char *value, unsigned *field, struct conf_where where,
-    struct buf *complaint)
+static enum st set_word(const struct conf_row *row, const char *value, unsigned *field,
+    struct conf_where where, struct buf *complaint)
 {
 	int index = word_index(row->words, value);
 
@@ -165,9 +169,9 @@ static enum st set_word(const struct conf_row *row, const char *value, unsigned 
 	return ST_OK;
 }
 
-/* WAL_SYNC is the one setting with a number inside: "interval:<ms>"; a bare "interval" means once a second. */
-static enum st set_wal_sync(struct conf *c, const struct conf_row *row, const char *value, struct conf_where where,
-    struct buf *complaint)
+/* WAL_SYNC is the one setting with a number inside: "interval:<ms>". A bare "interval": once a second. */
+static enum st set_wal_sync(struct conf *c, const struct conf_row *row, const char *value,
+    struct conf_where where, struct buf *complaint)
 {
 	static const char prefix[] = "interval:";
 	const char *rest = "";
@@ -180,8 +184,8 @@ static enum st set_wal_sync(struct conf *c, const struct conf_row *row, const ch
 		index = WAL_SYNC_INTERVAL;
 	if (index < 0) {
 		conf__complain(complaint, where, row->key, value);
-		buf_printf(complaint, "give always, off, or interval:<ms> with %d to %d milliseconds, e.g. interval:100",
-		    WAL_SYNC_MS_MIN, WAL_SYNC_MS_MAX);
+		buf_printf(complaint, "give always, off, or interval:<ms> with %d to %d milliseconds, "
+		    "e.g. interval:100", WAL_SYNC_MS_MIN, WAL_SYNC_MS_MAX);
 		return ST_INVALID;
 	}
 	c->wal_sync = (unsigned)index;
@@ -207,8 +211,8 @@ void conf_defaults(struct conf *c)
 	struct buf complaint = BUF_INIT;
 
 	memset(c, 0, sizeof(*c));
-	for (unsigned i = 0; i < conf__row_count; i++)
-		must(conf__set(c, &conf__rows[i], conf__rows[i].def, (struct conf_where){ 0 }, &complaint) == ST_OK);
+	for (const struct conf_row *row = conf__rows; row < conf__rows + conf__row_count; row++)
+		must(conf__set(c, row, row->def, (struct conf_where){ 0 }, &complaint) == ST_OK);
 	buf_fini(&complaint);
 }
 
@@ -223,7 +227,9 @@ enum st conf_set(struct conf *c, const char *key, const char *value, struct buf 
 
 enum log_level conf_log_level(const struct conf *c)
 {
-	static const enum log_level levels[] = { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+	static const enum log_level levels[] = {
+		LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR
+	};
 
 	must(c->log_level < sizeof(levels) / sizeof(levels[0]));
 	return levels[c->log_level];

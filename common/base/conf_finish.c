@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The last step before settings are used: what depends on the place, on the terminal, or on several keys together.
+ * The last step before settings are used: what depends on the place, the terminal, or several keys together.
  */
 #include "common/base/conf.h"
 
@@ -24,11 +24,12 @@ static enum st finish_host(struct conf *c, struct buf *complaint)
 	if (inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1)
 		return ST_OK;
 	conf__complain(complaint, nowhere, "HOST", c->host);
-	buf_append_str(complaint, "not an address; give an IPv4 or IPv6 address or localhost, e.g. 127.0.0.1, 0.0.0.0 or ::1");
+	buf_append_str(complaint, "not an address; give an IPv4 or IPv6 address or localhost, "
+	    "e.g. 127.0.0.1, 0.0.0.0 or ::1");
 	return ST_INVALID;
 }
 
-/* Appends path to out without its "." steps, doubled slashes and a slash at the end; ".." is left to the system. */
+/* Appends path to out without "." steps, doubled slashes and a slash at the end; ".." stays. */
 static void append_path(struct buf *out, const char *path)
 {
 	while (*path) {
@@ -61,7 +62,8 @@ static enum st finish_path(const char *key, char *path, struct buf *complaint)
 		buf_append_byte(&whole, '/');
 	if (whole.n >= CONF_STR_MAX) {
 		conf__complain(complaint, nowhere, key, path);
-		buf_printf(complaint, "the absolute path is %zu bytes long; give one of at most %d", whole.n, CONF_STR_MAX - 1);
+		buf_printf(complaint, "the absolute path is %zu bytes long; give one of at most %d", whole.n,
+		    CONF_STR_MAX - 1);
 		st = ST_INVALID;
 		goto out;
 	}
@@ -85,14 +87,19 @@ static enum st finish_run_dir(struct conf *c, struct buf *complaint)
 	bool derived = !c->run_dir[0];
 	enum st st;
 
-	if (derived && snprintf(c->run_dir, sizeof(c->run_dir), "%s/run", c->data_dir) >= (int)sizeof(c->run_dir))
-		memcpy(c->run_dir + sizeof(c->run_dir) - 4, "...", 4);          /* refused below by its length */
+	if (derived) {          /* one that has to be cut here is refused below by its length */
+		size_t n = strnlen(c->data_dir, CONF_STR_MAX - sizeof("/run"));
+
+		memcpy(c->run_dir, c->data_dir, n);
+		memcpy(c->run_dir + n, "/run", sizeof("/run"));
+	}
 	st = finish_path("RUN_DIR", c->run_dir, complaint);
 	if (st || strlen(c->run_dir) <= SOCKET_PATH_MAX - SOCKET_NAME_ROOM)
 		return st;
 	conf__complain(complaint, nowhere, "RUN_DIR", c->run_dir);
-	buf_printf(complaint, "%zu bytes are too long for the sockets in it%s; give a directory of at most %d bytes, "
-	    "e.g. /run/lsm-engine", strlen(c->run_dir), derived ? " (it is DATA_DIR/run when empty)" : "",
+	buf_printf(complaint, "%zu bytes are too long for the sockets in it%s; "
+	    "give a directory of at most %d bytes, e.g. /run/lsm-engine", strlen(c->run_dir),
+	    derived ? " (it is DATA_DIR/run when empty)" : "",
 	    SOCKET_PATH_MAX - SOCKET_NAME_ROOM);
 	return ST_INVALID;
 }

@@ -37,7 +37,10 @@ extern const unsigned conf__row_count;
 const struct conf_row *conf__find(const char *key);        /* NULL: no such key */
 
 /* The field of a row, for the kind that the row has. */
-static inline void *conf__field(struct conf *c, const struct conf_row *row) { return (char *)c + row->offset; }
+static inline void *conf__field(struct conf *c, const struct conf_row *row)
+{
+	return (char *)c + row->offset;
+}
 
 /* Begins a complaint about a value: "<file> line <n>: <key>=<value> (<place>): ". */
 void conf__complain(struct buf *complaint, struct conf_where where, const char *key, const char *value);

@@ -112,7 +112,8 @@ static enum st unknown_key(const char *key, struct conf_where where, struct buf 
 {
 	const char *nearest = nearest_key(key);
 
-	buf_printf(complaint, "%s line %u: there is no setting %.*s", where.file, where.line, KEY_BYTES_MAX, key);
+	buf_printf(complaint, "%s line %u: there is no setting %.*s", where.file, where.line,
+	    KEY_BYTES_MAX, key);
 	if (nearest)
 		buf_printf(complaint, "; did you mean %s?", nearest);
 	return ST_INVALID;
@@ -182,7 +183,8 @@ enum st conf_read_file(struct conf *c, const char *path, struct buf *complaint)
 	enum st st = slurp(path, &text, complaint);
 
 	if (!st && (text.n > FILE_BYTES_MAX || memchr(buf_cstr(&text), '\0', text.n))) {
-		buf_printf(complaint, "%s: not a configuration file (it is binary, or larger than 1 MiB)", path);
+		buf_printf(complaint, "%s: not a configuration file (it is binary, or larger than 1 MiB)",
+		    path);
 		st = ST_INVALID;
 	}
 	if (!st)

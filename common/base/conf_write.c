@@ -70,8 +70,9 @@ static void write_prose(struct buf *out, const char *prose)
 static void write_limits(struct buf *out, const struct conf_row *row)
 {
 	if (row->kind == CONF_NUM)
-		buf_printf(out, "# %s%s%llu to %llu%s\n", row->unit, *row->unit ? ", " : "", (unsigned long long)row->min,
-		    (unsigned long long)row->max, strcmp(row->unit, "bytes") == 0 ? " (K, M, G multiply by 1024)" : "");
+		buf_printf(out, "# %s%s%llu to %llu%s\n", row->unit, *row->unit ? ", " : "",
+		    (unsigned long long)row->min, (unsigned long long)row->max,
+		    strcmp(row->unit, "bytes") == 0 ? " (K, M, G multiply by 1024)" : "");
 	else if (row->kind == CONF_ENUM && row->offset == offsetof(struct conf, wal_sync))
 		buf_append_str(out, "# always | interval:<ms> | off\n");
 	else if (row->kind == CONF_ENUM)
@@ -83,7 +84,7 @@ static void write_limits(struct buf *out, const struct conf_row *row)
 void conf_write_documented(struct buf *out)
 {
 	buf_append_str(out,
-	    "# Settings of lsm-engine. Each line that begins with #KEY= shows a default; remove the # to change it.\n"
+	    "# Settings of lsm-engine. #KEY= lines show the defaults; take the # off to change one.\n"
 	    "# The environment overrides this file: PORT=8080 lsm-supervisor --config this-file\n");
 	for (unsigned i = 0; i < conf__row_count; i++) {
 		const struct conf_row *row = &conf__rows[i];

@@ -2,10 +2,10 @@
 /*
  * Log lines, made on the stack and written in one piece.
  *
- * 1. A line is one write(2) of at most LINE_BYTES, so lines of several processes do not mix. A longer one is cut
- *    between two characters and ends in an ellipsis.
- * 2. What goes out is valid UTF-8 without control characters: a message may quote bytes of a client, and neither
- *    a JSON reader nor a terminal may be led astray by them.
+ * 1. A line is one write(2) of at most LINE_BYTES, so lines of several processes do not mix. A longer one is
+ *    cut between two characters and ends in an ellipsis.
+ * 2. What goes out is valid UTF-8 without control characters: a message may quote bytes of a client, and
+ *    neither a JSON reader nor a terminal may be led astray by them.
  * 3. No allocation and no lock; errno is left as it was. Any thread.
  */
 #include "common/base/log.h"
@@ -96,7 +96,8 @@ static void line_close(struct line *l, const char *tail)
 static size_t utf8_size(const unsigned char *p, size_t n)
 {
 	static const unsigned char low[] = { 0xa0, 0x90 }, high[] = { 0x9f, 0x8f };
-	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 :
+	    p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
 
 	if (size > n)
 		return 0;
@@ -169,7 +170,8 @@ static void line_begin_json(struct line *l, enum log_level level)
 	struct tm tm;
 
 	gmtime_r(&s, &tm);
-	line_printf(l, "{\"level\":%d,\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\",\"pid\":%ld,\"name\":\"",
+	line_printf(l, "{\"level\":%d,\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\","
+	    "\"pid\":%ld,\"name\":\"",
 	    (int)level, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
 	    (int)(ms % 1000), (long)getpid());
 	line_add_text(l, log_name, strlen(log_name), true);
@@ -180,7 +182,8 @@ static void line_begin_pretty(struct line *l, enum log_level level)
 {
 	static const char *const colour[] = { "\033[2m", "\033[32m", "\033[33m", "\033[31m" };
 	static const char *const mark[] = { "\u00b7", "\u2139", "!", "\u2716" };
-	unsigned i = level >= LOG_LEVEL_ERROR ? 3 : level >= LOG_LEVEL_WARN ? 2 : level >= LOG_LEVEL_INFO ? 1 : 0;
+	unsigned i = level >= LOG_LEVEL_ERROR ? 3 : level >= LOG_LEVEL_WARN ? 2 :
+	    level >= LOG_LEVEL_INFO ? 1 : 0;
 	time_t s = (time_t)(clock_wall_ms() / 1000);
 	struct tm tm;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens when a must() fails: one line in the log, then abort, so that the supervisor tells of SIGABRT. */
+/* What happens when a must() fails: one line in the log, then SIGABRT, which the supervisor tells of. */
 #include "common/base/must.h"
 
 #include <stdlib.h>

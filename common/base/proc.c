@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first steps of every worker (proc.h). proc_begin runs before any thread; proc_beat on one thread. */
+/* The first steps of every worker (proc.h). proc_begin runs before any thread; the rest on any. */
 #include "common/base/proc.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static char *inherited_text(void)
 	char *text;
 	ssize_t n;
 
-	if (fstat(HERITAGE_CONFIG, &sb) != 0 || !S_ISREG(sb.st_mode) || sb.st_size <= 0 || sb.st_size > SETTINGS_MAX)
+	if (fstat(HERITAGE_CONFIG, &sb) != 0 || !S_ISREG(sb.st_mode) ||
+	    sb.st_size <= 0 || sb.st_size > SETTINGS_MAX)
 		return NULL;
 	text = mem_alloc((size_t)sb.st_size + 1);
 	n = pread(HERITAGE_CONFIG, text, (size_t)sb.st_size, 0);
@@ -109,12 +111,12 @@ void proc_ready(void)
 
 void proc_beat(void)
 {
-	static uint64_t last_us;
+	static _Atomic uint64_t last_us;        /* two loops may beat in turn */
 	uint64_t now = clock_mono_us();
 
-	if (now - last_us < BEAT_EVERY_US)
+	if (now - atomic_load_explicit(&last_us, memory_order_relaxed) < BEAT_EVERY_US)
 		return;
-	last_us = now;
+	atomic_store_explicit(&last_us, now, memory_order_relaxed);
 	say('B');
 }
 

@@ -4,7 +4,8 @@
 
 #include "common/base/must.h"
 
-#define DECADE(x) (x) * 10, (x) * 12, (x) * 15, (x) * 20, (x) * 25, (x) * 30, (x) * 40, (x) * 50, (x) * 60, (x) * 80
+#define DECADE(x) \
+	(x) * 10, (x) * 12, (x) * 15, (x) * 20, (x) * 25, (x) * 30, (x) * 40, (x) * 50, (x) * 60, (x) * 80
 
 static const uint64_t bounds[] = {
 	1, 2, 3, 4, 5, 6, 8,

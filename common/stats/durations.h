@@ -3,8 +3,8 @@
  * The buckets of a duration histogram: whole microseconds, about ten to a decade, up to a minute.
  *
  * 1. A duration belongs to the first bucket whose bound is not below it (Prometheus: le).
- * 2. The bounds that are exposed (1, 2.5 and 5 times a power of ten, from 10 microseconds) are bounds here, so their
- *    cumulated counts are exact.
+ * 2. The bounds that are exposed (1, 2.5 and 5 times a power of ten, from 10 microseconds) are bounds here,
+ *    so their cumulated counts are exact.
  * 3. Neighbouring bounds differ by at most a factor of two, from 10 microseconds on of one and a third.
  */
 #ifndef STATS_DURATIONS_H

@@ -62,7 +62,8 @@ static void write_levels(struct buf *out, enum metric m)
 		    (unsigned long long)stats_sum_level(m, level));
 }
 
-static void write_operation(struct buf *out, const char *name, const char *operation, const struct stats_durations *d)
+static void write_operation(struct buf *out, const char *name, const char *operation,
+    const struct stats_durations *d)
 {
 	uint64_t seen = 0;
 
@@ -99,7 +100,8 @@ void stats_write_prometheus(struct buf *out)
 	for (unsigned m = 0; m < METRIC_COUNT; m++) {
 		const struct stats_row *row = &stats__rows[m];
 
-		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, type_of(row));
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,
+		    type_of(row));
 		if (row->kind == STATS_HISTOGRAM)
 			write_durations(out, row);
 		else if (row->kind == STATS_LEVEL_GAUGE)

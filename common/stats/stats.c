@@ -80,7 +80,8 @@ int stats_create(void)
 
 	if (fd < 0)
 		return -1;
-	if (ftruncate(fd, sizeof(struct segment)) < 0 || pwrite(fd, &head, head_bytes, 0) != (ssize_t)head_bytes ||
+	if (ftruncate(fd, sizeof(struct segment)) < 0 ||
+	    pwrite(fd, &head, head_bytes, 0) != (ssize_t)head_bytes ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		(void)close(fd);
 		return -1;
@@ -97,7 +98,8 @@ static cell *cell_of(struct slot *slot, enum metric m)
 static void clear_gauges(struct slot *slot)
 {
 	for (unsigned m = 0; m < METRIC_COUNT; m++) {
-		unsigned n = stats__rows[m].kind == STATS_GAUGE ? 1 : stats__rows[m].kind == STATS_LEVEL_GAUGE ? LEVELS : 0;
+		enum stats_kind kind = stats__rows[m].kind;
+		unsigned n = kind == STATS_GAUGE ? 1 : kind == STATS_LEVEL_GAUGE ? LEVELS : 0;
 
 		for (unsigned i = 0; i < n; i++)
 			atomic_store_explicit(cell_of(slot, (enum metric)m) + i, 0, memory_order_relaxed);
