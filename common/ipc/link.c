@@ -35,7 +35,6 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
-#include "common/ipc/link_queue.h"
 
 #define LINK_MAGIC 0x11a4c0deu
 
@@ -63,10 +62,10 @@ struct link {
 	int pipe;                    /* of the present connection; 0: none */
 	uint64_t connection;         /* number of the present or last connection */
 	uint64_t alone_since_us;
-	struct link_queue received;
+	struct link_events received;
 	size_t received_bytes;
 	bool receive_posted;
-	struct link_queue to_send;   /* all of it for the present connection */
+	struct link_events to_send;   /* all of it for the present connection */
 	bool sending;                /* the send operation is with nng */
 };
 
@@ -125,7 +124,7 @@ queue_event(struct link *l, enum link_event_kind kind, struct link_msg *m)
 {
 	bool was_empty = l->received.count == 0;
 
-	link_queue_push(&l->received, (struct link_event){ kind, m, l->connection });
+	link_events_push(&l->received, (struct link_event){ kind, m, l->connection });
 	if (m)
 		l->received_bytes += link_msg_slice(m).n;
 	return was_empty || kind != LINK_MESSAGE;
@@ -182,7 +181,7 @@ end_connection(struct link *l)
 {
 	struct link_event e;
 
-	while ((e = link_queue_pop(&l->to_send)).kind != LINK_NOTHING)
+	while ((e = link_events_pop(&l->to_send)).kind != LINK_NOTHING)
 		link_msg_free(&e.msg);
 	if (l->sending)
 		nng_aio_cancel(l->send_aio);
@@ -220,7 +219,7 @@ on_receive(void *arg)
 static void
 send_next(struct link *l)
 {
-	struct link_event e = link_queue_pop(&l->to_send);
+	struct link_event e = link_events_pop(&l->to_send);
 
 	if (e.kind == LINK_NOTHING)
 		return;
@@ -484,7 +483,7 @@ link_receive(struct link *l)
 
 	obj_check(l, LINK_MAGIC);
 	pthread_mutex_lock(&l->lock);
-	e = link_queue_pop(&l->received);
+	e = link_events_pop(&l->received);
 	if (e.msg) {
 		l->received_bytes -= link_msg_slice(e.msg).n;
 		post_receive(l);
@@ -502,7 +501,7 @@ link_send(struct link *l, uint64_t connection, struct link_msg **mp)
 	pthread_mutex_lock(&l->lock);
 	there = l->pipe && (connection == 0 || connection == l->connection);
 	if (there) {
-		link_queue_push(&l->to_send, (struct link_event){ LINK_MESSAGE, *mp, l->connection });
+		link_events_push(&l->to_send, (struct link_event){ LINK_MESSAGE, *mp, l->connection });
 		*mp = NULL;
 		if (!l->sending)
 			send_next(l);

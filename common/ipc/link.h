@@ -9,28 +9,21 @@
  * 3. All calls are thread-safe. notify runs on a thread of nng: it must not block nor call back into the link
  *    except link_receive(); typically it writes an eventfd or signals a condition.
  * 4. A link lives until the process ends; there is no close (nng 1.5.2 frees sockets in flight).
- * 5. A listening link guards itself: nng 1.5.2's listener goes deaf when a peer dies within the handshake; while no
- *    peer is connected, link_guard() makes it listen anew.
+ * 5. Who uses a link guards it: nng 1.5.2's listener goes deaf, and its dialler gives up, for ever, when the peer dies
+ *    within the handshake. While no peer is connected, link_guard() begins anew, on either side.
+ * 6. A dialling link may see connections that the listening one never took (it was deaf, or has another peer): they
+ *    come and go without a message. So the listening side speaks first, and only that makes a connection real.
  */
 #ifndef IPC_LINK_H
 #define IPC_LINK_H
 
-#include "common/base/slice.h"
 #include "common/base/status.h"
+#include "common/ipc/link_events.h"
 
 struct link;
-struct link_msg;                     /* a received or outgoing message; owns its bytes */
 
 /* Something happened: a message came when none was queued, the peer came or went, or the send queue ran empty. */
 typedef void link_notify_f(void *ctx);
-
-enum link_event_kind { LINK_NOTHING, LINK_MESSAGE, LINK_PEER_CAME, LINK_PEER_WENT };
-
-struct link_event {
-	enum link_event_kind kind;
-	struct link_msg *msg;            /* LINK_MESSAGE: now the caller's */
-	uint64_t connection;             /* counts connections from 1 */
-};
 
 /* path: socket file. max_bytes: larger messages end the connection. Peers of another uid are turned away. */
 enum st link_listen(const char *path, size_t max_bytes, link_notify_f *notify, void *ctx, struct link **linkp) MUST_USE;
@@ -52,7 +45,7 @@ enum st link_send(struct link *l, uint64_t connection, struct link_msg **mp) MUS
 /* Messages queued or under way on our side. */
 size_t link_unsent(struct link *l);
 
-/* Listening side, call it every 100 ms or so: re-listens when no peer has come for a second. */
+/* Call it every 100 ms or so, on both sides: listens or dials anew when there was no peer for a second. */
 void link_guard(struct link *l);
 
 #endif

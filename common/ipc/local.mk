@@ -3,8 +3,7 @@
 
 noinst_LIBRARIES += libipc.a
 libipc_a_SOURCES = \
-	common/ipc/link.h \
-	common/ipc/link_queue.c common/ipc/link_queue.h \
-	common/ipc/link.c \
+	common/ipc/link_events.c common/ipc/link_events.h \
+	common/ipc/link.c common/ipc/link.h \
 	common/ipc/handoff.c common/ipc/handoff.h
 IPC_LIBS = libipc.a $(BASE_LIBS) $(NNG_LIBS)

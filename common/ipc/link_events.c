@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing ring of link events (link_queue.h). It grows by doubling and keeps its memory. */
-#include "common/ipc/link_queue.h"
+/* A growing ring of link events (link_events.h). It grows by doubling and keeps its memory. */
+#include "common/ipc/link_events.h"
 
 #include "common/base/mem.h"
 
@@ -8,7 +8,7 @@
 
 /* Twice the room, the oldest event at the front. */
 static void
-grow(struct link_queue *q)
+grow(struct link_events *q)
 {
 	size_t capacity = q->capacity ? 2 * q->capacity : FIRST_CAPACITY, tail = q->capacity - q->first;
 	struct link_event *ring = mem_alloc(capacity * sizeof *ring);
@@ -24,7 +24,7 @@ grow(struct link_queue *q)
 }
 
 void
-link_queue_push(struct link_queue *q, struct link_event e)
+link_events_push(struct link_events *q, struct link_event e)
 {
 	if (q->count == q->capacity)
 		grow(q);
@@ -32,7 +32,7 @@ link_queue_push(struct link_queue *q, struct link_event e)
 }
 
 struct link_event
-link_queue_pop(struct link_queue *q)
+link_events_pop(struct link_events *q)
 {
 	struct link_event e = { LINK_NOTHING, NULL, 0 };
 
