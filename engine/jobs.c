@@ -147,7 +147,6 @@ static bool pick(struct jobs *j, struct job *job)
 	job->inputs = arena_alloc(&job->arena, job->pick.input_count * sizeof(*job->inputs));
 	for (size_t i = 0; i < job->pick.input_count; i++)
 		job->inputs[i] = job->pick.inputs[i]->facts.id;
-	job->number = j->next_job++;
 	return true;
 }
 
@@ -268,6 +267,8 @@ static bool do_next(struct jobs *j)
 		job_free(&job);
 		return false;
 	}
+	if (job->pick.move || w)
+		job->number = j->next_job++;
 	if (job->pick.move) {
 		st = move(j, job);
 		did = st == ST_OK;
