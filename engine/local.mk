@@ -37,5 +37,6 @@ libengine_a_SOURCES += \
 	engine/pick.c engine/pick.h \
 	engine/jobs.c engine/jobs.h
 
-# lsm-engine itself joins when manifest and link are there.
-EXTRA_DIST += engine/main.c
+pkglibexec_PROGRAMS += lsm-engine
+lsm_engine_SOURCES = engine/main.c
+lsm_engine_LDADD = $(ENGINE_LIBS)

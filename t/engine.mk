@@ -35,3 +35,19 @@ t_engine_version_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_wal_test
 t_engine_wal_test_SOURCES = t/engine_wal_test.c t/engine_testlib.h t/engine_walhelp.h
 t_engine_wal_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_model_test
+t_engine_model_test_SOURCES = t/engine_model_test.c t/engine_world.h t/engine_testlib.h
+t_engine_model_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_restore_test
+t_engine_restore_test_SOURCES = t/engine_restore_test.c t/engine_world.h t/engine_testlib.h
+t_engine_restore_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_commit_test
+t_engine_commit_test_SOURCES = t/engine_commit_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
+t_engine_commit_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_jobs_test
+t_engine_jobs_test_SOURCES = t/engine_jobs_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
+t_engine_jobs_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

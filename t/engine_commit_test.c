@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commit thread as a frontend meets it: hello, requests, repeats, wrong addresses, nonsense. */
+#include "t/engine_world.h"
+
+#include "engine/commit.h"
+#include "t/engine_peer.h"
+
+struct client {
+	struct world w;
+	struct commit *commit;
+	struct peer peer;
+	struct engine_message message;   /* the last one received */
+};
+
+static void receive(struct client *c)
+{
+	ck_ok(engine_message_decode(peer_receive(&c->peer), &c->message));
+}
+
+static void begin(struct client *c)
+{
+	world_begin(&c->w, vfs_posix());
+	ck_ok(commit_listen(&c->w.conf, &c->commit));
+	commit_start(c->commit, &c->w.db.writer, truth_incarnation(c->w.db.truth));
+	peer_dial(&c->peer, path_frontend_socket(c->w.dir, 0).s, ENGINE_MESSAGE_MAX);
+	receive(c);
+	ck_assert(c->message.has_hello);
+	ck_assert_uint_eq(c->message.incarnation, truth_incarnation(c->w.db.truth));
+}
+
+static void end(struct client *c)
+{
+	peer_drop(&c->peer);
+	commit_stop(c->commit);
+	world_end(&c->w);
+}
+
+static void send_put(struct client *c, uint64_t incarnation, uint64_t request, const char *key, const char *value)
+{
+	struct write_request r = { .incarnation = incarnation, .origin = 5, .request_id = request, .oldest_unanswered = 1 };
+	struct write_op op = { .key = slice_str(key), .value = slice_str(value) };
+	struct buf batch = BUF_INIT, batches = BUF_INIT, all = BUF_INIT;
+
+	write_batch_add(&batch, &op);
+	write_request_add_batch(&batches, buf_slice(&batch));
+	r.batches = buf_slice(&batches);
+	write_request_encode(&r, &all);
+	peer_send(&c->peer, buf_slice(&all));
+	buf_fini(&batch);
+	buf_fini(&batches);
+	buf_fini(&all);
+}
+
+/* The next reply, in whichever message it comes. */
+static struct write_reply next_reply(struct client *c)
+{
+	struct write_reply r;
+
+	while (!engine_message_next_reply(&c->message, &r))
+		receive(c);
+	return r;
+}
+
+START_TEST(a_connection_begins_with_a_hello_and_a_request_is_answered_and_readable)
+{
+	struct client c;
+	struct write_reply r;
+
+	begin(&c);
+	send_put(&c, c.message.incarnation, 1, "k", "v");
+	r = next_reply(&c);
+	ck_assert_int_eq(r.status, ST_OK);
+	ck_assert_uint_eq(r.request_id, 1);
+	ck_assert_uint_eq(r.first_sequence.v, 1);
+	world_check1(&c.w, "k", "v");
+	end(&c);
+}
+END_TEST
+
+START_TEST(many_requests_are_each_answered_once_and_in_order)
+{
+	struct client c;
+	uint64_t incarnation;
+
+	begin(&c);
+	incarnation = c.message.incarnation;
+	for (uint64_t i = 1; i <= 500; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "k%u", (unsigned)i);
+		send_put(&c, incarnation, i, key, "v");
+	}
+	for (uint64_t i = 1; i <= 500; i++) {
+		struct write_reply r = next_reply(&c);
+
+		ck_assert_uint_eq(r.request_id, i);
+		ck_assert_int_eq(r.status, ST_OK);
+		ck_assert_uint_eq(r.first_sequence.v, i);
+	}
+	world_check1(&c.w, "k500", "v");
+	end(&c);
+}
+END_TEST
+
+START_TEST(a_request_for_another_incarnation_is_answered_with_a_hello_and_not_applied)
+{
+	struct client c;
+	uint64_t incarnation;
+	struct write_reply r;
+
+	begin(&c);
+	incarnation = c.message.incarnation;
+	send_put(&c, incarnation + 1, 1, "k", "stray");
+	receive(&c);
+	ck_assert(c.message.has_hello);
+	ck_assert(!engine_message_next_reply(&c.message, &r));
+	world_check1(&c.w, "k", NULL);
+	send_put(&c, incarnation, 1, "k", "addressed");
+	ck_assert_int_eq(next_reply(&c).status, ST_OK);
+	world_check1(&c.w, "k", "addressed");
+	end(&c);
+}
+END_TEST
+
+START_TEST(a_repeat_gets_the_same_answer)
+{
+	struct client c;
+	struct write_reply first, again;
+	uint64_t incarnation;
+
+	begin(&c);
+	incarnation = c.message.incarnation;
+	send_put(&c, incarnation, 1, "k", "v");
+	first = next_reply(&c);
+	send_put(&c, incarnation, 2, "k", "w");
+	next_reply(&c);
+	send_put(&c, incarnation, 1, "k", "v");
+	again = next_reply(&c);
+	ck_assert_uint_eq(again.request_id, 1);
+	ck_assert_uint_eq(again.first_sequence.v, first.first_sequence.v);
+	world_check1(&c.w, "k", "w");
+	end(&c);
+}
+END_TEST
+
+START_TEST(nonsense_is_refused_and_the_next_request_served)
+{
+	struct client c;
+	uint64_t incarnation;
+
+	begin(&c);
+	incarnation = c.message.incarnation;
+	peer_send(&c.peer, slice_str("this is no request"));
+	send_put(&c, incarnation, 1, "k", "v");
+	for (;;) {
+		struct write_reply r = next_reply(&c);
+
+		if (r.request_id != 1)
+			continue;
+		ck_assert_int_eq(r.status, ST_OK);
+		break;
+	}
+	world_check1(&c.w, "k", "v");
+	end(&c);
+}
+END_TEST
+
+START_TEST(with_flush_behind_a_writer_is_told_to_come_back_and_reads_go_on)
+{
+	struct client c;
+	struct write_reply r = { 0 };
+	uint64_t incarnation, id = 0;
+	char value[4000];
+
+	begin(&c);               /* no flush thread: three memtables fill up and stay */
+	incarnation = c.message.incarnation;
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	do {
+		send_put(&c, incarnation, ++id, "k", value);
+		r = next_reply(&c);
+	} while (r.status == ST_OK && id < 1000);
+	ck_assert_int_eq(r.status, ST_BUSY);
+	ck_assert_uint_gt(r.retry_after_ms, 0);
+	ck_assert_str_eq(r.detail, "flush is behind: 3 memtables wait for it");
+	world_check1(&c.w, "k", value);
+	flush_start(c.w.flush);
+	do {
+		send_put(&c, incarnation, ++id, "k", "small");
+		r = next_reply(&c);
+	} while (r.status == ST_BUSY && id < 10000);
+	ck_assert_int_eq(r.status, ST_OK);
+	world_check1(&c.w, "k", "small");
+	commit_stop(c.commit);
+	flush_stop(c.w.flush);
+	world_end(&c.w);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_test(tc, a_connection_begins_with_a_hello_and_a_request_is_answered_and_readable);
+	tcase_add_test(tc, many_requests_are_each_answered_once_and_in_order);
+	tcase_add_test(tc, a_request_for_another_incarnation_is_answered_with_a_hello_and_not_applied);
+	tcase_add_test(tc, a_repeat_gets_the_same_answer);
+	tcase_add_test(tc, nonsense_is_refused_and_the_next_request_served);
+	tcase_add_test(tc, with_flush_behind_a_writer_is_told_to_come_back_and_reads_go_on);
+}
+
+CHECK_MAIN("engine/commit", suite)

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compaction from the engine's side: the test is the compactor, honest or not. */
+#include "t/engine_world.h"
+
+#include <sys/wait.h>
+
+#include "t/engine_peer.h"
+
+#define LOOK_EVERY_US 2000
+
+struct bench {
+	struct world w;
+	struct jobs *jobs;
+	struct peer peer;
+	struct arena arena;              /* of the order */
+	struct compact_order order;
+};
+
+static void start(struct bench *b)
+{
+	struct install_dir dir;
+
+	*b = (struct bench){ .jobs = NULL };
+	arena_init(&b->arena);
+	world_prepare(&b->w, vfs_posix());
+	ck_ok(jobs_listen(&b->w.conf, &b->jobs));
+	b->w.changed = jobs_wake;
+	b->w.changed_ctx = b->jobs;
+	world_open(&b->w);
+	dir = (struct install_dir){ b->w.vfs, b->w.dir, truth_database(b->w.db.truth) };
+	jobs_start(b->jobs, b->w.db.truth, &dir, b->w.db.next_job);
+}
+
+static void end(struct bench *b)
+{
+	jobs_stop(b->jobs);
+	peer_drop(&b->peer);
+	arena_fini(&b->arena);
+	world_end(&b->w);
+}
+
+static void dial(struct bench *b)
+{
+	peer_dial(&b->peer, path_compactor_socket(b->w.dir, 0).s, COMPACT_MESSAGE_MAX);
+}
+
+/* Four tables on level 0, each newer one with other values of the same keys. */
+static void four_tables(struct bench *b)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		char value[16];
+
+		snprintf(value, sizeof(value), "value%u", i);
+		world_put1(&b->w, "apple", value);
+		world_put1(&b->w, "pear", i == 2 ? "to be deleted" : value);
+		world_rotate(&b->w);
+		world_flush_all(&b->w);
+	}
+}
+
+static void next_order(struct bench *b)
+{
+	arena_reset(&b->arena);
+	ck_ok(compact_order_decode(peer_receive(&b->peer), &b->arena, &b->order));
+}
+
+static void report(struct bench *b, const struct compact_report *r)
+{
+	struct buf bytes = BUF_INIT;
+
+	compact_report_encode(r, &bytes);
+	peer_send(&b->peer, buf_slice(&bytes));
+	buf_fini(&bytes);
+}
+
+static struct compact_report done(const struct bench *b, enum st st)
+{
+	return (struct compact_report){ .incarnation = b->order.incarnation, .job = b->order.job, .done = true, .status = st };
+}
+
+/* Merges the order's inputs into one table with its first id. The writer owns the keys. */
+static struct table_facts do_order(struct bench *b, struct table_writer **outp)
+{
+	const struct compact_order *o = &b->order;
+	struct table_reader *readers[16];
+	struct pick_job job = { .input_count = o->input_count };
+	struct table_options options = { .database = o->database, .level = o->output_level };
+	struct table_summary summary;
+
+	ck_assert_uint_le(o->input_count, 16);
+	for (size_t i = 0; i < o->input_count; i++)
+		ck_ok(table_open(b->w.vfs, path_sst(b->w.dir, o->inputs[i].id).s, o->inputs[i].id, o->database, NULL,
+				 &readers[i]));
+	ck_ok(table_writer_begin(b->w.vfs, path_tmp_sst(b->w.dir, o->first_output_id).s, o->first_output_id, &options, outp));
+	world_merge(&job, readers, *outp);
+	ck_ok(table_writer_finish(*outp, &summary));
+	for (size_t i = 0; i < o->input_count; i++)
+		table_close(&readers[i]);
+	return world_facts(o->first_output_id, &summary);
+}
+
+static size_t tables_on(struct bench *b, unsigned level)
+{
+	size_t n = version_level(truth_lock(b->w.db.truth), level).count;
+
+	truth_unlock(b->w.db.truth);
+	return n;
+}
+
+/* Waits for the engine; a test that would wait for ever is ended by check. */
+static void wait_for_tables(struct bench *b, unsigned level, size_t n)
+{
+	while (tables_on(b, level) != n)
+		usleep(LOOK_EVERY_US);
+}
+
+static bool exists(struct bench *b, struct path p)
+{
+	bool yes;
+
+	ck_ok(vfs_exists(b->w.vfs, p.s, &yes));
+	return yes;
+}
+
+static void wait_until_gone(struct bench *b, struct path p)
+{
+	while (exists(b, p))
+		usleep(LOOK_EVERY_US);
+}
+
+static void finish_order(struct bench *b)
+{
+	struct compact_report r = done(b, ST_OK);
+	struct table_writer *out;
+	struct table_facts facts = do_order(b, &out);
+
+	r.outputs = &facts;
+	r.output_count = 1;
+	report(b, &r);
+	wait_for_tables(b, 1, 1);
+	table_writer_free(&out);
+}
+
+static void check_installed(struct bench *b)
+{
+	ck_assert_uint_eq(tables_on(b, 0), 0);
+	ck_assert(exists(b, path_sst(b->w.dir, b->order.first_output_id)));
+	for (size_t i = 0; i < b->order.input_count; i++)
+		wait_until_gone(b, path_sst(b->w.dir, b->order.inputs[i].id));
+	world_check1(&b->w, "apple", "value3");
+	world_check1(&b->w, "pear", "value3");
+}
+
+START_TEST(an_ordered_compaction_replaces_its_inputs_once_it_is_reported)
+{
+	struct bench b;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	ck_assert_uint_eq(b.order.incarnation, truth_incarnation(b.w.db.truth));
+	ck_assert_uint_eq(b.order.input_count, 4);
+	ck_assert_uint_eq(b.order.output_level, 1);
+	for (size_t i = 1; i < 4; i++)   /* newest first */
+		ck_assert_uint_lt(b.order.inputs[i].id.v, b.order.inputs[i - 1].id.v);
+	finish_order(&b);
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_report_for_another_incarnation_or_job_changes_nothing)
+{
+	/* invariant 7 */
+	struct compact_report r;
+	struct bench b;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	r = done(&b, ST_OK);             /* "everything was dropped" would lose all of it */
+	r.incarnation++;
+	report(&b, &r);
+	r = done(&b, ST_OK);
+	r.job++;
+	report(&b, &r);
+	finish_order(&b);                /* reports are taken in order: the strays were seen by now */
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again)
+{
+	/* invariant 6 */
+	struct table_writer *out;
+	struct table_facts facts;
+	struct compact_report r;
+	struct file_id first;
+	struct bench b;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	first = b.order.first_output_id;
+	facts = do_order(&b, &out);
+	facts.file_crc ^= 1;
+	r = done(&b, ST_OK);
+	r.outputs = &facts;
+	r.output_count = 1;
+	report(&b, &r);
+	next_order(&b);
+	table_writer_free(&out);
+	ck_assert_uint_gt(b.order.first_output_id.v, first.v);       /* ids are never used again */
+	ck_assert(!exists(&b, path_tmp_sst(b.w.dir, first)));
+	ck_assert(!exists(&b, path_sst(b.w.dir, first)));
+	ck_assert_uint_eq(tables_on(&b, 0), 4);
+	finish_order(&b);
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_report_of_tables_that_were_not_ordered_is_refused)
+{
+	struct live_table live;
+	struct compact_report r;
+	struct bench b;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	live = *version_find(truth_lock(b.w.db.truth), b.order.inputs[0].id);
+	truth_unlock(b.w.db.truth);
+	r = done(&b, ST_OK);
+	r.outputs = &live.facts;         /* an input as output */
+	r.output_count = 1;
+	report(&b, &r);
+	next_order(&b);
+	ck_assert_uint_eq(tables_on(&b, 0), 4);
+	ck_assert(exists(&b, path_sst(b.w.dir, live.facts.id)));
+	finish_order(&b);
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_job_of_a_compactor_that_dies_is_ordered_from_the_next_one)
+{
+	int go[2], status;
+	struct bench b;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();                    /* before this process touches nng */
+	if (pid == 0) {
+		(void)!read(go[0], b.w.dir, sizeof(b.w.dir));
+		dial(&b);
+		(void)peer_receive(&b.peer);
+		_exit(0);
+	}
+	start(&b);
+	four_tables(&b);
+	(void)!write(go[1], b.w.dir, sizeof(b.w.dir));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	dial(&b);
+	next_order(&b);
+	finish_order(&b);
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_table_that_is_found_damaged_is_quarantined_and_left_out_from_then_on)
+{
+	struct compact_report r;
+	struct file_id damaged;
+	struct world_reader reader;
+	const struct view_desc *d;
+	struct bench b;
+	bool told = false;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	damaged = b.order.inputs[0].id;          /* the newest: the others may go on without it */
+	r = done(&b, ST_CORRUPT);
+	r.damaged_input = damaged;
+	report(&b, &r);
+	world_put1(&b.w, "zebra", "new");        /* meets nothing that stays */
+	world_rotate(&b.w);
+	world_flush_all(&b.w);
+	next_order(&b);
+	for (size_t i = 0; i < b.order.input_count; i++)
+		ck_assert_uint_ne(b.order.inputs[i].id.v, damaged.v);
+	reader = world_reader(&b.w);
+	d = view_desc(reader.view);
+	for (size_t i = 0; i < d->levels[0].count; i++)
+		told |= d->levels[0].tables[i].id.v == damaged.v && d->levels[0].tables[i].quarantined;
+	ck_assert(told);
+	world_reader_end(&reader);
+	end(&b);
+}
+END_TEST
+
+START_TEST(tables_that_meet_nothing_move_down_without_a_compactor)
+{
+	struct bench b;
+
+	start(&b);
+	for (unsigned i = 0; i < 6; i++) {
+		char key[8];
+
+		snprintf(key, sizeof(key), "k%u", i);
+		world_put1(&b.w, key, "v");
+		world_rotate(&b.w);
+		world_flush_all(&b.w);
+	}
+	wait_for_tables(&b, 1, 3);
+	ck_assert_uint_eq(tables_on(&b, 0), 3);
+	for (unsigned i = 0; i < 6; i++) {
+		char key[8];
+
+		snprintf(key, sizeof(key), "k%u", i);
+		world_check1(&b.w, key, "v");
+	}
+	jobs_stop(b.jobs);
+	world_close(&b.w);
+	world_forget_memtables(&b.w);
+	world_open(&b.w);                        /* the manifest knows of the moves */
+	ck_assert_uint_eq(tables_on(&b, 1), 3);
+	world_check1(&b.w, "k0", "v");
+	arena_fini(&b.arena);
+	world_end(&b.w);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
+	tcase_add_test(tc, a_report_for_another_incarnation_or_job_changes_nothing);
+	tcase_add_test(tc, a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again);
+	tcase_add_test(tc, a_report_of_tables_that_were_not_ordered_is_refused);
+	tcase_add_test(tc, a_job_of_a_compactor_that_dies_is_ordered_from_the_next_one);
+	tcase_add_test(tc, a_table_that_is_found_damaged_is_quarantined_and_left_out_from_then_on);
+	tcase_add_test(tc, tables_that_meet_nothing_move_down_without_a_compactor);
+}
+
+CHECK_MAIN("engine/jobs", suite)
