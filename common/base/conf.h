@@ -35,15 +35,15 @@ void conf_defaults(struct conf *c);
 /* Sets one key. ST_INVALID with a sentence appended to complaint (never logged here). ST_NOT_FOUND: no such key. */
 enum st conf_set(struct conf *c, const char *key, const char *value, struct buf *complaint) MUST_USE;
 
-/* Reads KEY=value lines; name is used in complaints ("etc/lsm-engine.conf line 3: ..."). */
+/* Reads KEY=value lines (blank and # begin a comment, "..." keeps both in a value); name is used in complaints ("etc/lsm-engine.conf line 3: ..."). */
 enum st conf_read_text(struct conf *c, const char *name, const char *text, struct buf *complaint) MUST_USE;
 enum st conf_read_file(struct conf *c, const char *path, struct buf *complaint) MUST_USE;
 
 /* Takes what the table knows from an environment (NULL-terminated KEY=value array); other variables are not ours. */
 enum st conf_read_env(struct conf *c, char *const *env, struct buf *complaint) MUST_USE;
 
-/* Makes paths absolute, fills RUN_DIR, resolves LOG_FORMAT and NODE_ENV, checks what needs several keys together
- * (socket paths must fit 108 bytes; WAL_TEST_MODE). */
+/* Makes paths absolute, fills RUN_DIR, turns HOST=localhost into its address, resolves LOG_FORMAT and NODE_ENV, and
+ * checks what needs several keys together (socket paths must fit 108 bytes; WAL_TEST_MODE). */
 enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint) MUST_USE;
 
 /* The effective settings as KEY=value lines that conf_read_text() takes back unchanged. */
