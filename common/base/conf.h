@@ -35,7 +35,8 @@ void conf_defaults(struct conf *c);
 /* Sets one key. ST_INVALID with a sentence appended to complaint (never logged here). ST_NOT_FOUND: no such key. */
 enum st conf_set(struct conf *c, const char *key, const char *value, struct buf *complaint) MUST_USE;
 
-/* Reads KEY=value lines (blank and # begin a comment, "..." keeps both in a value); name is used in complaints ("etc/lsm-engine.conf line 3: ..."). */
+/* Reads KEY=value lines (blank and # begin a comment, "..." keeps both in a value); name is used in complaints
+ * ("etc/lsm-engine.conf line 3: ..."). */
 enum st conf_read_text(struct conf *c, const char *name, const char *text, struct buf *complaint) MUST_USE;
 enum st conf_read_file(struct conf *c, const char *path, struct buf *complaint) MUST_USE;
 
