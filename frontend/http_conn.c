@@ -233,16 +233,16 @@ void http_answer_json(struct http_request *r, struct slice body)
 
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
 {
-	struct buf body = BUF_INIT;
+	struct buf *body = &r->shared->problem;
 	struct http_answer a = { .status = problem_status(p), .type = "application/problem+json", .fields = fields };
 
 	if (!fields && a.status == 503)
 		a.fields = "Retry-After: 1\r\n";
 	a.close = problem_closes(p);
-	problem_write(&body, p, detail);
-	a.body = buf_slice(&body);
+	buf_reset(body);
+	problem_write(body, p, detail);
+	a.body = buf_slice(body);
 	http_answer(r, &a);
-	buf_fini(&body);
 }
 
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail)
@@ -689,5 +689,6 @@ void http_shared_fini(struct http_shared *s)
 	}
 	while (s->spare_count)
 		buf_fini(&s->spare[--s->spare_count]);
+	buf_fini(&s->problem);
 	http_pool_fini(&s->pool);
 }

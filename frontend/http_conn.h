@@ -51,6 +51,7 @@ struct http_shared {
 	bool draining, flushing;
 	struct buf spare[HTTP_SPARE_BUFFERS];
 	unsigned spare_count;
+	struct buf problem;              /* the body of the problem being answered */
 };
 
 void http_shared_init(struct http_shared *s, struct event_base *base, const struct http_limits *limits,

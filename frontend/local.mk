@@ -13,14 +13,22 @@ libfrontend_a_SOURCES = \
 	frontend/http_date.c frontend/http_date.h \
 	frontend/http_conn.c frontend/http_conn.h \
 	frontend/http_server.c frontend/http_server.h \
-	frontend/routes.c frontend/routes.h
+	frontend/routes.c frontend/routes.h \
+	frontend/json.c frontend/json.h \
+	frontend/gather.c frontend/gather.h \
+	frontend/pending.c frontend/pending.h \
+	frontend/attach.c frontend/attach.h \
+	frontend/cold.c frontend/cold.h \
+	frontend/reads.c frontend/reads.h \
+	frontend/stats_json.c frontend/stats_json.h \
+	frontend/health_json.c frontend/health_json.h \
+	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
-# The program (add when frontend/main.c is there):
-# pkglibexec_PROGRAMS += lsm-frontend
-# lsm_frontend_SOURCES = frontend/main.c
-# lsm_frontend_LDADD = $(FRONTEND_LIBS)
+pkglibexec_PROGRAMS += lsm-frontend
+lsm_frontend_SOURCES = frontend/main.c
+lsm_frontend_LDADD = $(FRONTEND_LIBS)
 
 # llhttp is generated C: Debian ships its sources, not a library.  They are copied into the build directory because
 # automake wants its sources there or in the source directory.

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three things must come together: the board says which view is current, the hand-off socket brings the memtables it
+ * names, the table cache opens its tables when they are first read. Nothing here waits: whoever cannot be served yet
+ * asks again a few milliseconds later.
+ */
+#include "frontend/attach.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/ipc/handoff.h"
+#include "common/stats/stats.h"
+#include "proto/view_msg.h"
+
+#define ATTACH_MAGIC 0x41747401u
+
+enum { CONNECT_PAUSE_US = 5000, REFRESH_PAUSE_US = 2000 };
+
+struct attach {
+	uint32_t magic;
+	struct event_base *base;
+	struct board *board;
+
+	struct handoff_client *handoff;
+	struct event *arrived;           /* on the hand-off socket, while connected */
+	uint64_t next_connect_us;
+
+	struct memtable **memtables;     /* all that are mapped, unordered */
+	size_t memtable_count, memtable_room;
+
+	struct block_cache *blocks;
+	struct table_cache *tables;
+
+	struct view *view;
+	uint64_t generation;             /* of view; 0 = none, or it must be made anew */
+	uint64_t next_refresh_us;        /* after one that failed */
+	struct buf message;
+	struct arena arena;
+};
+
+/* ---- memtables ---- */
+
+static struct memtable *find_memtable(void *ctx, struct file_id id)
+{
+	struct attach *a = ctx;
+	size_t i;
+
+	for (i = 0; i < a->memtable_count; i++)
+		if (memtable_id(a->memtables[i]).v == id.v)
+			return memtable_ref(a->memtables[i]);
+	return NULL;
+}
+
+/* A new mapping takes the place of an older one of the same id. */
+static void add_memtable(struct attach *a, struct memtable *m)
+{
+	size_t i;
+
+	for (i = 0; i < a->memtable_count; i++)
+		if (memtable_id(a->memtables[i]).v == memtable_id(m).v) {
+			memtable_unref(&a->memtables[i]);
+			a->memtables[i] = m;
+			return;
+		}
+	if (a->memtable_count == a->memtable_room) {
+		a->memtable_room = a->memtable_room ? a->memtable_room * 2 : 8;
+		a->memtables = mem_resize(a->memtables, a->memtable_room * sizeof *a->memtables);
+	}
+	a->memtables[a->memtable_count++] = m;
+}
+
+static void disconnect(struct attach *a)
+{
+	if (a->arrived)
+		event_free(a->arrived);
+	a->arrived = NULL;
+}
+
+/* Takes every memtable that has arrived. */
+static void drain_handoff(struct attach *a)
+{
+	for (;;) {
+		struct memtable *m;
+		struct file_id id;
+		int fd;
+		enum st st = handoff_take(a->handoff, 0, &id, &fd);
+
+		if (st == ST_OK) {
+			if (memtable_map(id, fd, &m) == ST_OK)
+				add_memtable(a, m);
+			continue;
+		}
+		if (st != ST_NOT_FOUND)
+			disconnect(a);
+		return;
+	}
+}
+
+static void on_arrived(evutil_socket_t fd, short what, void *arg)
+{
+	struct attach *a = arg;
+
+	(void)fd, (void)what;
+	a->next_refresh_us = 0;
+	attach_tick(a);
+}
+
+/* Connects when there is no connection, not too often. */
+static void connect_handoff(struct attach *a)
+{
+	uint64_t now;
+
+	if (a->arrived)
+		return;
+	now = clock_mono_us();
+	if (now < a->next_connect_us)
+		return;
+	a->next_connect_us = now + CONNECT_PAUSE_US;
+	if (handoff_connect(a->handoff) != ST_OK)
+		return;
+	a->arrived = event_new(a->base, handoff_fd(a->handoff), EV_READ | EV_PERSIST, on_arrived, a);
+	must(a->arrived != NULL);
+	event_add(a->arrived, NULL);
+}
+
+static bool is_named(const struct view_desc *d, struct file_id id)
+{
+	size_t i;
+
+	for (i = 0; i < d->memtable_count; i++)
+		if (d->memtables[i].v == id.v)
+			return true;
+	return false;
+}
+
+static void drop_retired(struct attach *a, const struct view_desc *d)
+{
+	size_t i = 0;
+
+	while (i < a->memtable_count) {
+		struct file_id id = memtable_id(a->memtables[i]);
+
+		if (is_named(d, id) || d->memtable_count == 0 || id.v > d->memtables[0].v) {
+			i++;
+			continue;
+		}
+		memtable_unref(&a->memtables[i]);
+		a->memtables[i] = a->memtables[--a->memtable_count];
+	}
+}
+
+/* ---- tables ---- */
+
+static int compare_ids(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* All table ids of a view, sorted; heap memory. */
+static uint64_t *table_ids(const struct view_desc *d, size_t *np)
+{
+	size_t n = 0, level, i;
+	uint64_t *ids;
+
+	for (level = 0; level < LEVEL_COUNT; level++)
+		n += d->levels[level].count;
+	ids = mem_alloc((n + 1) * sizeof *ids);
+	n = 0;
+	for (level = 0; level < LEVEL_COUNT; level++)
+		for (i = 0; i < d->levels[level].count; i++)
+			ids[n++] = d->levels[level].tables[i].id.v;
+	qsort(ids, n, sizeof *ids, compare_ids);
+	*np = n;
+	return ids;
+}
+
+/* Closes the tables that the newer view no longer names. */
+static void evict_tables(struct attach *a, const struct view_desc *older, const struct view_desc *newer)
+{
+	size_t old_count, new_count, i, k = 0;
+	uint64_t *old_ids = table_ids(older, &old_count), *new_ids = table_ids(newer, &new_count);
+
+	for (i = 0; i < old_count; i++) {
+		while (k < new_count && new_ids[k] < old_ids[i])
+			k++;
+		if (k == new_count || new_ids[k] != old_ids[i])
+			table_cache_evict(a->tables, file_id(old_ids[i]));
+	}
+	mem_free(old_ids);
+	mem_free(new_ids);
+}
+
+/* ---- the view ---- */
+
+static bool all_there(struct attach *a, const struct view_desc *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->memtable_count; i++) {
+		struct memtable *m = find_memtable(a, d->memtables[i]);
+
+		if (!m)
+			return false;
+		memtable_unref(&m);
+	}
+	return true;
+}
+
+/* Puts the view that desc tells in the place of the attached one. */
+static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t generation)
+{
+	struct view *v;
+	enum st st;
+
+	table_cache_set_database(a->tables, desc->database);
+	st = view_new(desc, find_memtable, a, a->tables, &v);
+	if (st)
+		return st;
+	if (a->view)
+		evict_tables(a, view_desc(a->view), desc);
+	if (a->view)
+		view_unref(&a->view);
+	a->view = v;
+	a->generation = generation;
+	drop_retired(a, desc);
+	return ST_OK;
+}
+
+/* Opens the newest published view. ST_UNAVAILABLE: not possible yet. */
+static enum st open_newest(struct attach *a)
+{
+	struct view_desc desc;
+	uint64_t generation;
+	enum st st;
+
+	connect_handoff(a);
+	st = board_load(a->board, &a->message, &generation);
+	if (st == ST_NOT_FOUND)
+		return ST_UNAVAILABLE;
+	if (st)
+		return st;
+	drain_handoff(a);        /* after the load: what this view names was pushed before it was published */
+	arena_reset(&a->arena);
+	st = view_desc_decode(buf_slice(&a->message), &a->arena, &desc);
+	if (st)
+		return st;
+	return all_there(a, &desc) ? replace(a, &desc, generation) : ST_UNAVAILABLE;
+}
+
+/* The same, but not again and again for every request while it cannot succeed. */
+static enum st refresh(struct attach *a)
+{
+	uint64_t now = clock_mono_us();
+	enum st st;
+
+	if (now < a->next_refresh_us)
+		return ST_UNAVAILABLE;
+	st = open_newest(a);
+	a->next_refresh_us = st ? now + REFRESH_PAUSE_US : 0;
+	return st;
+}
+
+enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp)
+{
+	*seqp = board_visible(a->board);         /* before the generation: board.h rule 4 */
+	if (board_generation(a->board) != a->generation || !a->view) {
+		enum st st = refresh(a);
+
+		*vp = NULL;
+		if (st)
+			return st;
+	}
+	*vp = a->view;
+	return ST_OK;
+}
+
+void attach_invalidate(struct attach *a)
+{
+	a->generation = 0;
+}
+
+void attach_tick(struct attach *a)
+{
+	connect_handoff(a);
+	if (a->arrived)
+		drain_handoff(a);
+	if (board_generation(a->board) != a->generation)
+		(void)!refresh(a);       /* tried again at the next read or tick */
+}
+
+const struct view_desc *attach_desc(const struct attach *a)
+{
+	return a->view ? view_desc(a->view) : NULL;
+}
+
+struct board *attach_board(struct attach *a)
+{
+	return a->board;
+}
+
+void attach_report_memory(struct attach *a)
+{
+	struct block_cache_stats s;
+
+	block_cache_stats(a->blocks, &s);
+	stats_set(M_memory_block_cache, s.used_bytes);
+	stats_set(M_memory_tables, table_cache_memory(a->tables));
+}
+
+/* ---- life ---- */
+
+enum st attach_new(const struct attach_setup *setup, struct attach **ap)
+{
+	struct attach *a = mem_zalloc(sizeof *a);
+	enum st st = board_attach(setup->board_fd, false, &a->board);
+
+	*ap = NULL;
+	if (st) {
+		mem_free(a);
+		return st;
+	}
+	obj_init(a, ATTACH_MAGIC);
+	a->base = setup->base;
+	handoff_client_new(setup->handoff_path, &a->handoff);
+	a->blocks = block_cache_new(setup->cache_bytes);
+	a->tables = table_cache_new(vfs_posix(), setup->data_dir, 0, a->blocks, setup->max_open_tables);
+	arena_init(&a->arena);
+	attach_tick(a);
+	*ap = a;
+	return ST_OK;
+}
+
+void attach_free(struct attach **ap)
+{
+	struct attach *a = *ap;
+
+	*ap = NULL;
+	obj_check(a, ATTACH_MAGIC);
+	disconnect(a);
+	if (a->view)
+		view_unref(&a->view);
+	while (a->memtable_count)
+		memtable_unref(&a->memtables[--a->memtable_count]);
+	mem_free(a->memtables);
+	handoff_client_free(&a->handoff);
+	table_cache_free(&a->tables);
+	block_cache_free(&a->blocks);
+	arena_fini(&a->arena);
+	buf_fini(&a->message);
+	obj_fini(a);
+	mem_free(a);
+}

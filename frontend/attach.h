@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attachment: the newest published view, opened for reading in this process.
+ *
+ * 1. The visible sequence is read before the generation is compared (board.h rule 4): what a client was told is
+ *    written is in the view that answers its next read.
+ * 2. When a newer view is published that cannot be opened yet (a memtable is still on its way), nothing is read from
+ *    the old one: ST_UNAVAILABLE, ask again soon. When no newer one is published the attached one is right, whether
+ *    the engine lives or not.
+ * 3. Memtables arrive before the view that names them. One is dropped when a view no longer names it and names a newer
+ *    one (ids rise).
+ *
+ * Event loop thread only; views themselves may be read by any thread.
+ */
+#ifndef FRONTEND_ATTACH_H
+#define FRONTEND_ATTACH_H
+
+#include "common/view/board.h"
+#include "common/view/view.h"
+
+struct attach;
+struct event_base;
+
+struct attach_setup {
+	struct event_base *base;
+	int board_fd;
+	const char *handoff_path, *data_dir;
+	uint64_t cache_bytes;            /* for decompressed blocks */
+	size_t max_open_tables;
+};
+
+enum st attach_new(const struct attach_setup *setup, struct attach **ap) MUST_USE;
+void attach_free(struct attach **ap);
+
+/* The view to read now and the newest sequence visible in it, on loan until the next call; view_ref() keeps it. */
+enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp) MUST_USE;
+
+/* Forgets what is attached although its generation is current: a file of it was missing. */
+void attach_invalidate(struct attach *a);
+
+void attach_tick(struct attach *a);              /* every 200 ms or so: an idle frontend pins nothing */
+const struct view_desc *attach_desc(const struct attach *a);     /* NULL: nothing attached yet */
+struct board *attach_board(struct attach *a);
+void attach_report_memory(struct attach *a);     /* into the gauges */
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handlers. Each takes a request and answers it, at once or through reads or pending. What they count:
+ * write_operations per acknowledged single write or delete, batch_operations per acknowledged batch, durations from a
+ * request's last byte read to its answer.
+ */
+#include "frontend/front.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/heritage.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/stats/stats.h"
+#include "common/table/filename.h"
+#include "common/vfs/vfs.h"
+#include "frontend/attach.h"
+#include "frontend/health_json.h"
+#include "frontend/json.h"
+#include "frontend/pending.h"
+#include "frontend/reads.h"
+#include "frontend/routes.h"
+#include "frontend/stats_json.h"
+#include "frontend/urlcode.h"
+
+#define FRONT_MAGIC 0x46726e01u
+
+enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20 };
+
+struct front {
+	uint32_t magic;
+	const struct conf *conf;
+	struct http_server *server;
+	struct attach *attach;
+	struct reads *reads;
+	struct pending *pending;
+	struct event *tick;
+	unsigned ticks;
+	struct buf batch, complaint, body;       /* scratch */
+};
+
+/* ---- writes ---- */
+
+static void answer_write(struct front *f, struct http_request *r, const struct write_reply *reply)
+{
+	struct buf *out = &f->body;
+
+	buf_reset(out);
+	buf_append_str(out, "{\"success\":true");
+	if (r->op == OP_WRITE) {
+		buf_append_str(out, ",\"timestamp\":");
+		buf_append_u64(out, (uint64_t)(reply->timestamp_ms / 1000));
+	} else if (r->op == OP_BATCH) {
+		buf_append_str(out, ",\"operationsCompleted\":");
+		buf_append_u64(out, r->count);
+	}
+	buf_append(out, "}\n", 2);
+	http_answer_json(r, buf_slice(out));
+}
+
+/* What a failed write is to the client: whatever leaves open whether it was applied says so. */
+static enum problem write_problem(enum st st)
+{
+	return st == ST_IO || st == ST_INTERNAL || st == ST_CORRUPT ? PROBLEM_OUTCOME_UNKNOWN : problem_of(st);
+}
+
+static void refuse_write(struct http_request *r, const struct write_reply *reply, enum problem p)
+{
+	char fields[48];
+	unsigned seconds;
+
+	if (!reply) {
+		http_answer_problem(r, p, NULL);
+		return;
+	}
+	p = write_problem(reply->status);
+	seconds = (reply->retry_after_ms + 999) / 1000;
+	snprintf(fields, sizeof fields, "Retry-After: %u\r\n", seconds ? seconds : 1);
+	http_answer_problem_with(r, p, reply->detail, problem_status(p) == 503 ? fields : NULL);
+}
+
+static void on_written(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p)
+{
+	struct front *f = ctx;
+	unsigned op = r->op;
+	uint64_t arrived_us = r->arrived_us;
+
+	if (reply && reply->status == ST_OK) {
+		stats_add(op == OP_BATCH ? M_batch_operations : M_write_operations, 1);
+		answer_write(f, r, reply);
+	} else {
+		refuse_write(r, reply, p);
+	}
+	stats_time((enum operation)op, clock_mono_us() - arrived_us);
+}
+
+static void submit(struct front *f, struct http_request *r, enum operation op)
+{
+	r->op = op;
+	http_request_changes(r);
+	pending_submit(f->pending, r, buf_slice(&f->batch));
+	if (f->batch.capacity > (256 << 10))
+		buf_fini(&f->batch);
+}
+
+static void handle_write(struct front *f, struct http_request *r)
+{
+	enum problem p;
+
+	buf_reset(&f->batch);
+	buf_reset(&f->complaint);
+	p = json_read_write(buf_slice(&r->body), &f->batch, &f->complaint);
+	if (p)
+		http_answer_problem(r, p, buf_cstr(&f->complaint));
+	else
+		submit(f, r, OP_WRITE);
+}
+
+static void handle_batch(struct front *f, struct http_request *r)
+{
+	struct write_reply nothing = { .status = ST_OK };
+	enum problem p;
+
+	buf_reset(&f->batch);
+	buf_reset(&f->complaint);
+	p = json_read_batch(buf_slice(&r->body), &f->batch, &r->count, &f->complaint);
+	r->op = OP_BATCH;
+	if (p)
+		http_answer_problem(r, p, buf_cstr(&f->complaint));
+	else if (r->count == 0)
+		answer_write(f, r, &nothing);
+	else
+		submit(f, r, OP_BATCH);
+}
+
+/* ---- keys in the path ---- */
+
+/* Decodes the key into r->key; false when it was refused (and r answered). */
+static bool take_key(struct http_request *r, struct slice argument)
+{
+	enum problem p = PROBLEM_NONE;
+	uint8_t *key = arena_alloc(&r->arena, argument.n + 1);
+	size_t n;
+
+	if (!urlcode_decode(argument, key, &n))
+		p = PROBLEM_KEY_INVALID;
+	else if (n == 0)
+		p = PROBLEM_KEY_EMPTY;
+	else if (n > KEY_MAX_BYTES)
+		p = PROBLEM_KEY_TOO_LONG;
+	if (p)
+		http_answer_problem(r, p, NULL);
+	r->key = slice_of(key, n);
+	return p == PROBLEM_NONE;
+}
+
+static void handle_delete(struct front *f, struct http_request *r, struct slice argument)
+{
+	struct write_op op = { .is_delete = true };
+
+	if (!take_key(r, argument))
+		return;
+	op.key = r->key;
+	buf_reset(&f->batch);
+	write_batch_add(&f->batch, &op);
+	submit(f, r, OP_DELETE);
+}
+
+static void handle_read(struct front *f, struct http_request *r, struct slice argument)
+{
+	if (take_key(r, argument))
+		reads_get(f->reads, r);
+}
+
+/* ---- for operators ---- */
+
+static struct health_facts gather_facts(struct front *f)
+{
+	struct board *board = attach_board(f->attach);
+	struct health_facts h = {
+		.now_s = clock_wall_ms() / 1000,
+		.memtable_bytes = stats_sum(M_memtable_size),
+		.wal_bytes = stats_sum(M_wal_size),
+		.engine_there = pending_engine_there(f->pending),
+		.engine_pid = stats_worker_pid(SLOT_ENGINE),
+		.engine_state = board_state(board),
+	};
+
+	attach_tick(f->attach);
+	h.desc = attach_desc(f->attach);
+	h.directory_there = access(f->conf->data_dir, R_OK | X_OK) == 0;
+	h.disk_known = h.directory_there && vfs_free_bytes(vfs_posix(), f->conf->data_dir, &h.disk_free) == ST_OK;
+	board_replay(board, &h.replay_done, &h.replay_total);
+	return h;
+}
+
+static void handle_health(struct front *f, struct http_request *r)
+{
+	struct health_facts h = gather_facts(f);
+	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200, .type = "application/json" };
+
+	buf_reset(&f->body);
+	health_json_write(&f->body, &h);
+	a.body = buf_slice(&f->body);
+	http_answer(r, &a);
+}
+
+static void handle_ready(struct front *f, struct http_request *r)
+{
+	static const struct http_answer ready = { .status = 200, .type = "text/plain", .body = { (const uint8_t *)"ok\n", 3 } };
+	struct health_facts h = gather_facts(f);
+	const char *why;
+
+	buf_reset(&f->complaint);
+	why = health_not_ready(&f->complaint, &h);
+	if (why)
+		http_answer_problem(r, PROBLEM_NOT_READY, why);
+	else
+		http_answer(r, &ready);
+}
+
+static void handle_live(struct http_request *r)
+{
+	static const struct http_answer alive = { .status = 200, .type = "text/plain", .body = { (const uint8_t *)"ok\n", 3 } };
+
+	http_answer(r, &alive);
+}
+
+static void handle_metrics(struct front *f, struct http_request *r)
+{
+	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
+
+	attach_report_memory(f->attach);
+	buf_reset(&f->body);
+	stats_write_prometheus(&f->body);
+	a.body = buf_slice(&f->body);
+	http_answer(r, &a);
+}
+
+static void handle_stats(struct front *f, struct http_request *r)
+{
+	attach_tick(f->attach);
+	buf_reset(&f->body);
+	stats_json_write(&f->body, attach_desc(f->attach), board_visible(attach_board(f->attach)));
+	http_answer_json(r, buf_slice(&f->body));
+}
+
+/* ---- all of them ---- */
+
+static void handle_other(struct front *f, struct http_request *r, const struct route_match *m)
+{
+	uint64_t arrived_us = r->arrived_us;
+
+	switch (m->route) {
+	case ROUTE_STATS:   handle_stats(f, r); break;
+	case ROUTE_HEALTH:  handle_health(f, r); break;
+	case ROUTE_METRICS: handle_metrics(f, r); break;
+	case ROUTE_READY:   handle_ready(f, r); break;
+	case ROUTE_LIVE:    handle_live(r); break;
+	case ROUTE_WRONG_METHOD:
+		http_answer_problem_with(r, PROBLEM_METHOD_NOT_ALLOWED, NULL, m->allow);
+		break;
+	default:
+		http_answer_problem(r, PROBLEM_ROUTE_NOT_FOUND, NULL);
+	}
+	stats_time(OP_OTHER, clock_mono_us() - arrived_us);
+}
+
+static bool handle(void *ctx, struct http_request *r)
+{
+	struct front *f = ctx;
+	struct route_match m = routes_find(r->method, r->path);
+
+	switch (m.route) {
+	case ROUTE_WRITE:
+		handle_write(f, r);
+		return true;
+	case ROUTE_BATCH:
+		handle_batch(f, r);
+		return true;
+	case ROUTE_DELETE:
+		handle_delete(f, r, m.argument);
+		return true;
+	default:
+		if (http_request_must_wait(r))
+			return false;
+	}
+	if (m.route == ROUTE_READ)
+		handle_read(f, r, m.argument);
+	else
+		handle_other(f, r, &m);
+	return true;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd, (void)what;
+	pending_tick(f->pending);
+	if (++f->ticks % VIEW_TICKS)
+		return;
+	attach_tick(f->attach);
+	attach_report_memory(f->attach);
+}
+
+static void flush(void *ctx)
+{
+	struct front *f = ctx;
+
+	http_server_flush(f->server);
+}
+
+static enum st make_parts(struct front *f, const struct front_setup *setup)
+{
+	const struct conf *conf = setup->conf;
+	struct path handoff = path_handoff_socket(conf->run_dir), link = path_frontend_socket(conf->run_dir, setup->index);
+	struct attach_setup attach = {
+		.base = setup->base,
+		.board_fd = setup->board_fd,
+		.handoff_path = handoff.s,
+		.data_dir = conf->data_dir,
+		.cache_bytes = conf->cache_size_limit / conf->frontend_workers,
+		.max_open_tables = setup->max_open_tables,
+	};
+	enum st st = attach_new(&attach, &f->attach);
+
+	if (st)
+		return st;
+	reads_new(setup->base, f->attach, flush, f, &f->reads);
+	return pending_new(setup->base, link.s, on_written, flush, f, &f->pending);
+}
+
+enum st front_new(const struct front_setup *setup, struct front **fp)
+{
+	static const struct timeval often = { 0, TICK_MS * 1000 };
+	struct http_limits limits = http_limits_default;
+	struct front *f = mem_zalloc(sizeof *f);
+	enum st st;
+
+	*fp = NULL;
+	obj_init(f, FRONT_MAGIC);
+	f->conf = setup->conf;
+	limits.max_body = f->conf->max_body_bytes;
+	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
+	http_server_new(setup->base, setup->listener, f->conf->max_connections, &limits, handle, f, &f->server);
+	st = make_parts(f, setup);
+	if (st)
+		return st;       /* the caller ends the process */
+	f->tick = event_new(setup->base, -1, EV_PERSIST, on_tick, f);
+	must(f->tick != NULL);
+	event_add(f->tick, &often);
+	*fp = f;
+	return ST_OK;
+}
+
+struct http_server *front_server(struct front *f)
+{
+	return f->server;
+}

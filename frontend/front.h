@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frontend put together: from a parsed request to whoever answers it.
+ *
+ *	http_server -> front -> routes -+-> writes: json -> pending -> engine
+ *	                                +-> reads: attach -> view
+ *	                                `-> stats, health, metrics: scoreboard, view, board
+ *
+ * Event loop thread only.
+ */
+#ifndef FRONTEND_FRONT_H
+#define FRONTEND_FRONT_H
+
+#include "common/base/conf.h"
+#include "frontend/http_server.h"
+
+struct event_base;
+struct front;
+
+struct front_setup {
+	struct event_base *base;
+	const struct conf *conf;
+	unsigned index;                  /* which frontend this is */
+	int board_fd, listener;
+	size_t max_open_tables;
+};
+
+enum st front_new(const struct front_setup *setup, struct front **fp) MUST_USE;
+struct http_server *front_server(struct front *f);
+
+#endif

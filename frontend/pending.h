@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes on their way to the engine and back.
+ *
+ *	             end of turn, engine there,            reply
+ *	  gathered --------------------------> in flight ---------> answered
+ *	      |        fewer than 2 in flight      |  ^
+ *	      | held 2 s without an engine         |  | engine came back: repeated under the same id
+ *	      v                                    |  +---
+ *	  503 engine_unavailable                   +--> 503 outcome_unknown, when it stays away for 2 s
+ *
+ * 1. What arrives while two messages are in flight goes together into the next one.
+ * 2. A message keeps its origin and request id when it is repeated, so that the engine applies it once.
+ * 3. A message that was given up is never repeated.
+ * 4. No more than PENDING_MAX_REQUESTS and PENDING_MAX_BYTES wait; further ones are refused at once.
+ *
+ * Event loop thread only; the link wakes it through an eventfd.
+ */
+#ifndef FRONTEND_PENDING_H
+#define FRONTEND_PENDING_H
+
+#include "frontend/gather.h"
+#include "frontend/problem.h"
+#include "proto/write.h"
+
+struct event_base;
+struct pending;
+
+enum {
+	PENDING_HOLD_US = 2000000,       /* how long a write waits for an engine that is away */
+	PENDING_SLOW_US = 30000000,      /* how long for one that is there but does not answer */
+	PENDING_MAX_REQUESTS = 20000,
+	PENDING_MAX_BYTES = 32 << 20,
+	PENDING_IN_FLIGHT = 2
+};
+
+/* The engine's answer to one request, which the callee answers and so ends; or why there is none (reply NULL). */
+typedef void pending_done_f(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p);
+typedef void pending_flush_f(void *ctx);         /* after a run of done calls */
+
+enum st pending_new(struct event_base *base, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
+		    void *ctx, struct pending **pp) MUST_USE;
+
+/* Sends r's operations (the inside of a WriteBatch) with the next message; done is called once, maybe at once. */
+void pending_submit(struct pending *p, struct http_request *r, struct slice batch);
+
+void pending_tick(struct pending *p);                    /* every 50 ms or so: gives up what is too old */
+bool pending_engine_there(const struct pending *p);      /* greeted by an engine on the present connection */
+uint64_t pending_incarnation(const struct pending *p);   /* of the engine last greeted, 0 = none */
+size_t pending_count(const struct pending *p);           /* requests waiting or in flight */
+
+#endif
