@@ -51,3 +51,8 @@ t_engine_commit_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_jobs_test
 t_engine_jobs_test_SOURCES = t/engine_jobs_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
 t_engine_jobs_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+# On a simulated disk.
+check_PROGRAMS += t/engine_walcrash_test
+t_engine_walcrash_test_SOURCES = t/engine_walcrash_test.c t/engine_testlib.h t/engine_walhelp.h
+t_engine_walcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
