@@ -40,3 +40,5 @@ libengine_a_SOURCES += \
 pkglibexec_PROGRAMS += lsm-engine
 lsm_engine_SOURCES = engine/main.c
 lsm_engine_LDADD = $(ENGINE_LIBS)
+
+EXTRA_DIST += engine/README.md
