@@ -4,9 +4,10 @@
  *
  *	open file of the injector -> open file of the inner vfs
  *
- * 1. An operation that is to fail does not reach the inner vfs, with two exceptions that make failing harder to get
- *    right: of a failed write the first half arrives, and after a failed sync the simulated disk will never hold what
- *    was written since the last good one, although reads show it (a kernel marks such pages as clean).
+ * 1. An operation that is to fail does not reach the inner vfs, with two exceptions that make failing
+ *    harder to get right: of a failed write the first half arrives, and after a failed sync the simulated
+ *    disk will never hold what was written since the last good one, although reads show it (a kernel marks
+ *    such pages as clean).
  * 2. Injected errors are not logged: the test that armed them knows.
  *
  * Any thread; one lock, never held while the inner vfs works.
@@ -171,8 +172,8 @@ file_forget_cache(struct vfs_file *f)
 }
 
 static const struct vfs_file_ops fault_file_ops = {
-	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync, .truncate = file_truncate,
-	.allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
+	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
+	.truncate = file_truncate, .allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
 };
 
 /* ---- directories ---- */

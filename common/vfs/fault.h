@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vfs that passes everything to another one and fails the n-th operation, for tests only.
- * Failing once is a hiccup; failing for good is a broken disk. A failed write has written its first half. A failed
- * sync drops what was not yet safe when the inner vfs is a simulated disk. Failures may be narrowed to some kinds of
- * operation.
+ * A vfs that passes everything to another one and fails the n-th operation, for tests only. Failing once is
+ * a hiccup; failing for good is a broken disk. A failed write has written its first half. A failed sync
+ * drops what was not yet safe when the inner vfs is a simulated disk. Failures may be narrowed to some
+ * kinds of operation.
  */
 #ifndef VFS_FAULT_H
 #define VFS_FAULT_H
@@ -20,7 +20,8 @@ enum fault_kind {
 
 struct vfs *fault_new(struct vfs *inner);              /* inner is on loan */
 void fault_free(struct vfs **vp);
-/* The nth operation of these kinds from now (1 = the next) answers st; for_good: all after it too. 0 only counts. */
+/* The nth operation of these kinds from now (1 = the next) answers st; for_good: all after it too. 0: none, it only
+ * counts. */
 void fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum st st);
 uint64_t fault_count(struct vfs *fault);               /* operations of the armed kinds since fault_arm() */
 bool fault_fired(struct vfs *fault);

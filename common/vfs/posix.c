@@ -4,8 +4,8 @@
  *
  * 1. Every descriptor is opened O_CLOEXEC: workers inherit only what is listed.
  * 2. Reads and writes carry their own offset (pread, pwrite), so any thread may read a file.
- * 3. nowait is preadv2(RWF_NOWAIT). Where the file system cannot do that the answer is ST_BUSY, never a silent wait:
- *    the caller then asks again on a thread that may wait.
+ * 3. nowait is preadv2(RWF_NOWAIT). Where the file system cannot do that the answer is ST_BUSY, never a
+ *    silent wait: the caller then asks again on a thread that may wait.
  * 4. EINTR is retried here, except after close(2), where Linux has given the descriptor back already.
  */
 #include "common/vfs/vfs.h"
@@ -56,6 +56,12 @@ posix_file(struct vfs_file *f)
 	return pf;
 }
 
+static enum st
+out_of_range(const struct posix_file *pf, uint64_t offset)
+{
+	return fail(ST_INVALID, "offset %llu of %s is out of range", (unsigned long long)offset, pf->path);
+}
+
 static void
 posix_close(struct vfs_file *f)
 {
@@ -75,7 +81,7 @@ posix_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, 
 	size_t got = 0;
 
 	if (offset > POSIX_MAX_OFFSET - n)
-		return fail(ST_INVALID, "offset %llu of %s is out of range", (unsigned long long)offset, pf->path);
+		return out_of_range(pf, offset);
 	while (got < n) {
 		struct iovec v = { (uint8_t *)p + got, n - got < POSIX_IO_BYTES ? n - got : POSIX_IO_BYTES };
 		ssize_t r = preadv2(pf->fd, &v, 1, (off_t)(offset + got), nowait ? RWF_NOWAIT : 0);
@@ -103,7 +109,7 @@ posix_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 	const uint8_t *at = p;
 
 	if (offset > POSIX_MAX_OFFSET - n)
-		return fail(ST_INVALID, "offset %llu of %s is out of range", (unsigned long long)offset, pf->path);
+		return out_of_range(pf, offset);
 	while (n > 0) {
 		ssize_t w = pwrite(pf->fd, at, n < POSIX_IO_BYTES ? n : POSIX_IO_BYTES, (off_t)offset);
 

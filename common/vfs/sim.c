@@ -2,7 +2,8 @@
 /*
  * The simulated disk as a vfs: paths, open files, and the moment from which it is dead to the process.
  *
- * 1. Every change is carried out on the side that the process sees, and put on the list of what is not yet safe.
+ * 1. Every change is carried out on the side that the process sees, and put on the list of what is not yet
+ *    safe.
  * 2. An operation that is refused (missing file, name taken) changes nothing and is no event.
  * 3. A dead disk answers ST_IO to everything, unlogged: the test that killed it knows.
  *
@@ -210,7 +211,8 @@ file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 {
 	if (n == 0)
 		return ST_OK;
-	return file_change(f, (struct sim_op){ .kind = SIM_OP_WRITE, .offset = offset, .bytes = mem_dup(p, n), .n = n });
+	return file_change(f, (struct sim_op){ .kind = SIM_OP_WRITE, .offset = offset, .n = n,
+					       .bytes = mem_dup(p, n) });
 }
 
 static enum st
@@ -262,8 +264,8 @@ file_forget_cache(struct vfs_file *f)
 }
 
 static const struct vfs_file_ops sim_file_ops = {
-	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync, .truncate = file_truncate,
-	.allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
+	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
+	.truncate = file_truncate, .allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
 };
 
 /* ---- directories ---- */
@@ -542,7 +544,8 @@ flip_everywhere(struct sim *s, uint32_t inode, uint64_t offset, uint8_t mask)
 	for (size_t i = 0; i < s->op_n; i++) {
 		struct sim_op *op = &s->ops[i];
 
-		if (op->kind == SIM_OP_WRITE && op->inode == inode && offset >= op->offset && offset - op->offset < op->n)
+		if (op->kind == SIM_OP_WRITE && op->inode == inode && offset >= op->offset
+		    && offset - op->offset < op->n)
 			op->bytes[offset - op->offset] ^= mask;
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A simulated disk in memory, for tests only. It remembers per file the content that is safe (synced) and the writes
- * since, per directory the names that are safe and the changes since, and can be asked for the disk as it might look
- * after a power cut at this very moment.
+ * A simulated disk in memory, for tests only. It remembers per file the content that is safe (synced) and
+ * the writes since, per directory the names that are safe and the changes since, and can be asked for the
+ * disk as it might look after a power cut at this very moment.
  */
 #ifndef VFS_SIM_H
 #define VFS_SIM_H
@@ -17,9 +17,10 @@ void sim_free(struct vfs **vp);                    /* no file of it may be open 
 enum sim_cut {
 	SIM_CUT_SYNCED_ONLY,     /* nothing unsynced survives */
 	SIM_CUT_ALL,             /* everything written survives */
-	SIM_CUT_RANDOM,          /* each unsynced 512-byte sector and each unsynced name change survives by chance; a
-	                            size change may survive without its data (zeros) */
-	SIM_CUT_PREFIX           /* a random prefix of all unsynced operations survives, the last one torn at a sector */
+	SIM_CUT_RANDOM,          /* each unsynced 512-byte sector and each unsynced name change survives by
+	                            chance; a size change may survive without its data (zeros) */
+	SIM_CUT_PREFIX           /* a random prefix of all unsynced operations survives, the last one torn at
+	                            a sector */
 };
 
 /* A new disk: what this one might be after a power cut. The old one stays as it is. */

@@ -4,15 +4,16 @@
  *
  * SIM_CUT_RANDOM decides piece by piece, as a disk with a write-back cache and a kernel in front of it may:
  *
- * 1. A sector of a file is what it was at some moment since the last sync: it holds the first so many of the pending
- *    writes to it. Sectors know nothing of each other.
- * 2. So is the size of a file, apart from its sectors: it may have grown over bytes that never came (zeros), or bytes
- *    that came may lie behind its end (invisible).
- * 3. Each name change survives by a chance of its own, as long as the outcome is one that directory operations can
- *    lead to: a file is not created over a name that was not removed. A rename between directories may survive
- *    as both names.
+ * 1. A sector of a file is what it was at some moment since the last sync: it holds the first so many of
+ *    the pending writes to it. Sectors know nothing of each other.
+ * 2. So is the size of a file, apart from its sectors: it may have grown over bytes that never came
+ *    (zeros), or bytes that came may lie behind its end (invisible).
+ * 3. Each name change survives by a chance of its own, as long as the outcome is one that directory
+ *    operations can lead to: a file is not created over a name that was not removed. A rename between
+ *    directories may survive as both names.
  *
- * Each cut draws first how likely survival is, so that nearly nothing, nearly everything and the middle all occur.
+ * Each cut draws first how likely survival is, so that nearly nothing, nearly everything and the middle all
+ * occur.
  */
 #include "common/vfs/sim.h"
 
@@ -20,7 +21,7 @@
 #include "common/base/must.h"
 #include "common/vfs/sim_priv.h"
 
-/* How one file fares: operation i (its index in the list) has reached the size, or sector k, when i < the number. */
+/* How one file fares: operation i (its place in the list) has reached the size, or sector k, when i < the number. */
 struct fate {
 	size_t size_until;
 	size_t *sector_until;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of the simulated disk: files and directories, each as it is now and as it is surely on disk, and between
- * the two the list of changes that a power cut may take back.
+ * The state of the simulated disk: files and directories, each as it is now and as it is surely on disk,
+ * and between the two the list of changes that a power cut may take back.
  *
  *	safe side + pending operations in their order = what the process sees, except after a lost sync
  *
- * 1. Syncing a file carries its pending writes and size changes over to the safe side; its name is another matter.
- * 2. Syncing a directory does so with the names in it. A rename from another directory: the new name is safe, the
- *    old one stays pending until its own directory is synced too (both names may be there after a cut). Syncing only
- *    the old name's directory makes nothing safe: a rename never loses the file.
+ * 1. Syncing a file carries its pending writes and size changes over to the safe side; its name is another
+ *    matter.
+ * 2. Syncing a directory does so with the names in it. A rename from another directory: the new name is
+ *    safe, the old one stays pending until its own directory is synced too (both names may be there after a
+ *    cut). Syncing only the old name's directory makes nothing safe: a rename never loses the file.
  * 3. A directory whose own name is not safe goes with everything in it.
  *
  * Under sim.lock.

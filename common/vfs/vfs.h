@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files as the storage code sees them: a table of functions, so that tests can put a simulated disk with power cuts
- * and a fault injector underneath. Everything durable goes through here; sqlite joins in tests by a shim.
+ * Files as the storage code sees them: a table of functions, so that tests can put a simulated disk with
+ * power cuts and a fault injector underneath. Everything durable goes through here; sqlite joins in tests
+ * by a shim.
  *
- * 1. A write is on disk only after a sync of the file; a new, renamed or removed name only after vfs_sync_dir().
+ * 1. A write is on disk only after a sync of the file; a new, renamed or removed name only after
+ *    vfs_sync_dir().
  * 2. A short write is completed or reported, never half-believed; EINTR is never seen.
  * 3. After a failed sync the file's content on disk is unknown: the caller must not trust it (invariant 9).
- * 4. Every error is born here: logged once with path and system text. ST_FULL for no space, ST_NOT_FOUND (not logged)
- *    for a missing file, else ST_IO.
+ * 4. Every error is born here: logged once with path and system text. ST_FULL for no space, ST_NOT_FOUND
+ *    (not logged) for a missing file, else ST_IO.
  *
  * A vfs may be used by any thread; a vfs_file's reads too; its writes and syncs by one thread at a time.
  */
@@ -38,7 +40,7 @@ enum st vfs_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset) 
 enum st vfs_sync_data(struct vfs_file *f) MUST_USE;      /* fdatasync: content and size */
 enum st vfs_sync(struct vfs_file *f) MUST_USE;           /* fsync */
 enum st vfs_truncate(struct vfs_file *f, uint64_t size) MUST_USE;
-enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;   /* blocks for [0, size), size grows, bytes are zero */
+enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;   /* blocks for [0, size); new bytes are zero */
 enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
 void vfs_forget_cache(struct vfs_file *f);               /* advice: these pages will not be needed again */
 

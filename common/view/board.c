@@ -13,14 +13,14 @@
  *	   (each a release store)                b. copy the words of slot g&1 (each an acquire load)
  *	2. generation := g + 1 (release)         c. generation still g? else from (a)
  *
- * 1. The copy is of g alone: words newer than g in its slot are written only after generation g + 1 was set, so a
- *    reader that loads one of them (acquire) sees at (c) that the generation is no longer g.
+ * 1. The copy is of g alone: words newer than g in its slot are written only after generation g + 1 was
+ *    set, so a reader that loads one of them (acquire) sees at (c) that the generation is no longer g.
  * 2. Everything shared is an atomic word, so there is no data race to argue about, and no fence.
  * 3. The visible sequence stands on a line of its own: it changes with every commit and the rest does not.
  * 4. What a reader finds is not believed: a length beyond the slot is refused.
  *
- * Writing is for one thread of one process (engine: publisher for views, commit for the visible sequence); reading is
- * for any thread of any process.
+ * Writing is for one thread of one process (engine: publisher for views, commit for the visible sequence);
+ * reading is for any thread of any process.
  */
 #include "common/view/board.h"
 

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The board: a shared segment made by the supervisor, on which the engine publishes where everything visible is.
- * Layout: header, then two slots for the encoded view; generation g lies in slot g & 1.
+ * The board: a shared segment made by the supervisor, on which the engine publishes where everything
+ * visible is. Layout: header, then two slots for the encoded view; generation g lies in slot g & 1.
  *
  * 1. One writer, the engine; anybody reads, without locks. Frontends map it read-only.
  * 2. A slot is written while it is not the current one; then the generation is raised (release).
  * 3. A reader copies slot g & 1 and keeps the copy only if the generation is still g afterwards (acquire).
- * 4. Read the visible sequence BEFORE the generation: a sequence that lies in a new memtable was published after the
- *    generation that names that memtable, so whoever sees the sequence sees the generation too.
- * 5. Neither generation nor visible sequence ever goes back in the life of a board; generation 0 = nothing yet.
+ * 4. Read the visible sequence BEFORE the generation: a sequence that lies in a new memtable was published
+ *    after the generation that names that memtable, so whoever sees the sequence sees the generation too.
+ * 5. Neither generation nor visible sequence ever goes back in the life of a board; generation 0 = nothing
+ *    yet.
  * 6. A writer that dies inside (2) leaves the current slot whole.
  *
- * The engine's state for people (recovery progress, incarnation) stands here too, so that it can be told while the
- * engine is replaying.
+ * The engine's state for people (recovery progress, incarnation) stands here too, so that it can be told
+ * while the engine is replaying.
  */
 #ifndef VIEW_BOARD_H
 #define VIEW_BOARD_H

@@ -8,3 +8,4 @@ libview_a_SOURCES = \
 	common/view/view.c common/view/view.h common/view/view_priv.h \
 	common/view/view_iter.c
 VIEW_LIBS = libview.a $(TABLE_LIBS)
+EXTRA_DIST += common/view/README.md

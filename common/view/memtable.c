@@ -9,17 +9,17 @@
  *	meta   := sequence << 8 | (height - 1) << 1 | tombstone
  *	next   := 0 = end, else 1 + (offset in the arena) / 8                (32 bits reach 32 GiB)
  *
- * prefix is the first eight key bytes as a big-endian number, zero-filled: most comparisons end there, inside the
- * cache line that holds the links.
+ * prefix is the first eight key bytes as a big-endian number, zero-filled: most comparisons end there,
+ * inside the cache line that holds the links.
  *
- * 1. The writer fills a node first, then links it from the lowest level up, each link a release store. Readers
- *    follow links with acquire loads, so whatever they reach is complete and never changes again.
- * 2. A reader believes nothing in the file: a link must lie in the mapping (the slack behind the arena lets it read
- *    the fixed part and the tallest tower of any node without a further question), lengths are checked before the
- *    bytes are touched, a walk has at most as many steps as nodes can be. What fails that is reported once and
- *    marks the memtable as damaged.
- * 3. The size is sealed, so no access inside the mapping can fault; future writes are sealed too: the descriptor
- *    that is handed out can only be mapped for reading.
+ * 1. The writer fills a node first, then links it from the lowest level up, each link a release store.
+ *    Readers follow links with acquire loads, so whatever they reach is complete and never changes again.
+ * 2. A reader believes nothing in the file: a link must lie in the mapping (the slack behind the arena lets
+ *    it read the fixed part and the tallest tower of any node without a further question), lengths are
+ *    checked before the bytes are touched, a walk has at most as many steps as nodes can be. What fails
+ *    that is reported once and marks the memtable as damaged.
+ * 3. The size is sealed, so no access inside the mapping can fault; future writes are sealed too: the
+ *    descriptor that is handed out can only be mapped for reading.
  *
  * Inserting runs on one thread (engine: commit); everything else on any thread of any process.
  */
@@ -44,7 +44,7 @@
 #define MT_PAGE 4096u
 #define MT_UNIT 8u
 #define MT_CAPACITY_MAX (32ull << 30)
-#define MT_POPULATE_BYTES (256u << 10)          /* pages are asked for in pieces of this size, not fault by fault */
+#define MT_POPULATE_BYTES (256u << 10)          /* pages are asked for in such pieces, not fault by fault */
 
 typedef _Atomic uint32_t mt_link;
 
@@ -88,7 +88,7 @@ struct memtable {
 	/* writer only */
 	struct rnd rnd;
 	uint64_t populated_bytes;
-	mt_link *finger[MT_HEIGHT];     /* towers in front of the last insert, per level; valid once last is set */
+	mt_link *finger[MT_HEIGHT];     /* towers in front of the last insert, by level; with last */
 	struct mt_node *last;           /* the node inserted last */
 };
 
@@ -511,7 +511,8 @@ memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp)
 
 	*mp = NULL;
 	if (capacity_bytes > MT_CAPACITY_MAX)
-		return fail(ST_INVALID, "a memtable of %llu bytes is too large", (unsigned long long)capacity_bytes);
+		return fail(ST_INVALID, "a memtable of %llu bytes is too large",
+			    (unsigned long long)capacity_bytes);
 	capacity_bytes = capacity_bytes / MT_UNIT * MT_UNIT;
 	fd = memfd_create("lsm-memtable", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	h = fd < 0 ? NULL : make_file(file_bytes(capacity_bytes), fd);
@@ -548,7 +549,8 @@ map_file(struct file_id id, int fd, struct memtable **mp)
 	void *map;
 
 	if (seals < 0 || (seals & sealed) != sealed || fstat(fd, &sb) != 0 || sb.st_size < (off_t)MT_PAGE)
-		return fail(ST_CORRUPT, "what came as memtable %llu is no sealed memory file", (unsigned long long)id.v);
+		return fail(ST_CORRUPT, "what came as memtable %llu is no sealed memory file",
+			    (unsigned long long)id.v);
 	map = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return fail(ST_FULL, "cannot map memtable %llu: %s", (unsigned long long)id.v, strerror(errno));

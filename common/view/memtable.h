@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A memtable: a skip list inside one memory file, nodes linked by 32-bit offsets, so that any process can map it at
- * any address. One writer (the engine's commit thread), any number of lock-free readers in any process.
+ * A memtable: a skip list inside one memory file, nodes linked by 32-bit offsets, so that any process can
+ * map it at any address. One writer (the engine's commit thread), any number of lock-free readers in any
+ * process.
  *
  * 1. A node is complete before it is linked (release store); what a reader can reach never changes.
  * 2. Offsets only; a reader checks each against the mapping before it follows it.

@@ -2,10 +2,11 @@
 /*
  * The view: what is visible, held open; the point read through it.
  *
- * 1. A get asks memtables newest first, then level 0 newest first, then one table a level. The first version found
- *    decides (view_desc.h says why); everything that keeps a place from answering ends the get.
- * 2. A table is opened when first read and then stays open as long as the view: later reads find it by one atomic
- *    load. Two threads that open the same table both ask the cache; one gives its reference back.
+ * 1. A get asks memtables newest first, then level 0 newest first, then one table a level. The first
+ *    version found decides (view_desc.h says why); everything that keeps a place from answering ends the
+ *    get.
+ * 2. A table is opened when first read and then stays open as long as the view: later reads find it by one
+ *    atomic load. Two threads that open the same table both ask the cache; one gives its reference back.
  * 3. What a view refers to is fixed at its birth. Only reference count and opened tables change.
  *
  * Any thread.

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A view: the memtables and tables that hold every visible entry, opened for reading. It is a snapshot: whoever keeps
- * one, with a sequence, reads a consistent state for as long as it likes.
+ * A view: the memtables and tables that hold every visible entry, opened for reading. It is a snapshot:
+ * whoever keeps one, with a sequence, reads a consistent state for as long as it likes.
  *
- * 1. Newest first: memtables, level 0, then one table a level. The first version found with sequence <= asked decides.
+ * 1. Newest first: memtables, level 0, then one table a level. The first version found with sequence <=
+ *    asked decides.
  * 2. A tombstone or an expired entry answers ST_NOT_FOUND, and hides everything older.
- * 3. A damaged block answers ST_CORRUPT, a missing file ST_UNAVAILABLE (load the newer view and ask again); neither
- *    ever falls through to an older level.
+ * 3. A damaged block answers ST_CORRUPT, a missing file ST_UNAVAILABLE (load the newer view and ask again);
+ *    neither ever falls through to an older level.
  * 4. Views are reference counted; any thread may read one.
  */
 #ifndef VIEW_VIEW_H

@@ -8,7 +8,8 @@
  *
  * 1. level_iter opens a table when the scan comes to it. A file that is gone by then ends the scan as
  *    ST_UNAVAILABLE; whoever scans for long pins the tables first.
- * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or expired.
+ * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or
+ *    expired.
  * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
  *
  * One thread at a time.

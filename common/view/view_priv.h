@@ -24,7 +24,8 @@ struct view {
 
 /* The open table at this place, good as long as the view. nowait: ST_BUSY when it would have to be opened.
  * ST_UNAVAILABLE when its file is gone. */
-enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp) MUST_USE;
+enum st view__table(struct view *v, unsigned level, size_t index, bool nowait,
+		    struct table_reader **rp) MUST_USE;
 
 /* Index of the first table of a sorted level whose max_key is not below key; count when there is none. */
 size_t view__find_table(const struct view_level *level, struct slice key);
