@@ -9,3 +9,23 @@
 check_PROGRAMS += t/proto_write_test
 t_proto_write_test_SOURCES = t/proto_write_test.c t/proto_hostile.h t/check_main.h
 t_proto_write_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_write_reply_test
+t_proto_write_reply_test_SOURCES = t/proto_write_reply_test.c t/proto_hostile.h t/check_main.h
+t_proto_write_reply_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_write_wal_test
+t_proto_write_wal_test_SOURCES = t/proto_write_wal_test.c t/proto_hostile.h t/check_main.h
+t_proto_write_wal_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_view_msg_test
+t_proto_view_msg_test_SOURCES = t/proto_view_msg_test.c t/proto_hostile.h t/check_main.h
+t_proto_view_msg_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_compact_test
+t_proto_compact_test_SOURCES = t/proto_compact_test.c t/proto_hostile.h t/check_main.h
+t_proto_compact_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_control_test
+t_proto_control_test_SOURCES = t/proto_control_test.c t/proto_hostile.h t/check_main.h
+t_proto_control_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
