@@ -7,3 +7,4 @@ libipc_a_SOURCES = \
 	common/ipc/link.c common/ipc/link.h \
 	common/ipc/handoff.c common/ipc/handoff.h
 IPC_LIBS = libipc.a $(BASE_LIBS) $(NNG_LIBS)
+EXTRA_DIST += common/ipc/README.md
