@@ -46,3 +46,7 @@ t_table_reader_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/table_writer_test
 t_table_writer_test_SOURCES = t/table_writer_test.c
 t_table_writer_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_fault_test
+t_table_fault_test_SOURCES = t/table_fault_test.c
+t_table_fault_test_LDADD = $(TABLE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)

@@ -22,10 +22,9 @@ static size_t ask_everything(struct table_reader *r, const struct help_set *s)
 		struct entry e;
 		enum st st = table_get(r, s->e[i].key, s->e[i].seq, false, &cost, &e, &pin);
 
-		ck_assert(st == ST_OK || st == ST_CORRUPT);
-		ck_assert_uint_eq(cost.corrupt_blocks, st == ST_CORRUPT);
-		if (st == ST_OK)
-			ck_assert(help_same(&e, &s->e[i]));
+		ck_quick(st == ST_OK || st == ST_CORRUPT);
+		ck_quick(cost.corrupt_blocks == (st == ST_CORRUPT));
+		ck_quick(st != ST_OK || help_same(&e, &s->e[i]));
 		refused += st == ST_CORRUPT;
 		block_pin_release(&pin);
 	}
@@ -39,7 +38,7 @@ static bool iterates_or_stops_as_corrupt(struct table_reader *r, const struct he
 	size_t i = 0;
 
 	for (iter_first(it); it->valid; iter_next(it))
-		ck_assert(i < s->n && help_same(&it->entry, &s->e[i++]));
+		ck_quick(i < s->n && help_same(&it->entry, &s->e[i++]));
 	st = it->status;
 	ck_assert(st == ST_CORRUPT || (st == ST_OK && i == s->n));
 	iter_free(&it);
@@ -180,14 +179,14 @@ static void walk_damaged(struct slice bytes, const struct help_set *s, struct rn
 	if (block_cursor_open(&c, bytes)) {
 		for (enum block_step step = block_cursor_first(&c); step == BLOCK_AT;
 		     step = block_cursor_next(&c))
-			ck_assert(c.entry.value.n == 0 ||
+			ck_quick(c.entry.value.n == 0 ||
 				  (c.entry.value.p >= bytes.p &&
 				   c.entry.value.p + c.entry.value.n <= bytes.p + bytes.n));
 		block_cursor_seek(&c, any->key, any->seq);
 	}
 	block_cursor_fini(&c);
 	if (block_parse(bytes, &b) && block_find(&b, any->key, any->seq, &e) == BLOCK_AT)
-		ck_assert(e.value.n == 0 ||
+		ck_quick(e.value.n == 0 ||
 			  (e.value.p >= bytes.p && e.value.p + e.value.n <= bytes.p + bytes.n));
 }
 

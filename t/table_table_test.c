@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables written and read back: everything that goes in comes out, and nothing else. */
+#include <pthread.h>
+
 #include "t/check_main.h"
 #include "t/table_help.h"
 
@@ -23,11 +25,11 @@ static const struct table_options shapes[] = {
 static void expect_iterates(struct iter *it, const struct help_set *s, size_t from)
 {
 	for (size_t i = from; i < s->n; i++, iter_next(it)) {
-		ck_assert(it->valid);
-		ck_assert(help_same(&it->entry, &s->e[i]));
+		ck_quick(it->valid);
+		ck_quick(help_same(&it->entry, &s->e[i]));
 	}
-	ck_assert(!it->valid);
-	ck_assert_int_eq(it->status, ST_OK);
+	ck_quick(!it->valid);
+	ck_quick(it->status == ST_OK);
 }
 
 static void expect_get(struct table_reader *r, const struct help_set *s, struct slice key, uint64_t at)
@@ -38,10 +40,9 @@ static void expect_get(struct table_reader *r, const struct help_set *s, struct 
 	struct entry e;
 	enum st st = table_get(r, key, seq(at), false, &cost, &e, &pin);
 
-	ck_assert_int_eq(st, want ? ST_OK : ST_NOT_FOUND);
-	ck_assert_uint_le(cost.blocks_read + cost.blocks_cached, 1);
-	if (want)
-		ck_assert(help_same(&e, want));
+	ck_quick(st == (want ? ST_OK : ST_NOT_FOUND));
+	ck_quick(cost.blocks_read + cost.blocks_cached <= 1);
+	ck_quick(!want || help_same(&e, want));
 	block_pin_release(&pin);
 }
 
@@ -260,6 +261,42 @@ START_TEST(a_foreign_table_is_refused)
 }
 END_TEST
 
+static struct shared { struct table_reader *r; struct help_set s; } shared;
+
+static void *read_at_random(void *arg)
+{
+	struct rnd rnd = { (uint64_t)(uintptr_t)arg };
+	struct iter *it = table_iter_new(shared.r, rnd.state % 2);
+
+	for (int i = 0; i < 2000; i++)
+		expect_get(shared.r, &shared.s, shared.s.e[rnd_below(&rnd, shared.s.n)].key,
+			   1 + rnd_below(&rnd, shared.s.n));
+	iter_first(it);
+	expect_iterates(it, &shared.s, 0);
+	iter_free(&it);
+	return NULL;
+}
+
+START_TEST(threads_at_once_read_one_table)
+{
+	struct block_cache *cache = block_cache_new(100000);     /* far too small, so that blocks come and go */
+	struct rnd rnd = { 10 };
+	pthread_t threads[4];
+
+	help_begin();
+	help_random(&shared.s, &rnd, 5000, 100);
+	shared.r = help_table(&shared.s, shapes[1], cache);
+	for (uintptr_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_at_random, (void *)i), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	table_close(&shared.r);
+	block_cache_free(&cache);
+	help_free(&shared.s);
+	help_end();
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_loop_test(tc, what_is_written_is_read_back_in_every_shape, 0, (int)SHAPES);
@@ -269,6 +306,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_table_without_entries_is_a_table);
 	tcase_add_test(tc, summary_and_properties_tell_the_same_truth);
 	tcase_add_test(tc, a_foreign_table_is_refused);
+	tcase_add_test(tc, threads_at_once_read_one_table);
 }
 
 CHECK_MAIN("table/table", suite)

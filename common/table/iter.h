@@ -2,8 +2,8 @@
 /*
  * An iterator over entries in entry order: memtable, block, table, level, or a merge of others.
  *
- * valid() -> entry() is good until the next move. A move that fails makes the iterator invalid and status() not
- * ST_OK: whoever stops at !valid() must ask status(). One thread at a time.
+ * valid -> entry is good until the next move. A move that fails makes the iterator invalid and status not
+ * ST_OK: whoever stops at !valid must ask status. One thread at a time.
  */
 #ifndef TABLE_ITER_H
 #define TABLE_ITER_H
@@ -16,7 +16,7 @@ struct iter;
 struct iter_ops {
 	void (*free)(struct iter *);
 	void (*first)(struct iter *);
-	void (*seek)(struct iter *, struct slice key, struct seq seq);    /* first entry at or behind (key, seq) */
+	void (*seek)(struct iter *, struct slice key, struct seq seq);  /* first entry at or behind (key, seq) */
 	void (*next)(struct iter *);
 };
 
@@ -28,7 +28,10 @@ struct iter {
 };
 
 static inline void iter_first(struct iter *it) { it->ops->first(it); }
-static inline void iter_seek(struct iter *it, struct slice key, struct seq seq) { it->ops->seek(it, key, seq); }
+static inline void iter_seek(struct iter *it, struct slice key, struct seq seq)
+{
+	it->ops->seek(it, key, seq);
+}
 static inline void iter_next(struct iter *it) { it->ops->next(it); }
 static inline void iter_free(struct iter **itp)
 {

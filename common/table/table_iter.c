@@ -61,6 +61,20 @@ static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 	return ST_OK;
 }
 
+static enum st unpack(struct table_iter *t, const uint8_t *stored, struct slice *bytesp)
+{
+	struct stored_block b;
+	enum st st = table__check(t->reader, t->slot, stored, &t->cost, &b);
+
+	*bytesp = b.bytes;
+	if (st || b.codec == CODEC_RAW)
+		return st;
+	buf_reset(&t->raw);
+	st = table__inflate(t->reader, t->slot, &b, buf_reserve(&t->raw, b.raw_n + 1), &t->cost);
+	*bytesp = slice_of(t->raw.p, b.raw_n);
+	return st;
+}
+
 static enum st get_block(struct table_iter *t, struct slice *bytesp)
 {
 	const uint8_t *stored;
@@ -70,7 +84,7 @@ static enum st get_block(struct table_iter *t, struct slice *bytesp)
 	if (!t->readahead)
 		return table__block(t->reader, t->slot, false, &t->cost, bytesp, &t->pin);
 	st = at_hand(t, &stored);
-	return st ? st : table__unpack(t->reader, t->slot, stored, &t->raw, &t->cost, bytesp);
+	return st ? st : unpack(t, stored, bytesp);
 }
 
 static void stop(struct table_iter *t, enum st st)

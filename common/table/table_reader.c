@@ -73,46 +73,75 @@ static struct block_handle slot_handle(const struct table_reader *r, size_t slot
 	return (struct block_handle){ r->index.slots[slot].offset, r->index.slots[slot].size };
 }
 
-enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw,
-		      struct read_cost *cost, struct slice *bytesp)
+enum st table__check(struct table_reader *r, size_t slot, const uint8_t *stored, struct read_cost *cost,
+		     struct stored_block *bp)
 {
 	struct block_handle h = slot_handle(r, slot);
-	enum block_codec codec;
-	uint32_t raw_n;
-	enum st st;
 
-	st = check_block(r, stored, h, BLOCK_DATA, cost, &codec, &raw_n);
-	if (st)
-		return st;
-	*bytesp = slice_of(stored, h.size);
-	if (codec == CODEC_RAW)
-		return ST_OK;
-	buf_reset(raw);
-	if (!decompress_block(*bytesp, buf_reserve(raw, raw_n + 1), raw_n))
-		return table__damaged(r, h.offset, "the block does not decompress", cost);
-	raw->n = raw_n;
-	*bytesp = buf_slice(raw);
-	return ST_OK;
+	bp->bytes = slice_of(stored, h.size);
+	return check_block(r, stored, h, BLOCK_DATA, cost, &bp->codec, &bp->raw_n);
 }
 
-/* Reads and checks a block; gives its decompressed bytes in heap memory. scratch has STACK_BLOCK_BYTES. */
+enum st table__inflate(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t *raw,
+		       struct read_cost *cost)
+{
+	if (decompress_block(b->bytes, raw, b->raw_n))
+		return ST_OK;
+	return table__damaged(r, slot_handle(r, slot).offset, "the block does not decompress", cost);
+}
+
+static enum st no_memory(const struct table_reader *r, size_t n)
+{
+	return fail(ST_FULL, "%s: no memory for %zu bytes", r->path, n);
+}
+
+/* A checked block as heap bytes of its own size. heap is where the stored bytes are when they are not
+ * scratch: it is kept when it is the answer (*heapp becomes NULL). */
+static enum st own_bytes(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t **heapp,
+			 struct read_cost *cost, uint8_t **rawp)
+{
+	enum st st = ST_OK;
+
+	if (b->codec == CODEC_RAW && *heapp) {
+		*rawp = *heapp;
+		*heapp = NULL;
+		return ST_OK;
+	}
+	*rawp = mem_try(b->raw_n + 1);
+	if (!*rawp)
+		return no_memory(r, b->raw_n);
+	if (b->codec == CODEC_RAW)
+		memcpy(*rawp, b->bytes.p, b->bytes.n);
+	else
+		st = table__inflate(r, slot, b, *rawp, cost);
+	if (st)
+		mem_drop(rawp);
+	return st;
+}
+
+/* Reads and checks a block; gives its decompressed bytes in heap memory. */
 static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
-			   uint8_t *scratch, struct buf *rawp)
+			   uint8_t **rawp, size_t *raw_np)
 {
 	size_t n = r->index.slots[slot].size + BLOCK_TRAILER_BYTES;
-	uint8_t *stored = n <= STACK_BLOCK_BYTES ? scratch : mem_try(n);
-	struct slice bytes;
+	uint8_t scratch[STACK_BLOCK_BYTES], *heap = NULL;
+	struct stored_block b;
 	enum st st;
 
-	if (!stored)
-		return fail(ST_FULL, "no memory for a block of %zu bytes", n);
-	st = table__read(r, stored, n, r->index.slots[slot].offset, nowait, cost);
+	*rawp = NULL;
+	if (n > sizeof(scratch)) {
+		heap = mem_try(n);
+		if (!heap)
+			return no_memory(r, n);
+	}
+	st = table__read(r, heap ? heap : scratch, n, r->index.slots[slot].offset, nowait, cost);
 	if (st == ST_OK)
-		st = table__unpack(r, slot, stored, rawp, cost, &bytes);
-	if (st == ST_OK && bytes.p != rawp->p)
-		buf_append_slice(rawp, bytes);
-	if (stored != scratch)
-		mem_free(stored);
+		st = table__check(r, slot, heap ? heap : scratch, cost, &b);
+	if (st == ST_OK)
+		st = own_bytes(r, slot, &b, &heap, cost, rawp);
+	if (st == ST_OK)
+		*raw_np = b.raw_n;
+	mem_free(heap);
 	return st;
 }
 
@@ -120,8 +149,8 @@ enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct re
 		     struct slice *bytesp, struct block_pin *pinp)
 {
 	uint64_t offset = r->index.slots[slot].offset;
-	uint8_t scratch[STACK_BLOCK_BYTES];
-	struct buf raw = BUF_INIT;
+	uint8_t *raw;
+	size_t n = 0;
 	enum st st;
 
 	pinp->block = NULL;
@@ -129,13 +158,11 @@ enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct re
 		cost->blocks_cached++;
 		return ST_OK;
 	}
-	st = fetch_block(r, slot, nowait, cost, scratch, &raw);
-	if (st) {
-		buf_fini(&raw);
+	st = fetch_block(r, slot, nowait, cost, &raw, &n);
+	if (st)
 		return st;
-	}
 	cost->blocks_read++;
-	*bytesp = block_cache_insert(r->cache, r->props.id, offset, raw.p, raw.n, pinp);
+	*bytesp = block_cache_insert(r->cache, r->props.id, offset, raw, n, pinp);
 	return ST_OK;
 }
 
@@ -228,7 +255,7 @@ static enum st read_tail(struct table_reader *r, const struct table_footer *f, s
 	enum st st;
 
 	if (!tail)
-		return fail(ST_FULL, "%s: no memory for %" PRIu64 " bytes of index and filter", r->path, n);
+		return no_memory(r, n);
 	st = table__read(r, tail, n, r->data_end, false, cost);
 	if (st == ST_OK)
 		st = load_tail(r, f, tail, cost);

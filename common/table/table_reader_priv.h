@@ -35,10 +35,20 @@ enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what
 enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
 		     struct slice *bytesp, struct block_pin *pinp) MUST_USE;
 
-/* Checks a data block as stored, trailer included, and gives its bytes: stored itself, or raw, which is
- * filled. */
-enum st table__unpack(struct table_reader *r, size_t slot, const uint8_t *stored, struct buf *raw,
-		      struct read_cost *cost, struct slice *bytesp) MUST_USE;
+/* A data block as it is in the file, checked. */
+struct stored_block {
+	struct slice bytes;
+	enum block_codec codec;
+	uint32_t raw_n;              /* size when decompressed */
+};
+
+/* Checks the slot-th block, whose bytes and trailer begin at stored; *bp is good as long as these. */
+enum st table__check(struct table_reader *r, size_t slot, const uint8_t *stored, struct read_cost *cost,
+		     struct stored_block *bp) MUST_USE;
+
+/* Decompresses a checked block of CODEC_ZLIB into raw, which has room for raw_n bytes. */
+enum st table__inflate(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t *raw,
+		       struct read_cost *cost) MUST_USE;
 
 /* Reads n bytes at offset, all of them; the file cannot be shorter. */
 enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a view consists of, as plain data: which memtables and which tables on which level hold the visible entries.
+ * What a view consists of, as plain data: which memtables and which tables on which level hold the visible
+ * entries.
  *
  * 1. memtables newest first; every one is newer than every table.
  * 2. level 0 tables newest first (by max_seq), ranges may overlap; each deeper level sorted by key, disjoint.
