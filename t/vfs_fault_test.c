@@ -36,8 +36,8 @@ clean(struct vfs *v)
 START_TEST(unarmed_injector_only_counts)
 {
 	struct vfs *sim = sim_new(), *v = fault_new(sim);
-	static const unsigned counts[] = { [FAULT_READ] = 1, [FAULT_WRITE] = 1, [FAULT_SYNC] = 2, [FAULT_META] = 2,
-					   [FAULT_ALL] = 6, [FAULT_READ | FAULT_SYNC] = 3 };
+	static const unsigned counts[] = { [FAULT_READ] = 1, [FAULT_WRITE] = 1, [FAULT_SYNC] = 2,
+					   [FAULT_META] = 2, [FAULT_ALL] = 6, [FAULT_READ | FAULT_SYNC] = 3 };
 
 	for (unsigned kinds = 1; kinds < sizeof counts / sizeof counts[0]; kinds++) {
 		if (counts[kinds] == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated disk keeps its promises: what must survive a power cut does, what may not be relied on is taken. */
+/* The simulated disk keeps its promises: what must survive a power cut does, what may not be relied on goes. */
 #include "common/vfs/sim.h"
 
 #include <pthread.h>
@@ -197,7 +197,7 @@ END_TEST
 
 START_TEST(sector_is_what_it_was_at_some_moment)
 {
-	/* Round r overwrites bytes r and up of both sectors: a sector of moment m reads 1..m, then m for the rest. */
+	/* Round r overwrites bytes r and up of both sectors: at moment m one reads 0..m, then m for the rest. */
 	struct vfs *v = sim_new();
 	struct vfs_file *f;
 	uint8_t bytes[1024] = { 0 };
@@ -369,7 +369,7 @@ START_TEST(rename_over_a_file_leaves_the_old_or_the_new)
 }
 END_TEST
 
-/* After random cuts: how often the file is under its old name only, the new one only, both. Never under none. */
+/* After random cuts: how often the file has its old name only, the new one only, both. Never none. */
 static void
 count_names(struct vfs *v, int counts[3])
 {
@@ -675,8 +675,7 @@ END_TEST
 
 /* ---- everything at random: what was promised is there ---- */
 
-/* What each name may hold after a cut; a file that was synced, with its directory, since the last change holds one
- * thing only. */
+/* A file that was synced, with its directory, since its last change holds one thing only. */
 START_TEST(what_was_synced_last_is_there_after_any_cut)
 {
 	struct vfs *v = sim_new();
@@ -714,6 +713,45 @@ START_TEST(what_was_synced_last_is_there_after_any_cut)
 		}
 	}
 	sim_free(&v);
+}
+END_TEST
+
+/* The recipe for a file that is there or not at all, as the README tells it. */
+static enum st
+replace(struct vfs *v)
+{
+	struct vfs_file *f;
+	enum st st = vfs_open(v, "d/f.new", VFS_CREATE, &f);
+
+	if (st)
+		return st;
+	st = vfs_write(f, "new", 3, 0);
+	st = st ? st : vfs_sync(f);
+	vfs_close(&f);
+	st = st ? st : vfs_rename(v, "d/f.new", "d/f");
+	return st ? st : vfs_sync_dir(v, "d");
+}
+
+START_TEST(replaced_file_is_old_or_new_wherever_the_power_goes)
+{
+	bool done = false;
+	uint64_t n;
+
+	for (n = 1; !done; n++)
+		for (uint64_t seed = 0; seed < 50; seed++) {
+			struct vfs *v = sim_new(), *later;
+
+			ck_assert_int_eq(vfs_mkdir(v, "d"), ST_OK);
+			make_safe(v, "d/f", "old");
+			sync_dir(v, "d");
+			sim_die_at(v, n);
+			done = replace(v) == ST_OK;
+			later = cut(v, (enum sim_cut)(seed % 4), seed);
+			ck_assert(holds(later, "d/f", done ? "new" : "old") || holds(later, "d/f", "new"));
+			sim_free(&later);
+			sim_free(&v);
+		}
+	ck_assert_uint_eq(n, 7);
 }
 END_TEST
 
@@ -791,6 +829,7 @@ suite(TCase *tc)
 	tcase_add_test(tc, flipped_byte_is_flipped_for_good);
 	tcase_add_test(tc, behaves_as_the_operating_system_does);
 	tcase_add_loop_test(tc, what_was_synced_last_is_there_after_any_cut, 1, 6);
+	tcase_add_test(tc, replaced_file_is_old_or_new_wherever_the_power_goes);
 	tcase_add_test(tc, threads_may_use_one_disk);
 }
 

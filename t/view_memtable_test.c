@@ -109,8 +109,8 @@ static struct entry
 random_entry(struct rnd *rnd, const struct model *model, uint64_t s)
 {
 	struct entry e = {
-		.value = random_bytes(rnd, 40, 256), .seq = seq(s), .timestamp_ms = (int64_t)rnd_below(rnd, 1000),
-		.expires_at_ms = (int64_t)rnd_below(rnd, 5), .is_tombstone = rnd_below(rnd, 4) == 0,
+		.value = random_bytes(rnd, 40, 256), .seq = seq(s),
+		.timestamp_ms = (int64_t)rnd_below(rnd, 1000), .expires_at_ms = (int64_t)rnd_below(rnd, 5), .is_tombstone = rnd_below(rnd, 4) == 0,
 	};
 
 	if (model->n > 0 && rnd_below(rnd, 3) == 0) {
@@ -174,7 +174,8 @@ START_TEST(keys_that_differ_only_in_zeros_are_different)
 	struct entry e;
 
 	for (size_t n = 0; n <= sizeof zeros; n++) {
-		e = (struct entry){ .key = slice_of(zeros, n), .value = slice_of("0123456789ab", n), .seq = seq(n + 1) };
+		e = (struct entry){ .key = slice_of(zeros, n), .value = slice_of("0123456789ab", n),
+				    .seq = seq(n + 1) };
 		memtable_insert(m, &e);
 	}
 	for (size_t n = 0; n <= sizeof zeros; n++) {
@@ -383,7 +384,8 @@ read_until_full(struct memtable *m, uint64_t seed)
 	do {
 		there = memtable_entries(m);
 		for (int i = 0; there > 0 && i < 200; i++) {
-			uint64_t which = rnd_below(&rnd, there), key = __builtin_bswap64(which * 0x9e3779b97f4a7c15u);
+			uint64_t which = rnd_below(&rnd, there);
+			uint64_t key = __builtin_bswap64(which * 0x9e3779b97f4a7c15u);
 			struct entry e;
 
 			if (!memtable_get(m, slice_of(&key, sizeof key), SEQ_MAX, &e) || !shared_is_whole(&e))

@@ -240,7 +240,7 @@ END_TEST
 
 START_TEST(tombstone_hides_everything_older_wherever_it_lies)
 {
-	/* Place 0 and 1: memtables; 2 and 3: level 0; then one a level. The value lies in the lowest place. */
+	/* Places 0 and 1 are memtables, 2 is level 0, then one a level. The value lies in the lowest place. */
 	struct place *p = place_new();
 	struct view *v;
 
@@ -545,9 +545,9 @@ world_get(const struct world *w, const char *key, uint64_t s)
 {
 	for (unsigned i = ENTRIES; i-- > 0;)
 		if (w->e[i].seq.v <= s && slice_eq(w->e[i].key, slice_str(key))) {
-			bool gone = w->e[i].is_tombstone || (w->e[i].expires_at_ms && w->e[i].expires_at_ms <= NOW);
+			const struct entry *e = &w->e[i];
 
-			return gone ? NULL : &w->e[i];
+			return e->is_tombstone || (e->expires_at_ms && e->expires_at_ms <= NOW) ? NULL : e;
 		}
 	return NULL;
 }

@@ -173,7 +173,8 @@ file_forget_cache(struct vfs_file *f)
 
 static const struct vfs_file_ops fault_file_ops = {
 	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
-	.truncate = file_truncate, .allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
+	.truncate = file_truncate, .allocate = file_allocate, .size = file_size,
+	.forget_cache = file_forget_cache,
 };
 
 /* ---- directories ---- */

@@ -20,8 +20,8 @@ enum fault_kind {
 
 struct vfs *fault_new(struct vfs *inner);              /* inner is on loan */
 void fault_free(struct vfs **vp);
-/* The nth operation of these kinds from now (1 = the next) answers st; for_good: all after it too. 0: none, it only
- * counts. */
+/* The nth operation of these kinds from now (1 = the next) answers st; for_good: all after it too.
+ * 0: none, it only counts. */
 void fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum st st);
 uint64_t fault_count(struct vfs *fault);               /* operations of the armed kinds since fault_arm() */
 bool fault_fired(struct vfs *fault);

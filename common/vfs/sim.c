@@ -265,7 +265,8 @@ file_forget_cache(struct vfs_file *f)
 
 static const struct vfs_file_ops sim_file_ops = {
 	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
-	.truncate = file_truncate, .allocate = file_allocate, .size = file_size, .forget_cache = file_forget_cache,
+	.truncate = file_truncate, .allocate = file_allocate, .size = file_size,
+	.forget_cache = file_forget_cache,
 };
 
 /* ---- directories ---- */
@@ -557,7 +558,7 @@ sim_flip(struct vfs *sim, const char *path, uint64_t offset, uint8_t xor_mask)
 	struct place at;
 	enum st st = walk_to(s, path, &at);
 
-	if (st == ST_OK && (s->inodes[at.inode]->is_dir || offset >= s->inodes[at.inode]->content[SIM_NOW].size))
+	if (st == ST_OK && offset >= s->inodes[at.inode]->content[SIM_NOW].size)
 		st = fail(ST_INVALID, "%s has no byte %llu", path, (unsigned long long)offset);
 	else if (st == ST_OK)
 		flip_everywhere(s, at.inode, offset, xor_mask);

@@ -29,12 +29,12 @@ struct vfs *sim_after_power_cut(struct vfs *sim, enum sim_cut cut, struct rnd *r
 /* Number of state-changing operations so far (write, sync, rename, ...). */
 uint64_t sim_events(struct vfs *sim);
 
-/* From the n-th event on (counted from now, 1 = the next) every operation fails with ST_IO and changes nothing:
- * the process is dead to the disk. 0 switches that off. */
+/* From the n-th event on (counted from now, 1 = the next) every operation fails with ST_IO and changes
+ * nothing: the process is dead to the disk. 0 switches that off. */
 void sim_die_at(struct vfs *sim, uint64_t n);
 
-/* What was written to the file since its last sync will never be on disk, though reads show it: what a failed fsync
- * leaves behind. False, and nothing done, when the file is not one of a simulated disk. */
+/* What was written to the file since its last sync will never be on disk, though reads show it: what a
+ * failed fsync leaves behind. False, and nothing done, when the file is not one of a simulated disk. */
 bool sim_lose_unsynced(struct vfs_file *f);
 
 /* For corruption tests: direct access to a file's bytes, safe and current alike. */

@@ -21,7 +21,8 @@
 #include "common/base/must.h"
 #include "common/vfs/sim_priv.h"
 
-/* How one file fares: operation i (its place in the list) has reached the size, or sector k, when i < the number. */
+/* How one file fares: operation i (its place in the list) has reached the size, or sector k, when i < the
+ * number. */
 struct fate {
 	size_t size_until;
 	size_t *sector_until;

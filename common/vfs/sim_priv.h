@@ -49,7 +49,7 @@ struct sim {
 	struct sim_op *ops;                     /* in the order they happened */
 	size_t op_n, op_room;
 	uint64_t events;
-	uint64_t dies_in;                       /* that many events from now one does not happen any more; 0: never */
+	uint64_t dies_in;                       /* that event from now does not happen any more; 0: never */
 	bool is_dead;
 };
 

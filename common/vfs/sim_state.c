@@ -53,7 +53,9 @@ void
 sim__content_copy(struct sim_content *to, const struct sim_content *from)
 {
 	mem_free(to->p);
-	*to = (struct sim_content){ from->n ? mem_dup(from->p, from->n) : NULL, from->n, from->n, from->size };
+	*to = *from;
+	to->p = from->n > 0 ? mem_dup(from->p, from->n) : NULL;
+	to->room = from->n;
 }
 
 /* ---- names ---- */

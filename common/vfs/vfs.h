@@ -31,16 +31,18 @@ enum vfs_open_flags {
 /* The operating system's files. One for the process; never freed. */
 struct vfs *vfs_posix(void);
 
-enum st vfs_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep) MUST_USE;
+enum st vfs_open(struct vfs *v, const char *path, enum vfs_open_flags flags,
+		 struct vfs_file **filep) MUST_USE;
 void vfs_close(struct vfs_file **filep);                 /* a failed close is logged; NULL is fine */
 
-/* Up to n bytes at offset; *gotp < n only at end of file. nowait: ST_BUSY when the bytes are not in memory. */
+/* Up to n bytes at offset; *gotp < n only at end of file. nowait: ST_BUSY when they are not in memory. */
 enum st vfs_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp) MUST_USE;
 enum st vfs_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset) MUST_USE;   /* all of it */
 enum st vfs_sync_data(struct vfs_file *f) MUST_USE;      /* fdatasync: content and size */
 enum st vfs_sync(struct vfs_file *f) MUST_USE;           /* fsync */
 enum st vfs_truncate(struct vfs_file *f, uint64_t size) MUST_USE;
-enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;   /* blocks for [0, size); new bytes are zero */
+/* Blocks for [0, size); the file grows to size if it is shorter, new bytes are zero. */
+enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;
 enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
 void vfs_forget_cache(struct vfs_file *f);               /* advice: these pages will not be needed again */
 
@@ -52,7 +54,8 @@ enum st vfs_sync_dir(struct vfs *v, const char *path) MUST_USE;
 enum st vfs_exists(struct vfs *v, const char *path, bool *yesp) MUST_USE;
 enum st vfs_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp) MUST_USE;
 
-/* Calls each with every name in the directory (no dots), in no order; stops early when each returns not ST_OK. */
+/* Calls each with every name in the directory (no dots), in no order; what each returns other than ST_OK
+ * ends it and is the outcome. */
 typedef enum st vfs_each_f(void *ctx, const char *name);
 enum st vfs_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx) MUST_USE;
 

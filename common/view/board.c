@@ -3,7 +3,7 @@
  * The board: where everything visible is, in one shared segment.
  *
  *	segment := header (one page) slot slot
- *	header  := magic version slot_bytes | visible | generation | incarnation state replay    (| = own cache line)
+ *	header  := magic version slot_bytes | visible | generation | incarnation state replay   (| = a cache line)
  *	slot    := length (8 bytes) bytes, zero-filled to 8
  *
  * Publishing generation g + 1 while g is current:
@@ -100,7 +100,8 @@ board_create(void)
 static bool
 board_is_sound(const struct board_header *h)
 {
-	return h->magic == BOARD_FILE_MAGIC && h->version == BOARD_VERSION && h->slot_bytes == BOARD_SLOT_BYTES;
+	return h->magic == BOARD_FILE_MAGIC && h->version == BOARD_VERSION
+	    && h->slot_bytes == BOARD_SLOT_BYTES;
 }
 
 enum st
@@ -112,7 +113,8 @@ board_attach(int fd, bool writable, struct board **bp)
 	void *map;
 
 	*bp = NULL;
-	if (seals < 0 || (seals & sealed) != sealed || fstat(fd, &sb) != 0 || sb.st_size != (off_t)BOARD_BYTES)
+	if (seals < 0 || (seals & sealed) != sealed || fstat(fd, &sb) != 0
+	    || sb.st_size != (off_t)BOARD_BYTES)
 		return fail(ST_CORRUPT, "descriptor %d is no board", fd);
 	map = mmap(NULL, BOARD_BYTES, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)

@@ -24,7 +24,8 @@
 
 struct board;
 
-enum board_state { BOARD_STARTING, BOARD_REPLAYING, BOARD_SERVING, BOARD_REFUSING };   /* REFUSING: reads only */
+/* REFUSING: reads only. */
+enum board_state { BOARD_STARTING, BOARD_REPLAYING, BOARD_SERVING, BOARD_REFUSING };
 
 /* A new segment in a sealed-size memory file, for the supervisor; the descriptor, -1 when refused. */
 int board_create(void);

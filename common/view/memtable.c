@@ -25,72 +25,15 @@
  */
 #include "common/view/memtable.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
-#include "common/base/rand.h"
+#include "common/view/memtable_priv.h"
 
-#define MEMTABLE_MAGIC 0x3e37ab1eu
-#define MT_FILE_MAGIC 0x656c626174656d6cu       /* "lmetable" in a dump */
-#define MT_VERSION 1u
-#define MT_HEIGHT 16
-#define MT_PAGE 4096u
-#define MT_UNIT 8u
-#define MT_CAPACITY_MAX (32ull << 30)
 #define MT_POPULATE_BYTES (256u << 10)          /* pages are asked for in such pieces, not fault by fault */
-
-typedef _Atomic uint32_t mt_link;
-
-struct mt_header {
-	/* fixed after creation */
-	uint64_t magic;
-	uint32_t version, reserved;
-	uint64_t id, capacity_bytes;
-	/* written by the writer after each insert */
-	_Alignas(64) _Atomic uint64_t used_bytes;
-	_Atomic uint64_t entries;
-	/* the tower in front of all nodes */
-	_Alignas(64) mt_link next[MT_HEIGHT];
-};
-_Static_assert(sizeof(struct mt_header) <= MT_PAGE, "the header is one page");
-
-struct mt_node {
-	uint64_t prefix, meta;
-	uint32_t key_n, value_n;
-	mt_link next[];          /* height of them, then the key, the value, the times */
-};
-_Static_assert(sizeof(struct mt_node) == 24, "the node's layout is a format");
-
-#define MT_TIMES (2 * sizeof(int64_t))
-#define MT_TALLEST (sizeof(struct mt_node) + MT_HEIGHT * sizeof(mt_link))
 #define MT_SMALLEST (sizeof(struct mt_node) + MT_UNIT + MT_TIMES)
-
-struct memtable {
-	uint32_t magic;
-	/* fixed after opening */
-	struct file_id id;
-	struct mt_header *header;
-	uint8_t *arena;
-	uint64_t map_bytes, capacity_bytes;
-	uint64_t last_bytes;            /* the last offset in the arena where a node may begin */
-	int fd;                         /* -1 when mapped from another process */
-	atomic_bool *damaged;           /* points below: also found out by those who only read */
-	/* any thread */
-	_Atomic uint32_t refs;
-	atomic_bool is_damaged;
-	/* writer only */
-	struct rnd rnd;
-	uint64_t populated_bytes;
-	mt_link *finger[MT_HEIGHT];     /* towers in front of the last insert, by level; with last */
-	struct mt_node *last;           /* the node inserted last */
-};
 
 /* What is searched for; the prefix made once. */
 struct mt_key {
@@ -175,8 +118,8 @@ node_entry(const struct memtable *m, const struct mt_node *n, struct entry *ep)
 	if (!node_bodies(m, n, &ep->key, &ep->value))
 		return false;
 	ep->seq = seq(n->meta >> 8);
-	memcpy(&ep->timestamp_ms, ep->value.p + ep->value.n, sizeof ep->timestamp_ms);
-	memcpy(&ep->expires_at_ms, ep->value.p + ep->value.n + sizeof ep->timestamp_ms, sizeof ep->expires_at_ms);
+	memcpy(&ep->timestamp_ms, ep->value.p + ep->value.n, sizeof(int64_t));
+	memcpy(&ep->expires_at_ms, ep->value.p + ep->value.n + sizeof(int64_t), sizeof(int64_t));
 	ep->is_tombstone = n->meta & 1;
 	return true;
 }
@@ -235,8 +178,8 @@ prefetch_below(const struct memtable *m, const mt_link *tower, int level)
 	}
 }
 
-/* The first node at or behind k, NULL when there is none. towers, when given, receives for each level the tower
- * whose link passes over k. */
+/* The first node at or behind k, NULL when there is none. towers, when given, receives for each level the
+ * tower whose link passes over k. */
 static struct mt_node *
 search(const struct memtable *m, const struct mt_key *k, mt_link **towers)
 {
@@ -308,8 +251,9 @@ node_fill(struct mt_node *n, unsigned height, const struct entry *e, uint64_t pr
 		memcpy(body, e->key.p, e->key.n);
 	if (e->value.n > 0)
 		memcpy(body + e->key.n, e->value.p, e->value.n);
-	memcpy(body + e->key.n + e->value.n, &e->timestamp_ms, sizeof e->timestamp_ms);
-	memcpy(body + e->key.n + e->value.n + sizeof e->timestamp_ms, &e->expires_at_ms, sizeof e->expires_at_ms);
+	body += e->key.n + e->value.n;
+	memcpy(body, &e->timestamp_ms, sizeof(int64_t));
+	memcpy(body + sizeof(int64_t), &e->expires_at_ms, sizeof(int64_t));
 	return n;
 }
 
@@ -453,150 +397,6 @@ memtable_iter_new(struct memtable *m)
 	mi->head.ops = &memtable_iter_ops;
 	mi->m = memtable_ref(m);
 	return &mi->head;
-}
-
-/* ---- life ---- */
-
-static uint64_t
-file_bytes(uint64_t capacity_bytes)
-{
-	uint64_t n = MT_PAGE + capacity_bytes + MT_TALLEST;
-
-	return (n + MT_PAGE - 1) / MT_PAGE * MT_PAGE;
-}
-
-/* A memtable around a mapping, referenced once. */
-static struct memtable *
-wrap(struct file_id id, void *map, uint64_t capacity_bytes, int fd)
-{
-	struct memtable *m = mem_zalloc(sizeof *m);
-
-	obj_init(m, MEMTABLE_MAGIC);
-	m->id = id;
-	m->header = map;
-	m->arena = (uint8_t *)map + MT_PAGE;
-	m->map_bytes = file_bytes(capacity_bytes);
-	m->capacity_bytes = capacity_bytes;
-	m->last_bytes = capacity_bytes;
-	m->fd = fd;
-	m->damaged = &m->is_damaged;
-	m->rnd.state = id.v;
-	atomic_init(&m->refs, 1);
-	return m;
-}
-
-/* A memory file of that size, mapped for writing and sealed against everybody else's. NULL when refused. */
-static void *
-make_file(uint64_t bytes, int fd)
-{
-	void *map;
-
-	if (ftruncate(fd, (off_t)bytes) != 0)
-		return NULL;
-	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return NULL;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0) {
-		(void)munmap(map, bytes);
-		return NULL;
-	}
-	return map;
-}
-
-enum st
-memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp)
-{
-	struct mt_header *h;
-	int fd;
-
-	*mp = NULL;
-	if (capacity_bytes > MT_CAPACITY_MAX)
-		return fail(ST_INVALID, "a memtable of %llu bytes is too large",
-			    (unsigned long long)capacity_bytes);
-	capacity_bytes = capacity_bytes / MT_UNIT * MT_UNIT;
-	fd = memfd_create("lsm-memtable", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	h = fd < 0 ? NULL : make_file(file_bytes(capacity_bytes), fd);
-	if (h == NULL) {
-		enum st st = fail(ST_FULL, "cannot make a memory file of %llu bytes: %s",
-				  (unsigned long long)capacity_bytes, strerror(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return st;
-	}
-	h->magic = MT_FILE_MAGIC;
-	h->version = MT_VERSION;
-	h->id = id.v;
-	h->capacity_bytes = capacity_bytes;
-	*mp = wrap(id, h, capacity_bytes, fd);
-	return ST_OK;
-}
-
-/* Is the mapped header that of memtable id in a file of file_size bytes? */
-static bool
-header_is_sound(const struct mt_header *h, struct file_id id, uint64_t file_size)
-{
-	return h->magic == MT_FILE_MAGIC && h->version == MT_VERSION && h->id == id.v
-	    && h->capacity_bytes <= MT_CAPACITY_MAX && h->capacity_bytes % MT_UNIT == 0
-	    && file_bytes(h->capacity_bytes) == file_size;
-}
-
-static enum st
-map_file(struct file_id id, int fd, struct memtable **mp)
-{
-	const int sealed = F_SEAL_SHRINK | F_SEAL_GROW;
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat sb;
-	void *map;
-
-	if (seals < 0 || (seals & sealed) != sealed || fstat(fd, &sb) != 0 || sb.st_size < (off_t)MT_PAGE)
-		return fail(ST_CORRUPT, "what came as memtable %llu is no sealed memory file",
-			    (unsigned long long)id.v);
-	map = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return fail(ST_FULL, "cannot map memtable %llu: %s", (unsigned long long)id.v, strerror(errno));
-	if (!header_is_sound(map, id, (uint64_t)sb.st_size)) {
-		(void)munmap(map, (size_t)sb.st_size);
-		return fail(ST_CORRUPT, "what came as memtable %llu is none", (unsigned long long)id.v);
-	}
-	*mp = wrap(id, map, ((const struct mt_header *)map)->capacity_bytes, -1);
-	return ST_OK;
-}
-
-enum st
-memtable_map(struct file_id id, int fd, struct memtable **mp)
-{
-	enum st st;
-
-	*mp = NULL;
-	st = map_file(id, fd, mp);
-	(void)close(fd);
-	return st;
-}
-
-struct memtable *
-memtable_ref(struct memtable *m)
-{
-	obj_check(m, MEMTABLE_MAGIC);
-	atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
-	return m;
-}
-
-void
-memtable_unref(struct memtable **mp)
-{
-	struct memtable *m = *mp;
-
-	*mp = NULL;
-	if (m == NULL)
-		return;
-	obj_check(m, MEMTABLE_MAGIC);
-	if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	(void)munmap(m->header, m->map_bytes);
-	if (m->fd >= 0)
-		(void)close(m->fd);
-	obj_fini(m);
-	mem_free(m);
 }
 
 /* ---- asking ---- */

@@ -16,10 +16,11 @@
 
 struct memtable;
 
-/* A new one with room for capacity_bytes of arena (a sparse file: untouched room costs nothing; at most 32 GiB). */
+/* A new one with room for capacity_bytes of arena: a sparse file, untouched room costs nothing; at most
+ * 32 GiB. */
 enum st memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp) MUST_USE;
 
-/* Maps one that was handed out; takes over fd, also on failure. ST_CORRUPT when it is no memtable of this id. */
+/* Maps one that was handed out; takes over fd, also on failure. ST_CORRUPT: it is no memtable of this id. */
 enum st memtable_map(struct file_id id, int fd, struct memtable **mp) MUST_USE;
 
 struct memtable *memtable_ref(struct memtable *m);      /* any thread */

@@ -47,7 +47,8 @@ static void
 desc_dup(struct view *v, const struct view_desc *desc)
 {
 	v->desc = *desc;
-	v->desc.memtables = array_dup(&v->arena, desc->memtables, desc->memtable_count, sizeof *desc->memtables);
+	v->desc.memtables = array_dup(&v->arena, desc->memtables, desc->memtable_count,
+				      sizeof *desc->memtables);
 	for (unsigned i = 0; i < LEVEL_COUNT; i++)
 		level_dup(&v->arena, &v->desc.levels[i]);
 }
@@ -78,7 +79,8 @@ readers_new(struct view *v)
 }
 
 enum st
-view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables, struct view **vp)
+view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables,
+	 struct view **vp)
 {
 	struct view *v = mem_zalloc(sizeof *v);
 	enum st st;
@@ -285,8 +287,8 @@ ask_levels(struct view *v, const struct question *q, struct entry *ep, struct bl
 }
 
 enum st
-view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait, struct read_cost *cost,
-	 struct entry *ep, struct view_pin *pin)
+view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
+	 struct read_cost *cost, struct entry *ep, struct view_pin *pin)
 {
 	struct question q = { key, seq, nowait, cost };
 	struct block_pin block = { NULL };

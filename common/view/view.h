@@ -32,15 +32,17 @@ const struct view_desc *view_desc(const struct view *v);
 struct view_pin { struct view *view; struct block_pin block; };
 void view_pin_release(struct view_pin *p);
 
-/* The visible version of key at seq; now_ms decides expiry. *ep is good until the pin is released (set on ST_OK
- * only). nowait: ST_BUSY when the disk would have to be waited for; ask again without it on a thread that may wait. */
-enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait, struct read_cost *cost,
-		 struct entry *ep, struct view_pin *pin) MUST_USE;
+/* The visible version of key at seq; now_ms decides expiry. *ep is good until the pin is released (set on
+ * ST_OK only). nowait: ST_BUSY when the disk would have to be waited for; ask again without it on a thread
+ * that may wait. */
+enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
+		 struct read_cost *cost, struct entry *ep, struct view_pin *pin) MUST_USE;
 
 /* Opens every table and keeps it: for whoever keeps the view longer than one request. */
 enum st view_pin_tables(struct view *v) MUST_USE;
 
-/* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a reference. */
+/* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a
+ * reference. */
 enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
 
 #endif
