@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three things must come together: the board says which view is current, the hand-off socket brings the memtables it
- * names, the table cache opens its tables when they are first read. Nothing here waits: whoever cannot be served yet
- * asks again a few milliseconds later.
+ * Three things must come together: the board says which view is current, the hand-off socket brings the
+ * memtables it names, the table cache opens its tables when they are first read. Nothing here waits: whoever
+ * cannot be served yet asks again a few milliseconds later.
  */
 #include "frontend/attach.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
 
 #include "common/base/clock.h"
@@ -15,6 +14,7 @@
 #include "common/base/must.h"
 #include "common/ipc/handoff.h"
 #include "common/stats/stats.h"
+#include "frontend/loop.h"
 #include "proto/view_msg.h"
 
 #define ATTACH_MAGIC 0x41747401u
@@ -23,11 +23,11 @@ enum { CONNECT_PAUSE_US = 5000, REFRESH_PAUSE_US = 2000 };
 
 struct attach {
 	uint32_t magic;
-	struct event_base *base;
+	struct loop *loop;
 	struct board *board;
 
 	struct handoff_client *handoff;
-	struct event *arrived;           /* on the hand-off socket, while connected */
+	struct loop_event *arrived;           /* on the hand-off socket, while connected */
 	uint64_t next_connect_us;
 
 	struct memtable **memtables;     /* all that are mapped, unordered */
@@ -76,9 +76,7 @@ static void add_memtable(struct attach *a, struct memtable *m)
 
 static void disconnect(struct attach *a)
 {
-	if (a->arrived)
-		event_free(a->arrived);
-	a->arrived = NULL;
+	loop_forget(&a->arrived);
 }
 
 /* Takes every memtable that has arrived. */
@@ -101,11 +99,10 @@ static void drain_handoff(struct attach *a)
 	}
 }
 
-static void on_arrived(evutil_socket_t fd, short what, void *arg)
+static void on_arrived(void *ctx)
 {
-	struct attach *a = arg;
+	struct attach *a = ctx;
 
-	(void)fd, (void)what;
 	a->next_refresh_us = 0;
 	attach_tick(a);
 }
@@ -123,9 +120,7 @@ static void connect_handoff(struct attach *a)
 	a->next_connect_us = now + CONNECT_PAUSE_US;
 	if (handoff_connect(a->handoff) != ST_OK)
 		return;
-	a->arrived = event_new(a->base, handoff_fd(a->handoff), EV_READ | EV_PERSIST, on_arrived, a);
-	must(a->arrived != NULL);
-	event_add(a->arrived, NULL);
+	a->arrived = loop_watch(a->loop, handoff_fd(a->handoff), on_arrived, a);
 }
 
 static bool is_named(const struct view_desc *d, struct file_id id)
@@ -327,7 +322,7 @@ enum st attach_new(const struct attach_setup *setup, struct attach **ap)
 		return st;
 	}
 	obj_init(a, ATTACH_MAGIC);
-	a->base = setup->base;
+	a->loop = setup->loop;
 	handoff_client_new(setup->handoff_path, &a->handoff);
 	a->blocks = block_cache_new(setup->cache_bytes);
 	a->tables = table_cache_new(vfs_posix(), setup->data_dir, 0, a->blocks, setup->max_open_tables);

@@ -2,13 +2,13 @@
 /*
  * The attachment: the newest published view, opened for reading in this process.
  *
- * 1. The visible sequence is read before the generation is compared (board.h rule 4): what a client was told is
- *    written is in the view that answers its next read.
- * 2. When a newer view is published that cannot be opened yet (a memtable is still on its way), nothing is read from
- *    the old one: ST_UNAVAILABLE, ask again soon. When no newer one is published the attached one is right, whether
- *    the engine lives or not.
- * 3. Memtables arrive before the view that names them. One is dropped when a view no longer names it and names a newer
- *    one (ids rise).
+ * 1. The visible sequence is read before the generation is compared (board.h rule 4): what a client was told
+ *    is written is in the view that answers its next read.
+ * 2. When a newer view is published that cannot be opened yet (a memtable is still on its way), nothing is
+ *    read from the old one: ST_UNAVAILABLE, ask again soon. When no newer one is published the attached one
+ *    is right, whether the engine lives or not.
+ * 3. Memtables arrive before the view that names them. One is dropped when a view no longer names it and
+ *    names a newer one (ids rise).
  *
  * Event loop thread only; views themselves may be read by any thread.
  */
@@ -19,10 +19,10 @@
 #include "common/view/view.h"
 
 struct attach;
-struct event_base;
+struct loop;
 
 struct attach_setup {
-	struct event_base *base;
+	struct loop *loop;
 	int board_fd;
 	const char *handoff_path, *data_dir;
 	uint64_t cache_bytes;            /* for decompressed blocks */

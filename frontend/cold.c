@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists are pushed at the head with compare-and-swap and taken whole with an exchange, so the usual trouble of lock-free
- * stacks (a node taken and pushed again meanwhile) cannot arise; whoever takes a list turns it round first.
+ * Lists are pushed at the head with compare-and-swap and taken whole with an exchange, so the usual trouble
+ * of lock-free stacks (a node taken and pushed again meanwhile) cannot arise; whoever takes a list turns it
+ * round first.
  *
  * Runs on: the event loop (cold_submit, on_done), each reading thread (run).
  */
 #include "frontend/cold.h"
 
-#include <event2/event.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/base/proc.h"
+#include "frontend/loop.h"
 
 #define COLD_MAGIC 0x436c6401u
 
@@ -34,7 +35,7 @@ struct cold {
 	cold_done_f *done;
 	cold_flush_f *flush;
 	void *ctx;
-	struct event *answered;
+	struct loop_event *answered;
 	int answered_fd;
 	cold_list answers;
 	atomic_bool stop;
@@ -96,14 +97,13 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void on_answered(evutil_socket_t fd, short what, void *arg)
+static void on_answered(void *ctx)
 {
-	struct cold *c = arg;
+	struct cold *c = ctx;
 	struct cold_read *r, *next;
 	uint64_t count;
 
-	(void)what;
-	if (read(fd, &count, sizeof count) != sizeof count)
+	if (read(c->answered_fd, &count, sizeof count) != sizeof count)
 		return;
 	for (r = take_all(&c->answers); r; r = next) {
 		next = r->next;
@@ -120,7 +120,8 @@ void cold_submit(struct cold *c, struct cold_read *r)
 		wake(reader->wake_fd);
 }
 
-void cold_new(struct event_base *base, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx, struct cold **cp)
+void cold_new(struct loop *loop, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx,
+	      struct cold **cp)
 {
 	struct cold *c = mem_zalloc(sizeof *c);
 	unsigned i;
@@ -133,9 +134,7 @@ void cold_new(struct event_base *base, unsigned threads, cold_done_f *done, cold
 	c->threads = threads;
 	c->answered_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(c->answered_fd >= 0);
-	c->answered = event_new(base, c->answered_fd, EV_READ | EV_PERSIST, on_answered, c);
-	must(c->answered != NULL);
-	event_add(c->answered, NULL);
+	c->answered = loop_watch(loop, c->answered_fd, on_answered, c);
 	for (i = 0; i < threads; i++) {
 		c->readers[i].cold = c;
 		c->readers[i].wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -158,7 +157,7 @@ void cold_free(struct cold **cp)
 		pthread_join(c->readers[i].thread, NULL);
 		close(c->readers[i].wake_fd);
 	}
-	event_free(c->answered);
+	loop_forget(&c->answered);
 	close(c->answered_fd);
 	obj_fini(c);
 	mem_free(c);

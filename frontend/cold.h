@@ -4,14 +4,15 @@
  *
  *	event loop --inbox of a thread--> reading thread --done--> event loop
  *
- * Both ways are lists swapped with one atomic exchange, and an eventfd that is written when a list was empty. No lock.
+ * Both ways are lists swapped with one atomic exchange, and an eventfd that is written when a list was empty.
+ * No lock.
  */
 #ifndef FRONTEND_COLD_H
 #define FRONTEND_COLD_H
 
 #include "common/view/view.h"
 
-struct event_base;
+struct loop;
 struct cold;
 struct http_request;
 
@@ -34,7 +35,8 @@ struct cold_read {
 typedef void cold_done_f(void *ctx, struct cold_read *c);
 typedef void cold_flush_f(void *ctx);            /* after a run of done calls */
 
-void cold_new(struct event_base *base, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx, struct cold **cp);
+void cold_new(struct loop *loop, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx,
+	      struct cold **cp);
 void cold_free(struct cold **cp);                /* nothing may be under way */
 void cold_submit(struct cold *c, struct cold_read *r);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The handlers. Each takes a request and answers it, at once or through reads or pending. What they count:
- * write_operations per acknowledged single write or delete, batch_operations per acknowledged batch, durations from a
- * request's last byte read to its answer.
+ * write_operations per acknowledged single write or delete, batch_operations per acknowledged batch,
+ * durations from a request's last byte read to its answer.
  */
 #include "frontend/front.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "frontend/attach.h"
 #include "frontend/health_json.h"
 #include "frontend/json.h"
+#include "frontend/loop.h"
 #include "frontend/pending.h"
 #include "frontend/reads.h"
 #include "frontend/routes.h"
@@ -37,7 +37,7 @@ struct front {
 	struct attach *attach;
 	struct reads *reads;
 	struct pending *pending;
-	struct event *tick;
+	struct loop_event *tick;
 	unsigned ticks;
 	struct buf batch, complaint, body;       /* scratch */
 };
@@ -295,11 +295,10 @@ static bool handle(void *ctx, struct http_request *r)
 	return true;
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void on_tick(void *ctx)
 {
-	struct front *f = arg;
+	struct front *f = ctx;
 
-	(void)fd, (void)what;
 	pending_tick(f->pending);
 	if (++f->ticks % VIEW_TICKS)
 		return;
@@ -319,7 +318,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	const struct conf *conf = setup->conf;
 	struct path handoff = path_handoff_socket(conf->run_dir), link = path_frontend_socket(conf->run_dir, setup->index);
 	struct attach_setup attach = {
-		.base = setup->base,
+		.loop = setup->loop,
 		.board_fd = setup->board_fd,
 		.handoff_path = handoff.s,
 		.data_dir = conf->data_dir,
@@ -330,13 +329,12 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 
 	if (st)
 		return st;
-	reads_new(setup->base, f->attach, flush, f, &f->reads);
-	return pending_new(setup->base, link.s, on_written, flush, f, &f->pending);
+	reads_new(setup->loop, f->attach, flush, f, &f->reads);
+	return pending_new(setup->loop, link.s, on_written, flush, f, &f->pending);
 }
 
 enum st front_new(const struct front_setup *setup, struct front **fp)
 {
-	static const struct timeval often = { 0, TICK_MS * 1000 };
 	struct http_limits limits = http_limits_default;
 	struct front *f = mem_zalloc(sizeof *f);
 	enum st st;
@@ -346,13 +344,11 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	f->conf = setup->conf;
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
-	http_server_new(setup->base, setup->listener, f->conf->max_connections, &limits, handle, f, &f->server);
+	http_server_new(setup->loop, setup->listener, f->conf->max_connections, &limits, handle, f, &f->server);
 	st = make_parts(f, setup);
 	if (st)
 		return st;       /* the caller ends the process */
-	f->tick = event_new(setup->base, -1, EV_PERSIST, on_tick, f);
-	must(f->tick != NULL);
-	event_add(f->tick, &often);
+	f->tick = loop_every(setup->loop, TICK_MS, on_tick, f);
 	*fp = f;
 	return ST_OK;
 }

@@ -14,11 +14,11 @@
 #include "common/base/conf.h"
 #include "frontend/http_server.h"
 
-struct event_base;
+struct loop;
 struct front;
 
 struct front_setup {
-	struct event_base *base;
+	struct loop *loop;
 	const struct conf *conf;
 	unsigned index;                  /* which frontend this is */
 	int board_fd, listener;

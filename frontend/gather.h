@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gathering: the writes that wait to be sent, in groups; a group becomes one WriteRequest, each HTTP request in it one
- * batch. Pure data; event loop thread only.
+ * Gathering: the writes that wait to be sent, in groups; a group becomes one WriteRequest, each HTTP request
+ * in it one batch. Pure data; event loop thread only.
  *
  * 1. Groups and the requests in them keep the order of arrival.
- * 2. A group is closed at WRITE_GATHER_BYTES or WRITE_GATHER_BATCHES, and when its oldest request is GATHER_SPAN_US
- *    older than the next: then all of a group grow too old at about the same time.
+ * 2. A group is closed at WRITE_GATHER_BYTES or WRITE_GATHER_BATCHES, and when its oldest request is
+ *    GATHER_SPAN_US older than the next: then all of a group grow too old at about the same time.
  */
 #ifndef FRONTEND_GATHER_H
 #define FRONTEND_GATHER_H

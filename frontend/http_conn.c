@@ -10,9 +10,9 @@
  *	LINGER    all was written and our side shut: what the client still sends is thrown away for a moment, as closing at
  *	          once would reset the connection and could destroy the answer before it is read
  *
- * Output takes a short cut: the answers of a turn are collected in a plain buffer and sent with one send(2); only what
- * the socket does not take goes into the bufferevent, whose write event is otherwise disabled. That saves an allocation
- * and two epoll_ctl(2) for nearly every answer.
+ * Output takes a short cut: the answers of a turn are collected in a plain buffer and sent with one send(2);
+ * only what the socket does not take goes into the bufferevent, whose write event is otherwise disabled. That
+ * saves an allocation and two epoll_ctl(2) for nearly every answer.
  */
 #include "frontend/http_conn.h"
 
@@ -22,23 +22,18 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
+#include "frontend/http_conn_priv.h"
 #include "frontend/http_date.h"
-#include "frontend/http_parse.h"
-#include "frontend/http_status.h"
-
-#define HTTP_CONN_MAGIC 0x436f6e01u
 
 enum {
 	OUT_MAX = 1 << 20,               /* unsent bytes beyond which nothing more is read */
 	OUT_SEND = 128 << 10,            /* collected bytes beyond which a turn sends in between */
-	SPARE_BYTES = 64 << 10,          /* a larger buffer is given back */
 	WAITING_MAX = 256,               /* requests of one connection under way */
 	LINGER_S = 2,
 	READ_BYTES = 64 << 10
@@ -53,232 +48,21 @@ const struct http_limits http_limits_default = {
 	.write_s = 60,
 };
 
-struct http_conn {
-	uint32_t magic;
-	int fd;
-	struct http_shared *shared;
-	struct bufferevent *bev;
-	struct http_conn *prev, *next, *dirty_next;
-	struct http_parser parser;
-
-	struct http_request *first, *last;      /* under way, in order */
-	struct http_request *held;              /* the last of them, refused by the handler for the moment */
-	unsigned waiting, changing;
-
-	struct buf out;                         /* answers of this turn */
-	bool dirty, reading, writing, no_more, eof, linger, broken, owes_continue;
-	uint64_t since_s;                       /* when the present phase began, or last moved */
-	size_t unsent;                          /* at the last tick */
-};
-
-/* ---- answers ---- */
-
-static uint8_t *put(uint8_t *o, const void *p, size_t n)
-{
-	memcpy(o, p, n);
-	return o + n;
-}
-
-#define PUT_LITERAL(o, text) put((o), (text), sizeof (text) - 1)
-
-static uint8_t *put_number(uint8_t *o, uint64_t v)
-{
-	uint8_t digits[20];
-	size_t n = 0;
-
-	do
-		digits[n++] = (uint8_t)('0' + v % 10);
-	while (v /= 10);
-	while (n)
-		*o++ = digits[--n];
-	return o;
-}
-
-static uint8_t *put_status(uint8_t *o, unsigned status)
-{
-	const char *phrase = http_status_phrase(status);
-
-	o = PUT_LITERAL(o, "HTTP/1.1 ");
-	o = put_number(o, status);
-	*o++ = ' ';
-	o = put(o, phrase, strlen(phrase));
-	return PUT_LITERAL(o, "\r\n");
-}
-
-/* The whole answer as it goes over the wire. */
-static void write_answer(struct buf *out, const struct http_request *r, const struct http_answer *a, bool close)
-{
-	struct slice date = http_date_fields(), fields = slice_str(a->fields ? a->fields : "");
-	struct slice type = slice_str(a->type);
-	uint8_t *from = buf_reserve(out, 256 + date.n + fields.n + type.n + a->body.n), *o = from;
-
-	o = a->status == 200 ? PUT_LITERAL(o, "HTTP/1.1 200 OK\r\n") : put_status(o, a->status);
-	o = put(o, date.p, date.n);
-	o = PUT_LITERAL(o, "Content-Type: ");
-	o = put(o, type.p, type.n);
-	o = PUT_LITERAL(o, "\r\nContent-Length: ");
-	o = put_number(o, a->body.n);
-	if (close)
-		o = PUT_LITERAL(o, "\r\nConnection: close");
-	else if (r->http10)
-		o = PUT_LITERAL(o, "\r\nConnection: keep-alive");
-	o = PUT_LITERAL(o, "\r\n");
-	if (fields.n)
-		o = put(o, fields.p, fields.n);
-	o = PUT_LITERAL(o, "\r\n");
-	if (a->body.n && r->method != HTTP_M_HEAD)
-		o = put(o, a->body.p, a->body.n);
-	out->n += (size_t)(o - from);
-}
-
-static void mark_dirty(struct http_conn *c)
-{
-	if (c->dirty)
-		return;
-	c->dirty = true;
-	c->dirty_next = c->shared->dirty;
-	c->shared->dirty = c;
-}
-
-static void take_buffer(struct http_conn *c)
-{
-	struct http_shared *s = c->shared;
-
-	if (c->out.capacity == 0 && s->spare_count)
-		c->out = s->spare[--s->spare_count];
-}
-
-static void give_buffer(struct http_conn *c)
-{
-	struct http_shared *s = c->shared;
-
-	if (c->out.capacity == 0)
-		return;
-	buf_reset(&c->out);
-	if (c->out.capacity > SPARE_BYTES || s->spare_count == HTTP_SPARE_BUFFERS)
-		buf_fini(&c->out);
-	else
-		s->spare[s->spare_count++] = c->out;
-	c->out = BUF_INIT;
-}
-
-static void release_request(struct http_request **rp)
-{
-	struct http_shared *s = (*rp)->shared;
-
-	s->body_bytes -= (*rp)->counted_bytes;
-	http_request_free(&s->pool, rp);
-}
-
-static struct http_request *pop_first(struct http_conn *c)
-{
-	struct http_request *r = c->first;
-
-	c->first = r->next;
-	if (!c->first)
-		c->last = NULL;
-	c->waiting--;
-	return r;
-}
-
-/* Moves the answers whose turn has come to the output. */
-static void advance(struct http_conn *c)
-{
-	while (c->first && c->first->answered) {
-		struct http_request *r = pop_first(c);
-
-		buf_append_slice(&c->out, buf_slice(&r->out));
-		release_request(&r);
-	}
-	if (!c->first && c->owes_continue) {
-		buf_append_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-		c->owes_continue = false;
-	}
-}
-
-void http_answer(struct http_request *r, const struct http_answer *a)
-{
-	struct http_conn *c = r->conn;
-	bool close;
-
-	stats_add(M_http_requests, 1);
-	if (a->status >= 400)
-		stats_add(M_http_errors, 1);
-	if (!c) {
-		release_request(&r);
-		return;
-	}
-	close = a->close || !r->keep_alive || c->shared->draining;
-	c->changing -= r->changes;
-	c->no_more |= close;
-	take_buffer(c);
-	mark_dirty(c);
-	if (r != c->first) {
-		write_answer(&r->out, r, a, close);
-		r->answered = true;
-		return;
-	}
-	write_answer(&c->out, r, a, close);
-	r = pop_first(c);
-	release_request(&r);
-	advance(c);
-}
-
-void http_answer_json(struct http_request *r, struct slice body)
-{
-	struct http_answer a = { .status = 200, .type = "application/json", .body = body };
-
-	http_answer(r, &a);
-}
-
-void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
-{
-	struct buf *body = &r->shared->problem;
-	struct http_answer a = { .status = problem_status(p), .type = "application/problem+json", .fields = fields };
-
-	if (!fields && a.status == 503)
-		a.fields = "Retry-After: 1\r\n";
-	a.close = problem_closes(p);
-	buf_reset(body);
-	problem_write(body, p, detail);
-	a.body = buf_slice(body);
-	http_answer(r, &a);
-}
-
-void http_answer_problem(struct http_request *r, enum problem p, const char *detail)
-{
-	http_answer_problem_with(r, p, detail, NULL);
-}
-
-void http_request_changes(struct http_request *r)
-{
-	if (r->changes)
-		return;
-	r->changes = true;
-	if (r->conn)
-		r->conn->changing++;
-}
-
-bool http_request_must_wait(const struct http_request *r)
-{
-	return r->conn && r->conn->changing > 0;
-}
-
 /* ---- the end of a connection ---- */
 
 static void orphan_requests(struct http_conn *c)
 {
 	while (c->first) {
-		struct http_request *r = pop_first(c);
+		struct http_request *r = http_conn__pop_first(c);
 
 		r->conn = NULL;
 		r->next = NULL;
 		if (r->answered || r == c->held)
-			release_request(&r);
+			http_conn__release_request(&r);
 	}
 	c->held = NULL;
 	if (c->parser.req)
-		release_request(&c->parser.req);
+		http_conn__release_request(&c->parser.req);
 }
 
 static void conn_free(struct http_conn *c)
@@ -288,7 +72,7 @@ static void conn_free(struct http_conn *c)
 	obj_check(c, HTTP_CONN_MAGIC);
 	must(!c->dirty);
 	orphan_requests(c);
-	give_buffer(c);
+	http_conn__give_buffer(c);
 	http_parser_fini(&c->parser);
 	bufferevent_free(c->bev);
 	if (c->prev)
@@ -414,9 +198,9 @@ static size_t read_piece(struct http_conn *c, struct slice piece)
 		}
 		if (got == HTTP_PARSE_CONTINUE) {
 			c->owes_continue = true;
-			take_buffer(c);
-			advance(c);
-			mark_dirty(c);
+			http_conn__take_buffer(c);
+			http_conn__advance(c);
+			http_conn__mark_dirty(c);
 		} else if (got == HTTP_PARSE_DONE) {
 			c->owes_continue = false;
 			c->held = take_parsed(c);
@@ -519,7 +303,7 @@ static void turn(struct http_conn *c)
 		evbuffer_drain(in, evbuffer_get_length(in));
 	if (!c->first && !http_parser_busy(&c->parser) && !c->linger)
 		c->since_s = c->shared->second;
-	give_buffer(c);
+	http_conn__give_buffer(c);
 	c->dirty = false;
 	settle(c);
 }
@@ -546,7 +330,7 @@ static void on_readable(struct bufferevent *bev, void *arg)
 
 	(void)bev;
 	c->shared->now_us = clock_mono_us();
-	mark_dirty(c);
+	http_conn__mark_dirty(c);
 	http_flush(c->shared);
 }
 
@@ -559,7 +343,7 @@ static void on_written(struct bufferevent *bev, void *arg)
 	bufferevent_disable(bev, EV_WRITE);
 	c->writing = false;
 	c->shared->now_us = clock_mono_us();
-	mark_dirty(c);
+	http_conn__mark_dirty(c);
 	http_flush(c->shared);
 }
 
@@ -575,7 +359,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	} else {
 		c->broken = true;
 	}
-	mark_dirty(c);
+	http_conn__mark_dirty(c);
 	http_flush(c->shared);
 }
 
@@ -612,7 +396,7 @@ void http_conn_open(struct http_shared *s, int fd)
 static void abandon(struct http_conn *c)
 {
 	c->broken = true;
-	mark_dirty(c);
+	http_conn__mark_dirty(c);
 }
 
 static bool stalled(struct http_conn *c, size_t unsent)

@@ -6,9 +6,10 @@
  * 2. Answers leave in the order of their requests, whenever they are given.
  * 3. A request that only reads is not begun while an earlier one on its connection still changes something
  *    (RFC 9112 9.3.2): the handler says so by refusing it, and gets it again.
- * 4. A client that does not read is not read from: beyond OUT_MAX bytes of unsent answers nothing more is taken in.
- * 5. After a problem that makes the next request's beginning uncertain the connection ends, but not before the client
- *    could read the answer.
+ * 4. A client that does not read is not read from: beyond OUT_MAX bytes of unsent answers nothing more is
+ *    taken in.
+ * 5. After a problem that makes the next request's beginning uncertain the connection ends, but not before
+ *    the client could read the answer.
  *
  * Event loop thread only. No locks.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Line by line with memchr: each line must end in CR LF; the first is method SP target SP version, each with exactly one
- * space; no other begins with a space, a tab or a colon; the empty one ends the head. What stands inside the fields is
- * llhttp's business.
+ * Line by line with memchr: each line must end in CR LF; the first is method SP target SP version, each with
+ * exactly one space; no other begins with a space, a tab or a colon; the empty one ends the head. What stands
+ * inside the fields is llhttp's business.
  */
 #include "frontend/http_head.h"
 

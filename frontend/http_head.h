@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The outline of a request head, looked at before llhttp reads it: where it ends, and what llhttp 8.1 lets through
- * although it must not. Found by trial against llhttp's strict mode, which accepts:
+ * The outline of a request head, looked at before llhttp reads it: where it ends, and what llhttp 8.1 lets
+ * through although it must not. Found by trial against llhttp's strict mode, which accepts:
  *
  *   - LF without CR after the request line and as the empty line;
  *   - a field continued on the next line (obs-fold), and a field with an empty name;
  *   - several spaces in the request line, a fragment in the target, a request line without version;
  *   - the versions 0.9 and 2.0, the protocol ICE, any number of empty lines before a request.
  *
- * A scanner is fed the same growing bytes again and again and remembers how far it looked, so a head that arrives byte
- * by byte costs no more than one that arrives at once. Pure.
+ * A scanner is fed the same growing bytes again and again and remembers how far it looked, so a head that
+ * arrives byte by byte costs no more than one that arrives at once. Pure.
  */
 #ifndef FRONTEND_HTTP_HEAD_H
 #define FRONTEND_HTTP_HEAD_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only file that calls llhttp. A head is read when it is there as a whole: http_head.c finds its end and refuses
- * what llhttp would let through, then llhttp reads the fields and afterwards the body. As the head is contiguous, every
- * name and value comes in one span.
+ * The only file that calls llhttp. A head is read when it is there as a whole: http_head.c finds its end and
+ * refuses what llhttp would let through, then llhttp reads the fields and afterwards the body. As the head is
+ * contiguous, every name and value comes in one span.
  *
  * llhttp is begun anew for each request: nothing of one can reach the next.
  */

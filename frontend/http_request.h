@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request, from its first byte to its answer. It comes from a pool and goes back there, keeping some memory, so that
- * a steady stream of requests allocates nothing.
+ * A request, from its first byte to its answer. It comes from a pool and goes back there, keeping some
+ * memory, so that a steady stream of requests allocates nothing.
  *
  * 1. The connection owns it; the handler has it from http_handle_f until it answers, which ends it.
  * 2. When the client goes away meanwhile, conn becomes NULL and the handler still answers, to nobody.

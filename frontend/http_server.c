@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accepting by hand instead of evconnlistener: up to ACCEPT_TURN connections per wake-up, a pause at the limit and when
- * the process is out of descriptors. Event loop thread only.
+ * Accepting by hand instead of evconnlistener: up to ACCEPT_TURN connections per wake-up, a pause at the
+ * limit and when the process is out of descriptors. Event loop thread only.
  */
 #include "frontend/http_server.h"
 
@@ -14,6 +14,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
+#include "frontend/loop.h"
 
 #define HTTP_SERVER_MAGIC 0x53727601u
 
@@ -24,22 +25,10 @@ struct http_server {
 	int listener;
 	bool accepting;
 	size_t max_connections;
-	struct event *acceptable, *tick;
+	struct event *acceptable;
+	struct loop_event *tick;
 	struct http_shared shared;
 };
-
-struct event_base *http_base_new(void)
-{
-	struct event_config *config = event_config_new();
-	struct event_base *base;
-
-	must(config != NULL);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	base = event_base_new_with_config(config);
-	event_config_free(config);
-	must(base != NULL);
-	return base;
-}
 
 static void set_accepting(struct http_server *s, bool on)
 {
@@ -91,32 +80,28 @@ static void on_close(struct http_shared *shared)
 	consider_accepting((struct http_server *)((char *)shared - offsetof(struct http_server, shared)));
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void on_tick(void *ctx)
 {
-	struct http_server *s = arg;
+	struct http_server *s = ctx;
 
-	(void)fd, (void)what;
 	http_conn_tick(&s->shared);
 	consider_accepting(s);
 }
 
-void http_server_new(struct event_base *base, int listener, size_t max_connections, const struct http_limits *limits,
+void http_server_new(struct loop *loop, int listener, size_t max_connections, const struct http_limits *limits,
 		     http_handle_f *handle, void *ctx, struct http_server **sp)
 {
-	static const struct timeval second = { 1, 0 };
 	struct http_server *s = mem_zalloc(sizeof *s);
 
 	obj_init(s, HTTP_SERVER_MAGIC);
 	s->listener = listener;
 	s->max_connections = max_connections;
-	http_shared_init(&s->shared, base, limits, handle, ctx);
+	http_shared_init(&s->shared, loop_base(loop), limits, handle, ctx);
 	s->shared.on_close = on_close;
-	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
-	must(s->tick != NULL);
-	event_add(s->tick, &second);
+	s->tick = loop_every(loop, 1000, on_tick, s);
 	if (listener >= 0) {
 		must(evutil_make_socket_nonblocking(listener) == 0);
-		s->acceptable = event_new(base, listener, EV_READ | EV_PERSIST, on_acceptable, s);
+		s->acceptable = event_new(loop_base(loop), listener, EV_READ | EV_PERSIST, on_acceptable, s);
 		must(s->acceptable != NULL);
 		set_accepting(s, true);
 	}
@@ -134,7 +119,7 @@ void http_server_free(struct http_server **sp)
 	http_shared_fini(&s->shared);
 	if (s->acceptable)
 		event_free(s->acceptable);
-	event_free(s->tick);
+	loop_forget(&s->tick);
 	obj_fini(s);
 	mem_free(s);
 }

@@ -11,12 +11,10 @@
 #include "frontend/http_conn.h"
 
 struct http_server;
-
-/* An event base for one thread: no locks inside. */
-struct event_base *http_base_new(void);
+struct loop;
 
 /* listener: a listening socket, on loan, made non-blocking; -1: connections come by http_server_adopt() only. */
-void http_server_new(struct event_base *base, int listener, size_t max_connections, const struct http_limits *limits,
+void http_server_new(struct loop *loop, int listener, size_t max_connections, const struct http_limits *limits,
 		     http_handle_f *handle, void *ctx, struct http_server **sp);
 void http_server_free(struct http_server **sp);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A body becomes jansson's tree, the tree is walked once with the list of members allowed where we stand, and the
- * operations go straight into the batch's wire format while the tree still holds their bytes.
+ * A body becomes jansson's tree, the tree is walked once with the list of members allowed where we stand, and
+ * the operations go straight into the batch's wire format while the tree still holds their bytes.
  */
 #include "frontend/json.h"
 

@@ -5,8 +5,8 @@
  *	{"key":"user:1","value":"alice"}
  *	{"operations":[{"type":"write","key":"a","value":"1"},{"type":"delete","key":"b"}]}
  *
- * 1. Nothing is guessed: duplicate, missing and unknown members, wrong types and wrong UTF-8 are refused, and the
- *    complaint names the place.
+ * 1. Nothing is guessed: duplicate, missing and unknown members, wrong types and wrong UTF-8 are refused, and
+ *    the complaint names the place.
  * 2. Keys and values may hold zero bytes ("\u0000").
  * 3. A refused body leaves the batch as it was.
  */

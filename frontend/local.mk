@@ -3,6 +3,7 @@
 
 noinst_LIBRARIES += libfrontend.a
 libfrontend_a_SOURCES = \
+	frontend/loop.c frontend/loop.h \
 	frontend/urlcode.c frontend/urlcode.h \
 	frontend/text.c frontend/text.h \
 	frontend/http_status.c frontend/http_status.h \
@@ -11,7 +12,8 @@ libfrontend_a_SOURCES = \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
-	frontend/http_conn.c frontend/http_conn.h \
+	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
+	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
 	frontend/routes.c frontend/routes.h \
 	frontend/json.c frontend/json.h \

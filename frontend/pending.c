@@ -2,12 +2,11 @@
 /*
  * The write edge seen from the frontend: one link, at most two messages in flight, everything else gathered.
  *
- * The end of a turn is an event activated by the first write of the turn: libevent runs it after all events that were
- * ready in the same turn, so that their writes travel together.
+ * The end of a turn is an event activated by the first write of the turn: libevent runs it after all events
+ * that were ready in the same turn, so that their writes travel together.
  */
 #include "frontend/pending.h"
 
-#include <event2/event.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 #include "common/base/rand.h"
 #include "common/ipc/link.h"
 #include "common/stats/stats.h"
+#include "frontend/loop.h"
 
 #define PENDING_MAGIC 0x506e6401u
 
@@ -25,7 +25,7 @@ struct pending {
 	uint32_t magic;
 	struct link *link;
 	int wake_fd;
-	struct event *wake, *turn;
+	struct loop_event *turn;
 	bool turn_set;
 	pending_done_f *done;
 	pending_flush_f *flush;
@@ -106,11 +106,10 @@ static void pump(struct pending *p)
 	}
 }
 
-static void on_turn(evutil_socket_t fd, short what, void *arg)
+static void on_turn(void *ctx)
 {
-	struct pending *p = arg;
+	struct pending *p = ctx;
 
-	(void)fd, (void)what;
 	p->turn_set = false;
 	pump(p);
 }
@@ -127,7 +126,7 @@ void pending_submit(struct pending *p, struct http_request *r, struct slice batc
 	gather_add(&p->gather, r, batch);
 	if (!p->turn_set && p->connection && p->in_flight_count < PENDING_IN_FLIGHT) {
 		p->turn_set = true;
-		event_active(p->turn, EV_TIMEOUT, 0);
+		loop_end_of_turn(p->turn);
 	}
 }
 
@@ -175,27 +174,27 @@ static void on_message(struct pending *p, struct slice bytes, uint64_t connectio
 		on_reply(p, &reply);
 }
 
-static void on_went(struct pending *p)
+/* A connection that never greeted (link.h 6) comes and goes unnoticed. */
+static void on_went(struct pending *p, uint64_t connection)
 {
-	if (p->connection)
-		log_warn("the engine is away: writes are held for up to %d s", PENDING_HOLD_US / 1000000);
-	if (p->connection || !p->away_since_us)
-		p->away_since_us = clock_mono_us();
+	if (connection != p->connection)
+		return;
+	log_warn("the engine is away: writes are held for up to %d s", PENDING_HOLD_US / 1000000);
+	p->away_since_us = clock_mono_us();
 	p->connection = 0;
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void on_wake(void *ctx)
 {
-	struct pending *p = arg;
+	struct pending *p = ctx;
 	struct link_event e;
 	uint64_t count;
 
-	(void)what;
-	if (read(fd, &count, sizeof count) != sizeof count)
+	if (read(p->wake_fd, &count, sizeof count) != sizeof count)
 		return;
 	while ((e = link_receive(p->link)).kind != LINK_NOTHING) {
 		if (e.kind == LINK_PEER_WENT) {
-			on_went(p);
+			on_went(p, e.connection);
 		} else if (e.kind == LINK_MESSAGE) {
 			on_message(p, link_msg_slice(e.msg), e.connection);
 			link_msg_free(&e.msg);
@@ -230,6 +229,7 @@ void pending_tick(struct pending *p)
 	uint64_t now = clock_mono_us();
 	struct write_group *group;
 
+	link_guard(p->link);
 	while (p->in_flight_count && deadline(p, p->in_flight[0]->oldest_us) < now) {
 		group = remove_in_flight(p, 0);
 		finish_group(p, &group, NULL, PROBLEM_OUTCOME_UNKNOWN);
@@ -244,7 +244,7 @@ void pending_tick(struct pending *p)
 
 /* ---- life ---- */
 
-enum st pending_new(struct event_base *base, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
+enum st pending_new(struct loop *loop, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
 		    void *ctx, struct pending **pp)
 {
 	struct pending *p = mem_zalloc(sizeof *p);
@@ -259,10 +259,8 @@ enum st pending_new(struct event_base *base, const char *socket_path, pending_do
 	p->away_since_us = clock_mono_us();
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(p->wake_fd >= 0);
-	p->wake = event_new(base, p->wake_fd, EV_READ | EV_PERSIST, on_wake, p);
-	p->turn = event_new(base, -1, 0, on_turn, p);
-	must(p->wake && p->turn);
-	event_add(p->wake, NULL);
+	(void)loop_watch(loop, p->wake_fd, on_wake, p);
+	p->turn = loop_later(loop, on_turn, p);
 	*pp = p;         /* lives as long as the process, as the link does */
 	return link_dial(socket_path, ENGINE_MESSAGE_MAX, on_notify, p, &p->link);
 }

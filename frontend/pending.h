@@ -23,7 +23,7 @@
 #include "frontend/problem.h"
 #include "proto/write.h"
 
-struct event_base;
+struct loop;
 struct pending;
 
 enum {
@@ -38,7 +38,7 @@ enum {
 typedef void pending_done_f(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p);
 typedef void pending_flush_f(void *ctx);         /* after a run of done calls */
 
-enum st pending_new(struct event_base *base, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
+enum st pending_new(struct loop *loop, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
 		    void *ctx, struct pending **pp) MUST_USE;
 
 /* Sends r's operations (the inside of a WriteBatch) with the next message; done is called once, maybe at once. */

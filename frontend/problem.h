@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Problems: what a client is told when a request fails, as application/problem+json (RFC 7807) with a stable code.
+ * Problems: what a client is told when a request fails, as application/problem+json (RFC 7807) with a stable
+ * code.
  *
  *	{"success":false,"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"..."}
  */

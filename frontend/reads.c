@@ -8,14 +8,13 @@
  */
 #include "frontend/reads.h"
 
-#include <event2/event.h>
-
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
 #include "frontend/cold.h"
 #include "frontend/http_conn.h"
+#include "frontend/loop.h"
 #include "frontend/text.h"
 
 #define READS_MAGIC 0x52647301u
@@ -28,7 +27,7 @@ struct reads {
 	struct cold *cold;
 	reads_flush_f *flush;
 	void *ctx;
-	struct event *retry;
+	struct loop_event *retry;
 	struct http_request *held, *held_last;   /* by link, oldest first */
 	struct buf scratch;                      /* the body being written */
 };
@@ -100,16 +99,13 @@ static void answer(struct reads *reads, struct http_request *r, enum st st, cons
 
 static void hold(struct reads *reads, struct http_request *r)
 {
-	static const struct timeval soon = { 0, READS_RETRY_MS * 1000 };
-
 	r->link = NULL;
 	if (reads->held_last)
 		reads->held_last->link = r;
 	else
 		reads->held = r;
 	reads->held_last = r;
-	if (!event_pending(reads->retry, EV_TIMEOUT, NULL))
-		event_add(reads->retry, &soon);
+	loop_after(reads->retry, READS_RETRY_MS);
 }
 
 static void go_cold(struct reads *reads, struct http_request *r, struct view *v, struct seq seq, int64_t now_ms)
@@ -189,13 +185,12 @@ static void on_cold_done(void *ctx, struct cold_read *c)
 	mem_free(c);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void on_retry(void *ctx)
 {
-	struct reads *reads = arg;
+	struct reads *reads = ctx;
 	struct http_request *r = reads->held, *next;
 	uint64_t now = clock_mono_us();
 
-	(void)fd, (void)what;
 	reads->held = reads->held_last = NULL;
 	for (; r; r = next) {
 		next = r->link;
@@ -216,7 +211,7 @@ static void on_flush(void *ctx)
 
 /* ---- life ---- */
 
-void reads_new(struct event_base *base, struct attach *a, reads_flush_f *flush, void *ctx, struct reads **rp)
+void reads_new(struct loop *loop, struct attach *a, reads_flush_f *flush, void *ctx, struct reads **rp)
 {
 	struct reads *reads = mem_zalloc(sizeof *reads);
 
@@ -224,9 +219,8 @@ void reads_new(struct event_base *base, struct attach *a, reads_flush_f *flush, 
 	reads->attach = a;
 	reads->flush = flush;
 	reads->ctx = ctx;
-	reads->retry = event_new(base, -1, 0, on_retry, reads);
-	must(reads->retry != NULL);
-	cold_new(base, READS_THREADS, on_cold_done, on_flush, reads, &reads->cold);
+	reads->retry = loop_later(loop, on_retry, reads);
+	cold_new(loop, READS_THREADS, on_cold_done, on_flush, reads, &reads->cold);
 	*rp = reads;
 }
 
@@ -238,7 +232,7 @@ void reads_free(struct reads **rp)
 	obj_check(reads, READS_MAGIC);
 	must(reads->held == NULL);
 	cold_free(&reads->cold);
-	event_free(reads->retry);
+	loop_forget(&reads->retry);
 	buf_fini(&reads->scratch);
 	obj_fini(reads);
 	mem_free(reads);

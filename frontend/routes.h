@@ -2,8 +2,8 @@
 /*
  * The table of routes: which method at which path is which call. Pure.
  *
- * Paths are compared as sent, still percent-encoded. A pattern that ends in '/' takes the rest of the path as its
- * argument, slashes included. HEAD is answered wherever GET is.
+ * Paths are compared as sent, still percent-encoded. A pattern that ends in '/' takes the rest of the path as
+ * its argument, slashes included. HEAD is answered wherever GET is.
  */
 #ifndef FRONTEND_ROUTES_H
 #define FRONTEND_ROUTES_H

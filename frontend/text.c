@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reply's hot loop: most values are plain ASCII, so eight bytes are looked at in one step and copied when none of
- * them is a control, a quote, a backslash or 8-bit. The rest goes byte by byte.
+ * The reply's hot loop: most values are plain ASCII, so eight bytes are looked at in one step and copied when
+ * none of them is a control, a quote, a backslash or 8-bit. The rest goes byte by byte.
  *
- * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. U+007F and U+2028 need no escape.
+ * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. U+007F and U+2028 need
+ * no escape.
  */
 #include "frontend/text.h"
 

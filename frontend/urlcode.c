@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Percent-decoding with one table look-up a byte. %00 is refused although a key could hold the byte: too many programs
- * between a client and us end a text there. Keys with zero bytes go through JSON.
+ * Percent-decoding with one table look-up a byte. %00 is refused although a key could hold the byte: too many
+ * programs between a client and us end a text there. Keys with zero bytes go through JSON.
  */
 #include "frontend/urlcode.h"
 

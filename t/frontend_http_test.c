@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP layer as clients meet it: a real server on a port of its own, in a thread, and raw bytes over sockets.
+ * The HTTP layer as clients meet it: a real server on a port of its own, in a thread, and raw bytes over
+ * sockets.
  *
- * Its handler answers every path with the path; /echo with the body; /hold is kept until somebody asks for /release;
- * /change is kept too and changes something; /big answers 300,000 bytes.
+ * Its handler answers every path with the path; /echo with the body; /hold is kept until somebody asks for
+ * /release; /change is kept too and changes something; /big answers 300,000 bytes.
  */
 #include "frontend/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/event.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -18,10 +18,11 @@
 #include "common/base/clock.h"
 #include "common/base/proc.h"
 #include "common/stats/stats.h"
+#include "frontend/loop.h"
 #include "t/check_main.h"
 
 struct rig {
-	struct event_base *base;
+	struct loop *loop;
 	struct http_server *server;
 	struct http_request *kept;       /* newest first */
 	struct http_limits limits;
@@ -73,29 +74,28 @@ static bool handle(void *ctx, struct http_request *r)
 	return true;
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void on_wake(void *ctx)
 {
 	char c;
 
-	(void)what, (void)arg;
-	if (read(fd, &c, 1) == 1 && c == 'd')
+	(void)ctx;
+	if (read(rig.wake[0], &c, 1) == 1 && c == 'd')
 		http_server_drain(rig.server);
 	else
-		event_base_loopbreak(rig.base);
+		loop_stop(rig.loop);
 }
 
 static void *serve(void *arg)
 {
-	struct event *wake;
+	struct loop_event *wake;
 
-	rig.base = http_base_new();
-	http_server_new(rig.base, rig.listener, rig.max_connections, &rig.limits, handle, NULL, &rig.server);
-	wake = event_new(rig.base, rig.wake[0], EV_READ | EV_PERSIST, on_wake, NULL);
-	event_add(wake, NULL);
-	event_base_dispatch(rig.base);
+	rig.loop = loop_new();
+	http_server_new(rig.loop, rig.listener, rig.max_connections, &rig.limits, handle, NULL, &rig.server);
+	wake = loop_watch(rig.loop, rig.wake[0], on_wake, NULL);
+	loop_run(rig.loop);
 	http_server_free(&rig.server);
-	event_free(wake);
-	event_base_free(rig.base);
+	loop_forget(&wake);
+	loop_free(&rig.loop);
 	return arg;
 }
 
