@@ -680,7 +680,7 @@ START_TEST(what_was_synced_last_is_there_after_any_cut)
 {
 	struct vfs *v = sim_new();
 	struct rnd rnd = { (uint64_t)_i };
-	char safe[NAMES][16] = { "" }, path[2] = "a", content[16];
+	char safe[NAMES][24] = { "" }, path[2] = "a", content[24];
 	bool is_safe[NAMES] = { false };
 
 	for (int round = 0; round < 200; round++) {

@@ -3,7 +3,7 @@
  * The board: where everything visible is, in one shared segment.
  *
  *	segment := header (one page) slot slot
- *	header  := magic version slot_bytes | visible | generation | incarnation state replay   (| = a cache line)
+ *	header  := magic version slot_bytes | visible | generation | incarnation state replay  (| = a line)
  *	slot    := length (8 bytes) bytes, zero-filled to 8
  *
  * Publishing generation g + 1 while g is current:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A memtable's file as it is laid out (drawn in memtable.c), and what a process holds of one; for memtable*.c. */
+/* A memtable's file as laid out (drawn in memtable.c), and what a process holds of one; for memtable*.c. */
 #ifndef VIEW_MEMTABLE_PRIV_H
 #define VIEW_MEMTABLE_PRIV_H
 
