@@ -279,7 +279,7 @@ static void *read_at_random(void *arg)
 
 START_TEST(threads_at_once_read_one_table)
 {
-	struct block_cache *cache = block_cache_new(100000);     /* far too small, so that blocks come and go */
+	struct block_cache *cache = block_cache_new(100000);     /* too small: blocks come and go */
 	struct rnd rnd = { 10 };
 	pthread_t threads[4];
 

@@ -2,8 +2,8 @@
 /*
  * An entry: one version of one key, as memtables, tables and iterators show it.
  *
- * Order everywhere: user key ascending (memcmp), then sequence descending, so that the newest version of a key
- * comes first. No two entries have the same sequence.
+ * Order everywhere: user key ascending (memcmp), then sequence descending, so that the newest version of a
+ * key comes first. No two entries have the same sequence.
  */
 #ifndef TABLE_ENTRY_H
 #define TABLE_ENTRY_H

@@ -16,7 +16,7 @@ struct iter;
 struct iter_ops {
 	void (*free)(struct iter *);
 	void (*first)(struct iter *);
-	void (*seek)(struct iter *, struct slice key, struct seq seq);  /* first entry at or behind (key, seq) */
+	void (*seek)(struct iter *, struct slice key, struct seq seq);  /* first at or behind (key, seq) */
 	void (*next)(struct iter *);
 };
 
