@@ -98,6 +98,22 @@ refuse_rc(sqlite3 *db, int rc, struct buf *complaint, const char *path)
 	return manifest_db__fail(db, rc, "read the file");
 }
 
+/* quick_check found something: damage, or a disk that does not read. */
+static enum st
+refuse_check(struct buf *complaint, const char *path, char *text)
+{
+	const char *code = strstr(text, "error code=");
+	char what[320];
+
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = ' ';
+	if (code && (atoi(code + strlen("error code=")) & 0xff) == SQLITE_IOERR)
+		return fail(ST_IO, "manifest: cannot read the file: %s", text);
+	snprintf(what, sizeof what, "is damaged (%s).", text);
+	return refuse(complaint, path, what);
+}
+
 static enum st
 check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 {
@@ -119,13 +135,8 @@ check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 	rc = manifest_db__text(db, "PRAGMA quick_check(1)", text, sizeof text);
 	if (rc)
 		return refuse_rc(db, rc, complaint, path);
-	if (strcmp(text, "ok") != 0) {
-		for (char *c = text; *c; c++)
-			if (*c == '\n')
-				*c = ' ';
-		snprintf(what, sizeof what, "is damaged (%s).", text);
-		return refuse(complaint, path, what);
-	}
+	if (strcmp(text, "ok") != 0)
+		return refuse_check(complaint, path, text);
 	return ST_OK;
 }
 

@@ -56,6 +56,11 @@ t_engine_jobs_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_walcrash_test
 t_engine_walcrash_test_SOURCES = t/engine_walcrash_test.c t/engine_testlib.h t/engine_walhelp.h
 t_engine_walcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_flush_test
 t_engine_flush_test_SOURCES = t/engine_flush_test.c t/engine_world.h t/engine_testlib.h
 t_engine_flush_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_manifestcrash_test
+t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_sqlitevfs.h t/engine_testlib.h
+t_engine_manifestcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)

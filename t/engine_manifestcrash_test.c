@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manifest on a simulated disk: the power goes at every event, every operation fails. A committed edit is there
+ * after the next opening, an edit is there whole or not at all, and what an opening returned is never taken back
+ * (invariants 4, 5, 8, 9).
+ */
+#include "common/vfs/fault.h"
+#include "common/vfs/sim.h"
+#include "engine/manifest.h"
+#include "t/engine_sqlitevfs.h"
+#include "t/engine_testlib.h"
+
+#define DIR "/data"
+#define EDITS 4
+#define CUT_COUNT 4
+
+static const enum sim_cut cuts[] = { SIM_CUT_SYNCED_ONLY, SIM_CUT_ALL, SIM_CUT_RANDOM, SIM_CUT_PREFIX };
+
+struct work {
+	uint64_t incarnation;            /* of the last opening that succeeded; 0: none */
+	uint64_t committed, attempted;   /* edits */
+	uint64_t reserved;               /* ids below this were given out */
+	enum st st;
+};
+
+static struct vfs *
+disk_new(void)
+{
+	struct vfs *sim = sim_new();
+
+	testlib_folders(sim, DIR);
+	ck_ok(vfs_sync_dir(sim, "/"));
+	return sim;
+}
+
+static enum st
+open_on(struct vfs *v, struct manifest **mp, struct manifest_state *sp)
+{
+	struct buf complaint = BUF_INIT;
+	enum st st;
+
+	sqlitevfs_use(v);
+	st = manifest_open(v, path_manifest(DIR).s, SQLITEVFS_NAME, mp, sp, &complaint);
+	ck_assert_uint_eq(complaint.n, 0);       /* a crash is no damage */
+	buf_fini(&complaint);
+	return st;
+}
+
+/* Edit n: job n replaces table n by table n + 1; everything says n. */
+static enum st
+commit_edit(struct manifest *m, uint64_t n)
+{
+	struct live_table t = testlib_table(n + 1, 1, "a", "m", 1, 10);
+	struct file_id gone = { n };
+	struct job_row j = { .job = n, .reason = "test", .output_level = 1, .finished_ms = 1 };
+	struct version_edit e = { .added = &t, .added_count = 1, .removed = &gone, .removed_count = n > 1, .job = &j,
+				  .wal_floor = file_id(n), .flushed_seq = seq(n * 10) };
+
+	return manifest_commit(m, &e);
+}
+
+static void
+edit_on(struct manifest *m, struct work *w, uint64_t upto)
+{
+	for (uint64_t n = w->committed + 1; n <= upto && !w->st; n++) {
+		w->st = manifest_reserve_ids(m, file_id(n * 100));
+		if (w->st)
+			break;
+		w->reserved = n * 100;
+		w->attempted = n;
+		w->st = commit_edit(m, n);
+		if (!w->st)
+			w->committed = n;
+	}
+}
+
+/* A life of a manifest: made, edited, closed, opened again, edited. After a failed commit it must refuse. */
+static struct work
+work_on(struct vfs *v)
+{
+	struct work w = { 0 };
+
+	for (uint64_t life = 1; life <= 2 && !w.st; life++) {
+		struct manifest_state s;
+		struct manifest *m;
+
+		w.st = open_on(v, &m, &s);
+		if (w.st)
+			break;
+		w.incarnation = s.incarnation;
+		manifest_state_fini(&s);
+		edit_on(m, &w, life * EDITS / 2);
+		if (w.st == ST_IO)
+			ck_assert_int_eq(commit_edit(m, 1000), ST_IO);
+		manifest_close(&m);
+	}
+	return w;
+}
+
+/* Opens and checks; edits seen. */
+static uint64_t
+look(struct vfs *v, const struct work *w)
+{
+	struct manifest_state s;
+	struct manifest *m;
+	uint64_t seen;
+
+	ck_ok(open_on(v, &m, &s));
+	seen = s.flushed_seq.v / 10;
+	ck_assert_uint_ge(seen, w->committed);
+	ck_assert_uint_le(seen, w->attempted);
+	ck_assert_uint_eq(s.wal_floor.v, seen);
+	ck_assert_uint_eq(s.next_job, seen + 1);
+	ck_assert_uint_eq(s.table_count, seen > 0);
+	ck_assert(seen == 0 || s.tables[0].facts.id.v == seen + 1);
+	ck_assert_uint_ge(s.next_id.v, w->reserved);
+	ck_assert_uint_gt(s.incarnation, w->incarnation);
+	manifest_state_fini(&s);
+	manifest_close(&m);
+	return seen;
+}
+
+/* What this opening returns, the one after a power cut returns too. */
+static void
+look_for_good(struct vfs *disk, const struct work *w, struct rnd *rnd)
+{
+	struct manifest_state s;
+	struct manifest *m;
+	struct work again = *w;
+
+	ck_ok(open_on(disk, &m, &s));
+	again.committed = again.attempted = s.flushed_seq.v / 10;
+	again.incarnation = s.incarnation;
+	manifest_state_fini(&s);
+	for (int c = 0; c < CUT_COUNT; c += 2) { /* while it is open: nothing depends on a clean close */
+		struct vfs *next = sim_after_power_cut(disk, cuts[c], rnd);
+
+		look(next, &again);
+		sim_free(&next);
+	}
+	sqlitevfs_use(disk);
+	manifest_close(&m);
+	look(disk, &again);
+}
+
+START_TEST(committed_edits_survive_a_power_cut_at_every_event)
+{
+	bool died = true;
+
+	for (uint64_t n = 1; died; n++) {
+		struct vfs *dead = disk_new();
+		struct work w;
+
+		sim_die_at(dead, n);
+		w = work_on(dead);
+		died = w.st != ST_OK;
+		for (int c = 0; c < CUT_COUNT; c++) {
+			struct rnd rnd = { n };
+			struct vfs *disk = sim_after_power_cut(dead, cuts[c], &rnd);
+
+			look(disk, &w);
+			look_for_good(disk, &w, &rnd);
+			sim_free(&disk);
+		}
+		sim_free(&dead);
+	}
+}
+END_TEST
+
+/* A failed commit leaves the outcome open, but an opening decides it for good: also when what it read was only in the
+ * page cache, because a sync had failed. */
+START_TEST(a_failed_operation_is_decided_by_the_next_opening)
+{
+	static const unsigned kinds[] = { FAULT_WRITE, FAULT_SYNC, FAULT_META, FAULT_READ };
+
+	for (int k = 0; k < 4; k++) {
+		bool fired = true;
+
+		for (uint64_t nth = 1; fired; nth++) {
+			struct vfs *sim = disk_new(), *faulty = fault_new(sim);
+			struct rnd rnd = { nth };
+			struct work w;
+
+			fault_arm(faulty, kinds[k], nth, false, _i ? ST_FULL : ST_IO);
+			w = work_on(faulty);
+			fired = fault_fired(faulty);
+			ck_assert(fired || !w.st);
+			look_for_good(sim, &w, &rnd);
+			fault_free(&faulty);
+			sim_free(&sim);
+		}
+	}
+}
+END_TEST
+
+static void
+suite(TCase *tc)
+{
+	tcase_add_test(tc, committed_edits_survive_a_power_cut_at_every_event);
+	tcase_add_loop_test(tc, a_failed_operation_is_decided_by_the_next_opening, 0, 2);
+}
+
+CHECK_MAIN("engine/manifestcrash", suite)
