@@ -101,7 +101,7 @@ utf8_length(const uint8_t *p, const uint8_t *end)
 struct slice
 fields_text_prefix(struct slice s)
 {
-	const uint8_t *p = s.p, *end = s.p + s.n;
+	const uint8_t *p = s.p, *end = slice_end(s);
 	size_t n;
 
 	while (p < end && (n = utf8_length(p, end)) > 0)

@@ -130,7 +130,8 @@ unpack_reverse(const ProtobufCMessage *m, struct buf *out)
 {
 	size_t n = protobuf_c_message_get_packed_size(m);
 
-	out->n += protobuf_c_message_pack(m, buf_reserve(out, n));
+	if (n)
+		out->n += protobuf_c_message_pack(m, buf_reserve(out, n));
 }
 
 char *

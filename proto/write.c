@@ -274,7 +274,7 @@ write_request_decode(struct slice message, struct write_request *rp, struct writ
 struct write_walk
 write_walk_begin(struct slice batches)
 {
-	return (struct write_walk){ batches.p, batches.p + batches.n, batches.p, UINT32_MAX };
+	return (struct write_walk){ batches.p, slice_end(batches), batches.p, UINT32_MAX };
 }
 
 /* The walk stands at the end of a batch: steps into the next one. */
@@ -287,7 +287,7 @@ enter_batch(struct write_walk *w)
 	if (wire_next(&r, &f) <= 0 || f.type != WIRE_BYTES)
 		return false;
 	w->at = f.bytes.p;
-	w->batch_end = f.bytes.p + f.bytes.n;
+	w->batch_end = slice_end(f.bytes);
 	w->batch++;
 	return true;
 }

@@ -36,13 +36,14 @@ struct write_request {
 void write_request_add_batch(struct buf *batches, struct slice batch);
 void write_request_encode(const struct write_request *r, struct buf *out);
 
-/* Checks every field and every operation; r->batches lies in message. counts: entries and batches; bytes: keys+values. */
+/* Checks every field and every operation; r->batches lies in message. A request whose id is ORIGIN_WINDOW_MAX or more
+ * ahead of oldest_unanswered is ST_INVALID. */
 struct write_counts { uint32_t batches, entries, puts, deletes; uint64_t key_value_bytes; };
 enum st write_request_decode(struct slice message, struct write_request *rp, struct write_counts *countsp) MUST_USE;
 
 /* ---- walking operations (engine; works on checked batches and on WAL payloads) ---- */
 
-struct write_walk { const uint8_t *at, *end, *batch_end; uint32_t batch; };
+struct write_walk { const uint8_t *at, *end, *batch_end; uint32_t batch; };    /* batch: of the last one, from 0 */
 struct write_walk write_walk_begin(struct slice batches);
 bool write_walk_next(struct write_walk *w, struct write_op *opp);    /* false at the end */
 
@@ -76,7 +77,7 @@ struct wal_batch {
 	struct slice origins;            /* encoded OriginState fields, tags included */
 };
 
-/* The head of a WALBatch, without batches; the caller writes batches behind it as they are. */
+/* The head of a WALBatch, origins included, without batches; the caller writes batches behind it as they are. */
 void wal_batch_encode_head(const struct wal_batch *b, struct buf *out);
 enum st wal_batch_decode(struct slice payload, struct wal_batch *bp, struct write_counts *countsp) MUST_USE;
 

@@ -61,7 +61,7 @@ struct wire_reader {
 
 static inline struct wire_reader wire_reader(struct slice message)
 {
-	return (struct wire_reader){ message.p, message.p + message.n };
+	return (struct wire_reader){ message.p, slice_end(message) };
 }
 
 /* The next field into *f: 1 = one was read, 0 = the message ended cleanly, -1 = it is no protobuf message

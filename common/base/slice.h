@@ -25,6 +25,12 @@ static inline struct slice slice_str(const char *s)
 	return (struct slice){ (const uint8_t *)s, strlen(s) };
 }
 
+/* Behind the last byte. An empty slice may have no bytes at all (NULL), to which nothing may be added. */
+static inline const uint8_t *slice_end(struct slice s)
+{
+	return s.n ? s.p + s.n : s.p;
+}
+
 /* memcmp order, a prefix before its extensions: the order of user keys everywhere. */
 static inline int slice_cmp(struct slice a, struct slice b)
 {
