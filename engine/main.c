@@ -27,6 +27,7 @@
 #define LOCK_WAIT_MS 5000u
 #define WATCH_MS 100
 #define DISK_EVERY_US 1000000u
+#define READERS_WAIT_US 100000u
 
 struct engine {
 	struct heritage heritage;
@@ -112,6 +113,18 @@ static void open_database(struct engine *e)
 	tell_opened(e, began_us);
 }
 
+/* A frontend that is connected when memtables are pushed can follow to the view that names them, even when this engine
+ * dies the next moment. So those that read already are given the time to come back. */
+static void wait_for_readers(const struct engine *e)
+{
+	uint64_t until = clock_mono_us() + READERS_WAIT_US;
+
+	if (board_generation(e->board) == 0)
+		return;
+	while (handoff_readers(e->handoff) < e->heritage.conf.frontend_workers && clock_mono_us() < until)
+		clock_sleep_us(500);
+}
+
 static void start_threads(struct engine *e)
 {
 	struct install_dir dir = { e->vfs, e->heritage.conf.data_dir, truth_database(e->db.truth) };
@@ -133,6 +146,7 @@ static void start(struct engine *e, int argc, char **argv)
 	attach(e);
 	listen_to_all(e);
 	open_database(e);
+	wait_for_readers(e);
 	restore_publish(&e->db);
 	start_threads(e);
 	board_set_state(e->board, BOARD_SERVING);

@@ -271,6 +271,19 @@ handoff_retire(struct handoff_server *h, struct file_id id)
 	pthread_mutex_unlock(&h->lock);
 }
 
+size_t
+handoff_readers(struct handoff_server *h)
+{
+	size_t n;
+
+	obj_check(h, HANDOFF_SERVER_MAGIC);
+	pthread_mutex_lock(&h->lock);
+	sweep(h);
+	n = h->reader_count;
+	pthread_mutex_unlock(&h->lock);
+	return n;
+}
+
 /* ---- client ---- */
 
 void

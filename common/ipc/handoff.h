@@ -28,6 +28,9 @@ void handoff_push(struct handoff_server *h, struct file_id id, int fd);
 /* No longer sent to new readers. */
 void handoff_retire(struct handoff_server *h, struct file_id id);
 
+/* How many readers are connected now: who publishes a first view may wait for them a little (1). */
+size_t handoff_readers(struct handoff_server *h);
+
 /* The reader's side: a socket to poll for reading (event loop), or to read with a time-out. */
 struct handoff_client;
 void handoff_client_new(const char *path, struct handoff_client **cp);
