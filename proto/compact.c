@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compaction edge: between plain structs and protobuf-c's. What the compactor reports is checked as if by a
- * stranger: it can at worst waste a job.
+ * The compaction edge: between plain structs and protobuf-c's. What the compactor reports is checked as if by
+ * a stranger: it can at worst waste a job.
  *
  * Runs in the engine's control thread and in the compactor's loop.
  */
@@ -32,7 +32,8 @@ plain(ProtobufCBinaryData b)
 static bool
 range_ok(struct slice min, struct slice max)
 {
-	return min.n >= 1 && min.n <= KEY_MAX_BYTES && max.n >= 1 && max.n <= KEY_MAX_BYTES && slice_cmp(min, max) <= 0;
+	return min.n >= 1 && min.n <= KEY_MAX_BYTES && max.n >= 1 && max.n <= KEY_MAX_BYTES &&
+	    slice_cmp(min, max) <= 0;
 }
 
 /* ---- order ---- */
@@ -131,7 +132,8 @@ check_job(const Lsm__CompactOrder *m)
 		return fail(ST_INVALID, "compaction order without an input");
 	if (m->output_level >= LEVEL_COUNT)
 		return fail(ST_INVALID, "compaction order for level %u", m->output_level);
-	if (m->first_output_id == 0 || m->output_id_count == 0 || m->first_output_id > UINT64_MAX - m->output_id_count)
+	if (m->first_output_id == 0 || m->output_id_count == 0 ||
+	    m->first_output_id > UINT64_MAX - m->output_id_count)
 		return fail(ST_INVALID, "compaction order with %u output ids from %llu on", m->output_id_count,
 		    (unsigned long long)m->first_output_id);
 	if (m->codec > BLOCK_COMPRESSION_SMALL)

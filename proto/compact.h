@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The compaction edge as plain structs (compact.proto). Decoded messages own their memory: an arena the caller gives. */
+/* The compaction edge as plain structs (compact.proto). Decoded messages own their memory: an arena the
+ * caller gives. */
 #ifndef PROTO_COMPACT_H
 #define PROTO_COMPACT_H
 

@@ -14,7 +14,7 @@
 #define ENGINE_MESSAGE_MAX   (1u << 20)
 #define COMPACT_MESSAGE_MAX  (16u << 20)
 #define CONTROL_MESSAGE_MAX  (64u << 10)
-#define LIST_MAX             100000u               /* elements of any list in a message: the tables a database may have */
+#define LIST_MAX             100000u               /* elements of a list in a message: tables of a database */
 #define ORIGIN_WINDOW_MAX    1024u                 /* unanswered requests of one origin */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * protobuf-c's unpack behind a strict door (see unpack.h). The door is driven by the generated descriptors, so it
- * follows the .proto files by itself.
+ * protobuf-c's unpack behind a strict door (see unpack.h). The door is driven by the generated descriptors,
+ * so it follows the .proto files by itself.
  */
 #include "proto/unpack.h"
 
@@ -117,7 +117,8 @@ unpack_strict(const ProtobufCMessageDescriptor *d, struct slice message, size_t 
 
 	*mp = NULL;
 	if (message.n > max_bytes)
-		return fail(ST_TOO_BIG, "%s of %zu bytes, at most %zu are allowed", d->short_name, message.n, max_bytes);
+		return fail(ST_TOO_BIG, "%s of %zu bytes, at most %zu are allowed", d->short_name, message.n,
+		    max_bytes);
 	wrong = check_message(message, d, 1);
 	if (wrong)
 		return fail(ST_INVALID, "%s %s", d->short_name, wrong);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * protobuf-c's unpack behind a strict door: nothing is unpacked before its bytes were walked and found in order.
- * What the library lets through and this door refuses: fields we do not know, twice or out of order, wrong wire
- * types, numbers too large for their field, text that is not UTF-8 or holds a NUL, deep nesting, endless lists.
+ * protobuf-c's unpack behind a strict door: nothing is unpacked before its bytes were walked and found in
+ * order. What the library lets through and this door refuses: fields we do not know, twice or out of order,
+ * wrong wire types, numbers too large for their field, text that is not UTF-8 or holds a NUL, deep nesting,
+ * endless lists.
  *
  * Everything unpacked lives in the arena. Seen only in this room. Any thread.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The published view, written and read in place (view.proto). It is published whole at every change and may name
- * LIST_MAX tables, so both ways are one pass over the tables with no intermediate structs; sizes of nested messages
- * are computed, not found by writing twice.
+ * The published view, written and read in place (view.proto). It is published whole at every change and may
+ * name LIST_MAX tables, so both ways are one pass over the tables with no intermediate structs; sizes of
+ * nested messages are computed, not found by writing twice.
  *
  *   view  = [incarnation] [generation] memtable* level* [database]
  *   level = [number] table*
@@ -156,7 +156,8 @@ key_ok(struct slice key)
 static const char *
 check_table(const struct view_table *t, const struct view_table *before, unsigned level)
 {
-	if (t->id.v == 0 || !key_ok(t->min_key) || !key_ok(t->max_key) || slice_cmp(t->min_key, t->max_key) > 0)
+	if (t->id.v == 0 || !key_ok(t->min_key) || !key_ok(t->max_key) ||
+	    slice_cmp(t->min_key, t->max_key) > 0)
 		return "names a table that cannot be";
 	if (!before)
 		return NULL;

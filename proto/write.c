@@ -6,10 +6,10 @@
  *   batch   = tag(5) length entry+                                            at most BATCH_MAX_OPS
  *   entry   = tag(1) length [operation] key [value] [expires_at]              fields 3 4 5 8 of WALEntry, rising
  *
- * 1. The batches of an accepted request are one run of bytes that ends with the message, and mean the same inside a
- *    WALBatch: the engine copies them as they are.
- * 2. Every operation is checked once, at decode. The walk trusts the limits but not the framing: it never reads
- *    outside its bytes, whatever they are.
+ * 1. The batches of an accepted request are one run of bytes that ends with the message, and mean the same
+ *    inside a WALBatch: the engine copies them as they are.
+ * 2. Every operation is checked once, at decode. The walk trusts the limits but not the framing: it never
+ *    reads outside its bytes, whatever they are.
  *
  * Runs in the frontend's loop and the engine's receive and commit threads; nothing is shared.
  */
@@ -140,7 +140,8 @@ check_op(const struct write_op *op)
 	if (op->key.n > KEY_MAX_BYTES)
 		return fail(ST_TOO_BIG, "key of %zu bytes, at most %u are allowed", op->key.n, KEY_MAX_BYTES);
 	if (op->value.n > VALUE_MAX_BYTES)
-		return fail(ST_TOO_BIG, "value of %zu bytes, at most %u are allowed", op->value.n, VALUE_MAX_BYTES);
+		return fail(ST_TOO_BIG, "value of %zu bytes, at most %u are allowed", op->value.n,
+		    VALUE_MAX_BYTES);
 	if (op->is_delete && (op->value.n || op->expires_at_ms))
 		return fail(ST_INVALID, "delete with a value or an expiry");
 	if (op->expires_at_ms < 0)
@@ -254,7 +255,8 @@ write_request_decode(struct slice message, struct write_request *rp, struct writ
 	*rp = (struct write_request){ .incarnation = 0 };
 	*countsp = (struct write_counts){ .batches = 0 };
 	if (message.n > WRITE_MESSAGE_MAX)
-		return fail(ST_TOO_BIG, "write request of %zu bytes, at most %u are allowed", message.n, WRITE_MESSAGE_MAX);
+		return fail(ST_TOO_BIG, "write request of %zu bytes, at most %u are allowed", message.n,
+		    WRITE_MESSAGE_MAX);
 	wrong = fields_read(&r, WRITE__BATCHES_FIELD, take_request_field, rp);
 	if (wrong)
 		return fail(ST_INVALID, "write request %s", wrong);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The write edge as plain structs: what frontends ask (write.proto), what the engine answers, and the WAL's payload
- * (lsm.proto, WALBatch). The hot path never unpacks: entries are walked in place in the message's bytes, and the
- * engine copies the batches of a request into its WAL record as they are.
+ * The write edge as plain structs: what frontends ask (write.proto), what the engine answers, and the WAL's
+ * payload (lsm.proto, WALBatch). The hot path never unpacks: entries are walked in place in the message's
+ * bytes, and the engine copies the batches of a request into its WAL record as they are.
  *
- * Everything that comes in is checked at decode against limits.h; a decoder answers ST_INVALID or ST_TOO_BIG with a
- * sentence, and never reads outside the bytes.
+ * Everything that comes in is checked at decode against limits.h; a decoder answers ST_INVALID or ST_TOO_BIG
+ * with a sentence, and never reads outside the bytes.
  */
 #ifndef PROTO_WRITE_H
 #define PROTO_WRITE_H
@@ -24,7 +24,8 @@ struct write_op {
 
 /* ---- building a request (frontend) ---- */
 
-/* Appends one operation to a batch being encoded (the inside of a WriteBatch). Cannot fail; sizes were checked. */
+/* Appends one operation to a batch being encoded (the inside of a WriteBatch). Cannot fail; sizes were
+ * checked. */
 void write_batch_add(struct buf *batch, const struct write_op *op);
 
 struct write_request {
@@ -36,8 +37,8 @@ struct write_request {
 void write_request_add_batch(struct buf *batches, struct slice batch);
 void write_request_encode(const struct write_request *r, struct buf *out);
 
-/* Checks every field and every operation; r->batches lies in message. A request whose id is ORIGIN_WINDOW_MAX or more
- * ahead of oldest_unanswered is ST_INVALID. */
+/* Checks every field and every operation; r->batches lies in message. A request whose id is ORIGIN_WINDOW_MAX
+ * or more ahead of oldest_unanswered is ST_INVALID. */
 struct write_counts { uint32_t batches, entries, puts, deletes; uint64_t key_value_bytes; };
 enum st write_request_decode(struct slice message, struct write_request *rp, struct write_counts *countsp) MUST_USE;
 
@@ -77,14 +78,17 @@ struct wal_batch {
 	struct slice origins;            /* encoded OriginState fields, tags included */
 };
 
-/* The head of a WALBatch, origins included, without batches; the caller writes batches behind it as they are. */
+/* The head of a WALBatch, origins included, without batches; the caller writes batches behind it as they are.
+ */
 void wal_batch_encode_head(const struct wal_batch *b, struct buf *out);
 enum st wal_batch_decode(struct slice payload, struct wal_batch *bp, struct write_counts *countsp) MUST_USE;
 
 /* Origin states: encode one; walk a decoded wal_batch.origins. */
-void origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n, struct buf *out);
+void origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n,
+    struct buf *out);
 struct origin_walk { struct slice rest; };
 /* The next state; *appliedp is heap memory that the caller frees (mem_free). false at the end. */
-bool origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp, struct applied_request **appliedp, size_t *np);
+bool origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp,
+    struct applied_request **appliedp, size_t *np);
 
 #endif

@@ -48,7 +48,8 @@ engine_replies_add(struct buf *out, const struct write_reply *r)
 static bool
 take_detail(const struct wire_field *f, struct write_reply *r)
 {
-	if (f->type != WIRE_BYTES || f->bytes.n >= sizeof r->detail || fields_text_prefix(f->bytes).n != f->bytes.n)
+	if (f->type != WIRE_BYTES || f->bytes.n >= sizeof r->detail ||
+	    fields_text_prefix(f->bytes).n != f->bytes.n)
 		return false;
 	if (f->bytes.n)
 		memcpy(r->detail, f->bytes.p, f->bytes.n);
@@ -113,7 +114,8 @@ take_hello(void *into, const struct wire_field *f)
 	struct engine_message *m = into;
 
 	m->has_hello = true;
-	return f->number == HELLO_FIELD && f->type == WIRE_BYTES && !fields_read_all(f->bytes, take_hello_field, m);
+	return f->number == HELLO_FIELD && f->type == WIRE_BYTES &&
+	    !fields_read_all(f->bytes, take_hello_field, m);
 }
 
 enum st

@@ -175,7 +175,8 @@ add_applied(struct buf *state, const struct applied_request *a, struct buf *scra
 }
 
 void
-origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n, struct buf *out)
+origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n,
+    struct buf *out)
 {
 	struct buf state = BUF_INIT, scratch = BUF_INIT;
 
@@ -204,7 +205,8 @@ copy_applied(const struct origin_state *o)
 }
 
 bool
-origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp, struct applied_request **appliedp, size_t *np)
+origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp,
+    struct applied_request **appliedp, size_t *np)
 {
 	struct wire_reader r = wire_reader(w->rest);
 	struct origin_state o;

@@ -21,8 +21,9 @@
 #define PATIENCE_MS 20000            /* the end of hope, not an expectation */
 #define MAX_BYTES (1u << 20)
 
-/* nng 1.5.2 itself loses memory: a message that is sent in the moment its pipe closes, and what belongs to an end point
- * that is closed with a peer half way in. Tests that bring this about say so; a sanitizer asks here as it ends. */
+/* nng 1.5.2 itself loses memory: a message that is sent in the moment its pipe closes, and what belongs to an
+ * end point that is closed with a peer half way in. Tests that bring this about say so; a sanitizer asks here
+ * as it ends. */
 static bool nng_leaks;
 
 int __lsan_is_turned_off(void);
@@ -33,7 +34,8 @@ __lsan_is_turned_off(void)
 	return nng_leaks;
 }
 
-/* One end of a link, with the event loop's eventfd. Ends are static: nng's threads outlive the test's body. */
+/* One end of a link, with the event loop's eventfd. Ends are static: nng's threads outlive the test's body.
+ */
 struct end {
 	struct link *link;
 	int bell;
@@ -145,8 +147,9 @@ expect_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
 	link_msg_free(&good);
 }
 
-/* Both guard themselves, as their event loops would; `from` greets each peer that comes, until a greeting gets to `to`.
- * Connections that the listener never took (it was deaf, or had another peer) may come and go meanwhile. */
+/* Both guard themselves, as their event loops would; `from` greets each peer that comes, until a greeting
+ * gets to `to`. Connections that the listener never took (it was deaf, or had another peer) may come and go
+ * meanwhile. */
 static void
 expect_through(struct end *from, struct end *to, uint64_t number)
 {
@@ -341,8 +344,9 @@ join_raw(struct end *e, uint64_t n)
 	}
 }
 
-/* The peer reads nothing, so that messages pile up in our queue, in pair0 and in the kernel; then it dies, at a moment
- * that differs from round to round, while more is sent. The next one must see its own message only. */
+/* The peer reads nothing, so that messages pile up in our queue, in pair0 and in the kernel; then it dies, at
+ * a moment that differs from round to round, while more is sent. The next one must see its own message only.
+ */
 START_TEST(message_for_a_dying_peer_never_reaches_the_next)
 {
 	static struct end a;

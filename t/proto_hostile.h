@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a hostile or damaged peer may send: a good message cut short at every length, with bytes changed, with pieces
- * swapped, and plain noise. Every message lies in heap memory of exactly its size, so that a sanitizer sees a read
- * one byte too far. The decoder under test may refuse or accept, not crash; what it accepts it checks itself.
+ * What a hostile or damaged peer may send: a good message cut short at every length, with bytes changed, with
+ * pieces swapped, and plain noise. Every message lies in heap memory of exactly its size, so that a sanitizer
+ * sees a read one byte too far. The decoder under test may refuse or accept, not crash; what it accepts it
+ * checks itself.
  */
 #ifndef T_PROTO_HOSTILE_H
 #define T_PROTO_HOSTILE_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Write requests: round trips, agreement with protobuf-c's generated code, limits one by one, hostile bytes. */
+/* Write requests: round trips, agreement with protobuf-c's generated code, limits one by one, hostile bytes.
+ */
 #include "t/check_main.h"
 
 #include "common/base/coding.h"

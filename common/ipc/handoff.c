@@ -5,13 +5,15 @@
  *   data     file id, 8 bytes little-endian
  *   control  one descriptor (SCM_RIGHTS)
  *
- * 1. A reader is greeted (sent all living memtables) and put on the list with the lock held, and a push sends with
- *    the lock held: each reader is sent each memtable once, in the order of the pushes.
- * 2. Nobody waits for a reader: a packet that cannot be sent at once costs it the connection. What was sent before
- *    stays takeable.
- * 3. Between bind and listen the socket file gets its mode, so there is no moment in which others could connect.
+ * 1. A reader is greeted (sent all living memtables) and put on the list with the lock held, and a push sends
+ *    with the lock held: each reader is sent each memtable once, in the order of the pushes.
+ * 2. Nobody waits for a reader: a packet that cannot be sent at once costs it the connection. What was sent
+ *    before stays takeable.
+ * 3. Between bind and listen the socket file gets its mode, so there is no moment in which others could
+ *    connect.
  *
- * Server: `accept` is a thread of its own, push and retire come from any other. Client: the thread that owns it.
+ * Server: `accept` is a thread of its own, push and retire come from any other. Client: the thread that owns
+ * it.
  */
 #include "common/ipc/handoff.h"
 
@@ -135,7 +137,8 @@ greet(struct handoff_server *h, int reader)
 	h->readers[h->reader_count++] = reader;
 }
 
-/* Lock held. Closes the sockets of readers that went; a push would find out, but there may be none for long. */
+/* Lock held. Closes the sockets of readers that went; a push would find out, but there may be none
+ * for long. */
 static void
 sweep(struct handoff_server *h)
 {
@@ -162,7 +165,7 @@ accept_readers(void *arg)
 
 		if (reader < 0) {
 			if (errno != EINTR && errno != ECONNABORTED)
-				clock_sleep_us(RETRY_ACCEPT_US);     /* no descriptor left: wait for better times */
+				clock_sleep_us(RETRY_ACCEPT_US);     /* no descriptor left */
 			continue;
 		}
 		if (!peer_is_us(reader)) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Handing out memtables: the engine gives the descriptor of each memory file to every reader over AF_UNIX seqpacket
- * sockets (SCM_RIGHTS), always before the view that names it is published.
+ * Handing out memtables: the engine gives the descriptor of each memory file to every reader over AF_UNIX
+ * seqpacket sockets (SCM_RIGHTS), always before the view that names it is published.
  *
- * 1. What was pushed lies in the reader's socket queue, kept by the kernel: it can be taken even when the engine died
- *    right after. So a reader connected at the time of the push can always follow to the view published behind it.
+ * 1. What was pushed lies in the reader's socket queue, kept by the kernel: it can be taken even when the
+ *    engine died right after. So a reader connected at the time of the push can always follow to the view
+ *    published behind it.
  * 2. A reader that connects later is sent all living memtables at once.
  * 3. A reader whose queue is full is cut off; it connects again and is sent everything.
  * 4. The kernel counts references: a retired memtable lives as long as somebody maps it.
@@ -40,8 +41,8 @@ void handoff_client_free(struct handoff_client **cp);
 enum st handoff_connect(struct handoff_client *c) MUST_USE;
 int handoff_fd(const struct handoff_client *c);           /* -1: not connected */
 
-/* The next memtable: id and a descriptor that is now the caller's. wait_ms 0: do not block. ST_NOT_FOUND: none
- * within that time. ST_UNAVAILABLE: the engine is gone (all queued ones were taken); connect again. */
+/* The next memtable: id and a descriptor that is now the caller's. wait_ms 0: do not block. ST_NOT_FOUND:
+ * none within that time. ST_UNAVAILABLE: the engine is gone (all queued ones were taken); connect again. */
 enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp, int *fdp) MUST_USE;
 
 #endif

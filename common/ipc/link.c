@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A link over an nng pair0 socket (link.h). nng 1.5.2 has its own ideas about peers that come and go; this file turns
- * them into numbered connections.
+ * A link over an nng pair0 socket (link.h). nng 1.5.2 has its own ideas about peers that come and go; this
+ * file turns them into numbered connections.
  *
  *   nng tells        for a pipe that                                    here
  *   ADD_PRE          finished its handshake                             foreign uid: closed; else a candidate
@@ -9,15 +9,17 @@
  *   a message        pair0 took; may be told before its ADD_POST        the same, then the message
  *   REM_POST         is being destroyed; may be told before ADD_POST    of the connection: PEER_WENT; else forgotten
  *
- * 1. nng tells REM_POST of a peer before pair0 lets go of it, and pair0 takes no other peer before that. So there is
- *    one connection at a time, and between PEER_WENT and the next PEER_CAME nothing is handed to nng.
- * 2. One send is with nng at a time. It is handed over with the lock held and only while the connection it is for
- *    stands; when that one goes, REM_POST cancels it, with the lock held, before pair0 could give it to the next
- *    peer. A message that pair0 had already begun to write dies with its pipe. Hence link.h's rule 2.
- * 3. One receive is posted at a time, the next one after its message is in the queue, so messages keep their order.
- *    None is posted while the queue holds more than its share of bytes: the peer then waits.
- * 4. Our lock may be held when nng is called, never the other way round: nng calls back with no lock held, and
- *    finishes an operation that is begun or cancelled here on a thread of its own.
+ * 1. nng tells REM_POST of a peer before pair0 lets go of it, and pair0 takes no other peer before that. So
+ *    there is one connection at a time, and between PEER_WENT and the next PEER_CAME nothing is handed to
+ *    nng.
+ * 2. One send is with nng at a time. It is handed over with the lock held and only while the connection it is
+ *    for stands; when that one goes, REM_POST cancels it, with the lock held, before pair0 could give it to
+ *    the next peer. A message that pair0 had already begun to write dies with its pipe. Hence link.h's rule
+ *    2.
+ * 3. One receive is posted at a time, the next one after its message is in the queue, so messages keep their
+ *    order. None is posted while the queue holds more than its share of bytes: the peer then waits.
+ * 4. Our lock may be held when nng is called, never the other way round: nng calls back with no lock held,
+ *    and finishes an operation that is begun or cancelled here on a thread of its own.
  *
  * Callbacks run on nng's task, reaper and end-point threads; everything else on whatever thread calls.
  */
@@ -41,7 +43,7 @@
 #define ALONE_US 1000000u            /* without a peer for so long: begin to listen or dial anew */
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_MAX_MS 50
-#define QUEUE_MIN_BYTES (1u << 20)   /* received and not yet taken: this much or two of the largest messages */
+#define QUEUE_MIN_BYTES (1u << 20)   /* received, not yet taken: this or two of the largest messages */
 
 struct link {
 	/* fixed after open */
@@ -161,7 +163,8 @@ remove_candidate(struct link *l, int pipe)
 		}
 }
 
-/* nng speaks of a pipe that pair0 took: is it the present connection, begun now if need be? *tellp: it was. */
+/* nng speaks of a pipe that pair0 took: is it the present connection, begun now if need be? *tellp: it
+ * was. */
 static bool
 pipe_is_peer(struct link *l, int pipe, bool *tellp)
 {
@@ -432,7 +435,8 @@ open_link(struct link *l, const char *path, size_t max_bytes, struct link **link
 	*linkp = NULL;
 	if (strlen(path) > longest) {
 		mem_free(l);
-		return fail(ST_INVALID, "%s: longer than the %zu bytes a socket's path may have", path, longest);
+		return fail(ST_INVALID, "%s: longer than the %zu bytes a socket's path may have", path,
+		    longest);
 	}
 	obj_init(l, LINK_MAGIC);
 	l->url = mem_printf("ipc://%s", path);

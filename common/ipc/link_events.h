@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens on a link, and a growing first-in first-out queue of it (used inside, guarded by the link's lock). */
+/* What happens on a link, and a growing first-in first-out queue of it (used inside, guarded by the link's
+ * lock). */
 #ifndef IPC_LINK_EVENTS_H
 #define IPC_LINK_EVENTS_H
 
