@@ -115,6 +115,7 @@ _Noreturn static void become(const struct worker *w, const char *path, const str
 	snprintf(role, sizeof role, "%s", role_name(w->role));
 	snprintf(slot, sizeof slot, "%u", w->slot);
 	execv(path, argv);
+	log_error("cannot execute %s: %s", path, strerror(errno));
 	_exit(EXIT_OSERR);
 }
 
