@@ -9,13 +9,13 @@ bool restart_is_permanent(int exit_code)
 	return exit_code == EXIT_CONFIG || exit_code == EXIT_DATA || exit_code == EXIT_LOCKED;
 }
 
-struct restart_verdict restart_after(struct restart *r, uint64_t ready_ms, bool permanent)
+struct restart_verdict restart_after(struct restart *r, const struct restart_life *life)
 {
 	uint32_t pause = 0;
 
-	if (permanent)
+	if (life->permanent)
 		return (struct restart_verdict){ true, 0 };
-	if (ready_ms >= RESTART_HEALTHY_MS) {
+	if (life->was_ready && (life->was_killed || life->ready_ms >= RESTART_HEALTHY_MS)) {
 		r->early_deaths = 0;
 		return (struct restart_verdict){ false, 0 };
 	}

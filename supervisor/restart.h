@@ -2,10 +2,10 @@
 /*
  * When to start a worker again: the policy, without clocks or processes.
  *
- * A death is early when the worker never became ready or was ready for less than a second. Early deaths in a row
+ * A death is early when the worker never became ready, or ended by itself within a second of being ready. Early deaths in a row
  * double the pause before the next start (0, 100 ms, 200 ms ... 10 s); RESTART_EARLY_MAX of them are a crash loop and
  * the worker is given up. A worker that had served for a second is started again at once: whoever killed it, or
- * whatever crashed it, was not the start.
+ * whatever crashed it, was not the start. The same goes for one that was ready and got SIGKILL: that comes from outside.
  */
 #ifndef SUPERVISOR_RESTART_H
 #define SUPERVISOR_RESTART_H
@@ -24,8 +24,15 @@ struct restart_verdict {
 	uint32_t pause_ms;          /* before the next start, jitter not yet added */
 };
 
-/* ready_ms: how long it had been ready, 0 = never was. permanent: its exit code says that a restart cannot help. */
-struct restart_verdict restart_after(struct restart *r, uint64_t ready_ms, bool permanent);
+/* How a life went. */
+struct restart_life {
+	bool was_ready;
+	uint64_t ready_ms;          /* for how long */
+	bool was_killed;            /* by SIGKILL */
+	bool permanent;             /* its exit code says that a restart cannot help */
+};
+
+struct restart_verdict restart_after(struct restart *r, const struct restart_life *life);
 
 /* Exit codes (base/status.h) after which starting again would end the same way. */
 bool restart_is_permanent(int exit_code);

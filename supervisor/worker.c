@@ -107,6 +107,7 @@ _Noreturn static void become(const struct worker *w, const char *path, const str
 	char *argv[] = { program, role, slot, NULL };
 	sigset_t none;
 
+	setpgid(0, 0);              /* Ctrl-C on a terminal reaches the supervisor only, which stops us in order */
 	arrange_descriptors(h, lifeline);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -224,11 +225,16 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 	bool was_asked = w->state == WORKER_STOPPING;
 	uint64_t now = clock_mono_us();
 	struct restart_verdict v = { false, 0 };
+	struct restart_life life = {
+		.was_ready = w->ready_us != 0,
+		.ready_ms = w->ready_us ? (now - w->ready_us) / 1000 : 0,
+		.was_killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL,
+	};
 
 	write_obituary(w, wait_status, was_asked);
+	life.permanent = restart_is_permanent(w->last_exit_code);
 	if (!was_asked)
-		v = restart_after(&w->restart, w->ready_us ? (now - w->ready_us) / 1000 : 0,
-				  restart_is_permanent(w->last_exit_code));
+		v = restart_after(&w->restart, &life);
 	close(w->lifeline);
 	w->lifeline = -1;
 	w->pid = 0;
@@ -236,7 +242,7 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 	if (server_stopping) {
 		set_state(w, WORKER_ENDED);
 	} else if (v.give_up) {
-		log_error("%s is given up: it %s", w->name, w->last_end);
+		log_error("%s is given up after it %s%s", w->name, w->last_exit_code < 0 ? "was " : "", w->last_end);
 		set_state(w, WORKER_FAILED);
 	} else {
 		w->start_at_us = now + with_jitter_us(v.pause_ms);

@@ -33,6 +33,10 @@ def a_batch_applies_all_its_operations_in_order():
     harness.equal(client.read("user:1")[1]["value"], "alicia")
 
 
+def an_empty_batch_is_done_at_once():
+    harness.equal(client.batch([]), (200, {"success": True, "operationsCompleted": 0}))
+
+
 def keys_and_values_of_any_text_survive():
     for key, value in (("a/b c?d#e%20&+", "slash"), ("\u00fcml\u00e4ut \u4e16\u754c \U0001f600", "\u0000\u001f\"\\/\u2028 \U0001f600"),
                        ("k" * 1024, ""), ("spaces  ", "v" * 500000)):
@@ -63,7 +67,7 @@ def bad_input_is_refused_and_changes_nothing():
                  '{"key":"a","value":"b","colour":"red"}', '{"key":"\\ud800","value":"b"}', "{'key':'a','value':'b'}",
                  json.dumps({"key": "k" * 1025, "value": "b"})):
         refused("POST", "/api/write", body, 400)
-    for body in ('{"operations":[]}', '{"operations":{}}', '{"operations":[{"type":"write","key":"a"}]}', '{"operations":[3]}',
+    for body in ('{"operations":{}}', '{"operations":[{"type":"write","key":"a"}]}', '{"operations":[3]}',
                  '{"operations":[{"type":"write","key":"ok","value":"1"},{"type":"erase","key":"a"}]}',
                  '{"operations":[{"type":"delete","key":"a","value":"b"}]}', '{"operations":[{"type":"write","key":"ok","value":"1"},{"type":"delete"}]}'):
         refused("POST", "/api/batch", body, 400)
@@ -193,7 +197,8 @@ def the_server_stops_cleanly():
 
 
 harness.run(a_write_reads_back_with_its_timestamp, a_delete_hides_the_key_and_is_fine_when_there_is_none,
-            a_batch_applies_all_its_operations_in_order, keys_and_values_of_any_text_survive, bad_input_is_refused_and_changes_nothing,
+            a_batch_applies_all_its_operations_in_order, an_empty_batch_is_done_at_once,
+            keys_and_values_of_any_text_survive, bad_input_is_refused_and_changes_nothing,
             bad_bytes_in_json_are_refused, wrong_paths_and_methods_are_told_apart, a_missing_key_is_a_problem_document_too,
             a_body_over_the_limit_is_refused_before_it_is_read, refusals_keep_the_connection_where_http_allows,
             stats_have_the_documented_shape, health_has_its_five_validators, liveness_and_readiness_are_apart,

@@ -13,10 +13,10 @@ import time
 
 import harness
 
-BATCH = 50
+BATCH = 14
 LOADERS = 4
 READERS = 4
-KILL_EVERY_S = 0.7
+KILL_EVERY_S = 0.25
 LEAST_RECORDS = 500          # a machine without package lists still has what is installed
 
 

@@ -44,6 +44,7 @@ START_TEST(a_missing_directory_is_made_with_its_parents)
 	ck_assert_int_eq(datadir_take(&c, &complaint, &code), ST_OK);
 	ck_assert_int_eq(stat(c.run_dir, &sb), 0);
 	ck_assert_int_eq(sb.st_mode & 0777, 0700);
+	buf_fini(&complaint);
 	clean();
 }
 END_TEST
@@ -65,6 +66,7 @@ START_TEST(a_directory_of_somebody_else_is_refused_and_untouched)
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&complaint), "thesis"));
 	snprintf(name, sizeof name, "%.200s/LOCK", c.data_dir);
 	ck_assert_int_ne(access(name, F_OK), 0);
+	buf_fini(&complaint);
 	clean();
 }
 END_TEST
@@ -87,6 +89,7 @@ START_TEST(a_second_one_is_refused_with_the_pid_of_the_first)
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
+	buf_fini(&complaint);
 	clean();
 }
 END_TEST

@@ -5,12 +5,19 @@
 #include "common/base/status.h"
 #include "t/check_main.h"
 
+static struct restart_verdict after(struct restart *r, uint64_t ready_ms)
+{
+	struct restart_life life = { .was_ready = ready_ms > 0, .ready_ms = ready_ms };
+
+	return restart_after(r, &life);
+}
+
 START_TEST(a_worker_that_had_served_is_started_again_at_once_however_often)
 {
 	struct restart r = { 0 };
 
 	for (int i = 0; i < 100; i++) {
-		struct restart_verdict v = restart_after(&r, RESTART_HEALTHY_MS, false);
+		struct restart_verdict v = after(&r, RESTART_HEALTHY_MS);
 
 		ck_assert(!v.give_up);
 		ck_assert_uint_eq(v.pause_ms, 0);
@@ -24,12 +31,12 @@ START_TEST(early_deaths_in_a_row_double_the_pause_and_then_it_is_given_up)
 	struct restart r = { 0 };
 
 	for (unsigned i = 0; i < RESTART_EARLY_MAX - 1; i++) {
-		struct restart_verdict v = restart_after(&r, i % 2 ? 5 : 0, false);
+		struct restart_verdict v = after(&r, i % 2 ? 5 : 0);
 
 		ck_assert(!v.give_up);
 		ck_assert_uint_eq(v.pause_ms, pauses[i]);
 	}
-	ck_assert(restart_after(&r, 0, false).give_up);
+	ck_assert(after(&r, 0).give_up);
 }
 END_TEST
 
@@ -38,17 +45,36 @@ START_TEST(a_healthy_life_forgives_earlier_deaths)
 	struct restart r = { 0 };
 
 	for (unsigned i = 0; i < RESTART_EARLY_MAX - 1; i++)
-		(void)restart_after(&r, 0, false);
-	(void)restart_after(&r, RESTART_HEALTHY_MS, false);
-	ck_assert(!restart_after(&r, 0, false).give_up);
+		(void)after(&r, 0);
+	(void)after(&r, RESTART_HEALTHY_MS);
+	ck_assert(!after(&r, 0).give_up);
+}
+END_TEST
+
+START_TEST(a_ready_worker_that_is_killed_from_outside_is_started_again_at_once)
+{
+	struct restart r = { 0 };
+	struct restart_life killed = { .was_ready = true, .ready_ms = 1, .was_killed = true };
+	struct restart_life killed_at_start = { .was_killed = true };
+
+	for (int i = 0; i < 100; i++) {
+		struct restart_verdict v = restart_after(&r, &killed);
+
+		ck_assert(!v.give_up);
+		ck_assert_uint_eq(v.pause_ms, 0);
+	}
+	for (unsigned i = 0; i < RESTART_EARLY_MAX - 1; i++)
+		ck_assert(!restart_after(&r, &killed_at_start).give_up);
+	ck_assert(restart_after(&r, &killed_at_start).give_up);
 }
 END_TEST
 
 START_TEST(a_death_that_a_restart_cannot_help_is_final)
 {
 	struct restart r = { 0 };
+	struct restart_life life = { .was_ready = true, .ready_ms = 100000, .permanent = true };
 
-	ck_assert(restart_after(&r, 100000, true).give_up);
+	ck_assert(restart_after(&r, &life).give_up);
 	ck_assert(restart_is_permanent(EXIT_CONFIG));
 	ck_assert(restart_is_permanent(EXIT_DATA));
 	ck_assert(restart_is_permanent(EXIT_LOCKED));
@@ -62,6 +88,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_worker_that_had_served_is_started_again_at_once_however_often);
 	tcase_add_test(tc, early_deaths_in_a_row_double_the_pause_and_then_it_is_given_up);
 	tcase_add_test(tc, a_healthy_life_forgives_earlier_deaths);
+	tcase_add_test(tc, a_ready_worker_that_is_killed_from_outside_is_started_again_at_once);
 	tcase_add_test(tc, a_death_that_a_restart_cannot_help_is_final);
 }
 
