@@ -110,7 +110,8 @@ random_entry(struct rnd *rnd, const struct model *model, uint64_t s)
 {
 	struct entry e = {
 		.value = random_bytes(rnd, 40, 256), .seq = seq(s),
-		.timestamp_ms = (int64_t)rnd_below(rnd, 1000), .expires_at_ms = (int64_t)rnd_below(rnd, 5), .is_tombstone = rnd_below(rnd, 4) == 0,
+		.timestamp_ms = (int64_t)rnd_below(rnd, 1000), .expires_at_ms = (int64_t)rnd_below(rnd, 5),
+		.is_tombstone = rnd_below(rnd, 4) == 0,
 	};
 
 	if (model->n > 0 && rnd_below(rnd, 3) == 0) {

@@ -240,7 +240,7 @@ END_TEST
 
 START_TEST(tombstone_hides_everything_older_wherever_it_lies)
 {
-	/* Places 0 and 1 are memtables, 2 is level 0, then one a level. The value lies in the lowest place. */
+	/* Places 0 and 1 are memtables, 2 is level 0, then one a level; the value lies in the lowest. */
 	struct place *p = place_new();
 	struct view *v;
 
