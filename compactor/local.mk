@@ -11,7 +11,6 @@ COMPACTOR_LIBS = libcompactor.a $(PROTO_LIBS) $(TABLE_LIBS) $(STATS_LIBS) $(IPC_
 
 EXTRA_DIST += compactor/README.md
 
-# The program (add when compactor/main.c is there):
-# pkglibexec_PROGRAMS += lsm-compactor
-# lsm_compactor_SOURCES = compactor/main.c
-# lsm_compactor_LDADD = $(COMPACTOR_LIBS)
+pkglibexec_PROGRAMS += lsm-compactor
+lsm_compactor_SOURCES = compactor/main.c
+lsm_compactor_LDADD = $(COMPACTOR_LIBS)

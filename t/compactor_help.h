@@ -17,6 +17,7 @@
 struct help_job {
 	struct vfs *vfs;
 	const char *dir;
+	int64_t now_ms;                      /* what the job takes for now */
 	struct help_set all;                 /* everything, in entry order */
 	struct compact_order order;
 	struct compact_input inputs[HELP_INPUTS_MAX];
@@ -75,7 +76,7 @@ static inline void help_deeper(struct help_job *h, struct rnd *rnd, size_t entri
 static inline void help_job_begin(struct help_job *h, struct vfs *v, const char *dir, struct rnd *rnd,
 				  size_t entries)
 {
-	*h = (struct help_job){ .vfs = v, .dir = dir };
+	*h = (struct help_job){ .vfs = v, .dir = dir, .now_ms = HELP_NOW_MS };
 	help_folders(v, dir);
 	help_random(&h->all, rnd, entries, 300);
 	h->order = (struct compact_order){
@@ -107,7 +108,7 @@ static inline bool help_stays(const struct help_job *h, size_t i)
 
 	if (i > 0 && slice_eq(h->all.e[i - 1].key, e->key))
 		return false;
-	if (!e->is_tombstone && (e->expires_at_ms == 0 || e->expires_at_ms > HELP_NOW_MS))
+	if (!e->is_tombstone && (e->expires_at_ms == 0 || e->expires_at_ms > h->now_ms))
 		return true;
 	return help_covered(h, e->key);
 }
