@@ -15,6 +15,8 @@
 #ifndef IPC_HANDOFF_H
 #define IPC_HANDOFF_H
 
+#include <stddef.h>
+
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
