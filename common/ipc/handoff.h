@@ -17,6 +17,8 @@
 
 #include <stddef.h>
 
+#include <stddef.h>
+
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
