@@ -17,8 +17,6 @@
 
 #include <stddef.h>
 
-#include <stddef.h>
-
 #include "common/base/ids.h"
 #include "common/base/status.h"
 
