@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A version edit: one change of what the database consists of, as a value. Flush and compaction both end in one, and
- * one function (truth_commit) makes it durable and visible.
+ * A version edit: one change of what the database consists of, as a value. Flush and compaction both end in
+ * one, and one function (truth_commit) makes it durable and visible.
  */
 #ifndef ENGINE_EDIT_H
 #define ENGINE_EDIT_H

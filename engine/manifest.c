@@ -2,9 +2,10 @@
 /*
  * The manifest: state in, edits out. Tables and views: manifest_schema.h; opening: manifest_setup.c.
  *
- * Each change is one transaction, begun IMMEDIATE, so that being in another program's way is found out before anything
- * is done. Until COMMIT every failure rolls back and changes nothing. When COMMIT itself fails with anything but "full"
- * or "busy", nobody knows what a power cut would leave: the manifest is broken and takes nothing more (invariant 9).
+ * Each change is one transaction, begun IMMEDIATE, so that being in another program's way is found out before
+ * anything is done. Until COMMIT every failure rolls back and changes nothing. When COMMIT itself fails with
+ * anything but "full" or "busy", nobody knows what a power cut would leave: the manifest is broken and takes
+ * nothing more (invariant 9).
  *
  * One thread at a time: under the truth lock.
  */

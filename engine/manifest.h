@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manifest: a sqlite3 database that says which tables are live, where the WAL begins, and how every table came to
- * be. Plain SQL with views made for people. The only file that knows sqlite3 (with manifest_schema.c for the DDL).
+ * The manifest: a sqlite3 database that says which tables are live, where the WAL begins, and how every table
+ * came to be. Plain SQL with views made for people. Only the files manifest*.c know sqlite3.
  *
- * 1. One read-write connection, here, for the life of the engine; it does all commits and all checkpoints. WAL mode,
- *    synchronous=FULL; each pragma is read back.
- * 2. One transaction per version edit. A commit that fails leaves the outcome unknown: the engine must end and recover.
+ * 1. One read-write connection, here, for the life of the engine; it does all commits and all checkpoints.
+ *    WAL mode, synchronous=FULL; each pragma is read back.
+ * 2. One transaction per version edit. A commit that fails leaves the outcome unknown: the engine must end
+ *    and recover.
  * 3. File ids and the incarnation are raised durably before use.
  * 4. A newer format (user_version) or a foreign file (application_id) is refused, untouched.
  */
@@ -29,17 +30,18 @@ struct manifest_state {
 	bool created;                    /* this opening made it */
 };
 
-/* Opens or creates DATA_DIR/manifest.db. v: for what stands beside it (never for the file itself). sqlite_vfs: name of
- * a registered sqlite VFS, NULL for the default. complaint gets a sentence for people on ST_CORRUPT (damaged, foreign,
- * newer, or missing although tables or WAL segments exist): nothing was changed then. */
+/* Opens or creates DATA_DIR/manifest.db. v: for what stands beside it (never for the file itself).
+ * sqlite_vfs: name of a registered sqlite VFS, NULL for the default. complaint gets a sentence for people on
+ * ST_CORRUPT (damaged, foreign, newer, or missing although tables or WAL segments exist): nothing was changed
+ * then. */
 enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct manifest **mp,
 		      struct manifest_state *sp, struct buf *complaint) MUST_USE;
 void manifest_state_fini(struct manifest_state *s);
 void manifest_close(struct manifest **mp);
 
-/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_FULL, ST_BUSY: nothing was changed, try
- * again later. ST_CORRUPT: the edit does not fit what is there, nothing was changed. ST_IO: outcome unknown (2); the
- * manifest takes nothing more. */
+/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_FULL, ST_BUSY: nothing was
+ * changed, try again later. ST_CORRUPT: the edit does not fit what is there, nothing was changed. ST_IO:
+ * outcome unknown (2); the manifest takes nothing more. */
 enum st manifest_commit(struct manifest *m, const struct version_edit *e) MUST_USE;
 
 /* After this every id below upto may be given out. */

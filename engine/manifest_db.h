@@ -14,8 +14,8 @@ enum st manifest_db__fail(sqlite3 *db, int rc, const char *what) MUST_USE;
 /* Statements without parameters or rows of interest. */
 enum st manifest_db__exec(sqlite3 *db, const char *sql) MUST_USE;
 
-/* The first column of the first row, as a number or a text (cut to n bytes with its NUL); empty when there is no row.
- * Errors are answered, not logged: the caller may be probing a file that is none of ours. */
+/* The first column of the first row, as a number or a text (cut to n bytes with its NUL); empty when there is
+ * no row. Errors are answered, not logged: the caller may be probing a file that is none of ours. */
 int manifest_db__number(sqlite3 *db, const char *sql, int64_t *valuep);
 int manifest_db__text(sqlite3 *db, const char *sql, char *text, size_t n);
 

@@ -6,8 +6,8 @@
  *   files         every live table, and dead ones as long as their job is remembered (died_ms is set)
  *   jobs          the newest MANIFEST_JOBS_KEPT compactions, with job_inputs and job_outputs
  *
- * Views for people: live_tables, levels, compactions, lineage, garbage. Sequences, ids and the database's random id are
- * 64-bit patterns; sqlite shows those with the top bit set as negative numbers.
+ * Views for people: live_tables, levels, compactions, lineage, garbage. Sequences, ids and the database's
+ * random id are 64-bit patterns; sqlite shows those with the top bit set as negative numbers.
  */
 #ifndef ENGINE_MANIFEST_SCHEMA_H
 #define ENGINE_MANIFEST_SCHEMA_H

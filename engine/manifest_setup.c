@@ -4,8 +4,8 @@
  *
  *   missing or no tables in it -> data beside it? refuse : create
  *   not a database, quick_check complains, foreign application_id, newer user_version -> refuse
- *   ours -> settings, each read back -> what the log holds is brought into the file (a commit whose sync failed may
- *           still show in the page cache: what we read must be on disk before we act on it)
+ *   ours -> settings, each read back -> what the log holds is brought into the file (a commit whose sync failed
+ *           may still show in the page cache: what we read must be on disk before we act on it)
  */
 #include "engine/manifest_setup.h"
 
@@ -140,7 +140,8 @@ check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 	return ST_OK;
 }
 
-/* Missing, of zero bytes, or left behind by a creation that was interrupted: no table in it and nobody's mark. */
+/* Missing, of zero bytes, or left behind by a creation that was interrupted: no table in it and nobody's
+ * mark. */
 static enum st
 check_empty(sqlite3 *db, const char *path, struct buf *complaint, bool *emptyp)
 {

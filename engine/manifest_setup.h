@@ -11,8 +11,8 @@
 enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp, bool *createdp,
 			     struct buf *complaint) MUST_USE;
 
-/* Moves everything from the log into the database file and empties the log, syncing both. A reader in the way is told
- * as a warning. */
+/* Moves everything from the log into the database file and empties the log, syncing both. A reader in the way
+ * is told as a warning. */
 enum st manifest_setup__checkpoint(sqlite3 *db) MUST_USE;
 
 /* Closing the connection will change nothing in the file. */

@@ -6,8 +6,8 @@
  *   origin b: floor 1   applied (none)
  *
  * 1. The applied ids of an origin rise, and are all >= its floor.
- * 2. An id below the floor counts as applied, with no result to tell: its asker has had an answer, so whoever sends
- *    it now is late (a leftover of an older connection), and applying it again would be wrong.
+ * 2. An id below the floor counts as applied, with no result to tell: its asker has had an answer, so whoever
+ *    sends it now is late (a leftover of an older connection), and applying it again would be wrong.
  * 3. At most ORIGIN_WINDOW_MAX ids are kept; beyond that the smallest is settled by force.
  *
  * There are few origins (one per frontend process, ever), so they are searched one by one.

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which write requests were applied, per origin (a frontend process), so that one repeated after an engine restart is
- * answered and not applied twice.
+ * Which write requests were applied, per origin (a frontend process), so that one repeated after an engine
+ * restart is answered and not applied twice.
  *
- * Kept in the WAL: every record names its origin and request id, and every segment opens with the whole state, so that
- * replay from any floor knows all of it. Bounded: an asker tells its oldest unanswered id, everything smaller is
- * forgotten; the least recently seen origin goes when there are more than ORIGINS_MAX. One thread at a time.
+ * Kept in the WAL: every record names its origin and request id, and every segment opens with the whole
+ * state, so that replay from any floor knows all of it. Bounded: an asker tells its oldest unanswered id,
+ * everything smaller is forgotten; the least recently seen origin goes when there are more than ORIGINS_MAX.
+ * One thread at a time.
  */
 #ifndef ENGINE_ORIGINS_H
 #define ENGINE_ORIGINS_H

@@ -4,10 +4,10 @@
  *
  *   look    list wal/, open each segment from the floor on, sort out never-begun ones and a torn newest header
  *   replay  segment by segment: is it the one that follows (link), then record by record into the sink
- *   settle  no damage: make the newest true on disk. Damage: refuse untouched, or cut there and quarantine the rest
+ *   settle  no damage: make the newest true on disk. Damage: refuse untouched, or cut and quarantine the rest
  *
- * Where replay stops is a `finding`. A segment with a successor must end where the successor's header says; the newest
- * may have a torn tail, told from damage by the promises of later records (wal_format.h, 3).
+ * Where replay stops is a `finding`. A segment with a successor must end where the successor's header says;
+ * the newest may have a torn tail, told from damage by the promises of later records (wal_format.h, 3).
  */
 #include "engine/recovery.h"
 
@@ -122,8 +122,8 @@ look_into(struct recovery *r, struct segment *s)
 	return st;
 }
 
-/* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was wiped,
- * its successor's link tells. */
+/* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was
+ * wiped, its successor's link tells. */
 static bool
 never_begun(const struct segment *s)
 {
@@ -185,7 +185,8 @@ find_whole(struct finding *f, enum wal_damage damage, size_t index, const char *
 
 /* ---- replay ---- */
 
-/* The sequences a segment begins with: those of the segment before, or, when these were flushed, the flushed ones. */
+/* The sequences a segment begins with: those of the segment before, or, when these were flushed, the flushed
+ * ones. */
 static void
 check_start(const struct recovery *r, size_t i, struct finding *f)
 {
@@ -364,8 +365,8 @@ replay_segment(struct recovery *r, size_t i, struct finding *f)
 	return st;
 }
 
-/* The newest segment's header never reached the disk whole, and no record says that it did: nothing in it was ever
- * acknowledged. */
+/* The newest segment's header never reached the disk whole, and no record says that it did: nothing in it was
+ * ever acknowledged. */
 static bool
 newest_is_torn(const struct recovery *r)
 {

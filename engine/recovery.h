@@ -7,8 +7,8 @@
  * | newest segment, damage behind what was promised synced       | cut, report     | cut, report         | refuse   |
  * | anything else (older segment, below a promise, gap, bad link) | refuse, untouched | keep up to it, quarantine the rest | refuse |
  *
- * After a cut the newest segment is made true on disk: what lies behind the last promise is written again and synced,
- * the rest is zeroed, so that what was read now cannot vanish later (invariant 8).
+ * After a cut the newest segment is made true on disk: what lies behind the last promise is written again and
+ * synced, the file is cut there, so that what was read now cannot vanish later (invariant 8).
  */
 #ifndef ENGINE_RECOVERY_H
 #define ENGINE_RECOVERY_H
@@ -17,7 +17,8 @@
 #include "engine/report.h"
 #include "proto/write.h"
 
-/* A new segment begins (its id: one memtable each), or a record is to be applied. origins: replaced when not empty. */
+/* A new segment begins (its id: one memtable each), or a record is to be applied. origins: replaced when not
+ * empty. */
 struct recovery_sink {
 	void *ctx;
 	enum st (*segment)(void *ctx, struct file_id id, uint64_t bytes);
@@ -25,15 +26,16 @@ struct recovery_sink {
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 };
 
-/* mode: WAL_RECOVERY_*. floor: 0, or a segment that must be there, as a name at least: the manifest never names one
- * that was not prepared, and recovery_tidy() leaves it. Records whose sequences are all <= flushed_seq are read but not handed on, except for their
- * origin (record() is then called with counts->entries 0). ST_CORRUPT: refused, nothing was changed; the report says why. */
+/* mode: WAL_RECOVERY_*. floor: 0, or a segment that must be there, as a name at least: the manifest never
+ * names one that was not prepared, and recovery_tidy() leaves it. Records whose sequences are all <=
+ * flushed_seq are read but not handed on, except for their origin (record() is then called with
+ * counts->entries 0). ST_CORRUPT: refused, nothing was changed; the report says why. */
 enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
 		     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp) MUST_USE;
 
-/* Removes WAL segments below the floor, never-begun ones above it, tables not in `live` (moved to nothing: unlinked only after
- * the next manifest commit is durable, which opening the manifest is), and everything in tmp/. A live table that is
- * missing or has another size: ST_CORRUPT, nothing removed. */
+/* Removes WAL segments below the floor, never-begun ones above it, tables not in `live` (moved to nothing:
+ * unlinked only after the next manifest commit is durable, which opening the manifest is), and everything in
+ * tmp/. A live table that is missing or has another size: ST_CORRUPT, nothing removed. */
 enum st recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,
 		      const uint64_t *sizes, size_t live_count) MUST_USE;
 

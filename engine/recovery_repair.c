@@ -17,7 +17,8 @@
 
 #define COPY_BYTES (1u << 20)
 
-/* Copies bytes [offset, end) of one file to another place, through memory; both may be the same file and place. */
+/* Copies bytes [offset, end) of one file to another place, through memory; both may be the same file and
+ * place. */
 static enum st
 copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file *to, uint64_t to_offset)
 {

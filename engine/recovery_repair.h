@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What recovery writes: it makes the end of the newest segment true on disk, and moves what was cut out of the way.
- * Each step can be interrupted by a power cut and done again from the start.
+ * What recovery writes: it makes the end of the newest segment true on disk, and moves what was cut out of
+ * the way. Each step can be interrupted by a power cut and done again from the start.
  */
 #ifndef ENGINE_RECOVERY_REPAIR_H
 #define ENGINE_RECOVERY_REPAIR_H
@@ -9,8 +9,8 @@
 #include "common/vfs/vfs.h"
 #include "engine/report.h"
 
-/* Writes bytes [from, upto) of the segment again, cuts the file at upto, and syncs: what was read can no longer
- * vanish, what was not read is gone for good. */
+/* Writes bytes [from, upto) of the segment again, cuts the file at upto, and syncs: what was read can no
+ * longer vanish, what was not read is gone for good. */
 enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from,
 			 uint64_t upto) MUST_USE;
 
@@ -22,8 +22,8 @@ struct quarantine_order {
 	struct file_id keep_name;    /* when it goes, or is missing, an empty segment takes its place (the floor) */
 };
 
-/* Writes the report and the cut bytes, then moves the whole segments, newest first, so that an interrupted run finds
- * the same damage again. The cut itself is recovery__settle()'s. */
+/* Writes the report and the cut bytes, then moves the whole segments, newest first, so that an interrupted
+ * run finds the same damage again. The cut itself is recovery__settle()'s. */
 enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
 			     const struct recovery_report *r) MUST_USE;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removes what a crash left behind, once the manifest has said what is live. First all live tables are looked at:
- * when one is missing, the manifest is not believed and nothing is removed (invariant 4 from the other side).
+ * Removes what a crash left behind, once the manifest has said what is live. First all live tables are looked
+ * at: when one is missing, the manifest is not believed and nothing is removed (invariant 4 from the other
+ * side).
  */
 #include <inttypes.h>
 #include <stdlib.h>

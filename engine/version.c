@@ -5,8 +5,8 @@
  *   levels[n]: pointers in search order (level 0 newest first, deeper by key)
  *   by_id:     the same tables by id, for look-ups
  *
- * An edit is applied by building the touched levels anew: check and apply share that code, so what was checked is
- * what becomes true. Runs under the truth lock (truth.h).
+ * An edit is applied by building the touched levels anew: check and apply share that code, so what was
+ * checked is what becomes true. Runs under the truth lock (truth.h).
  */
 #include "engine/version.h"
 
@@ -93,7 +93,10 @@ newest_first(const void *a, const void *b)
 static int
 key_order(const void *a, const void *b)
 {
-	return slice_cmp((*(struct live_table *const *)a)->facts.min_key, (*(struct live_table *const *)b)->facts.min_key);
+	const struct table_facts *x = &(*(struct live_table *const *)a)->facts;
+	const struct table_facts *y = &(*(struct live_table *const *)b)->facts;
+
+	return slice_cmp(x->min_key, y->min_key);
 }
 
 /* ---- look-ups ---- */
@@ -197,7 +200,8 @@ check_removed(const struct version *v, const struct version_edit *e)
 	return ST_OK;
 }
 
-/* One added table by itself: a known level, an order in its bounds, an id that is free or leaves in the same edit. */
+/* One added table by itself: a known level, an order in its bounds, an id that is free or leaves in the same
+ * edit. */
 static enum st
 check_one_added(const struct version *v, const struct version_edit *e, const struct live_table *t)
 {
@@ -342,7 +346,8 @@ apply_added(struct version *v, const struct version_edit *e)
 		qsort(v->by_id, v->total, sizeof *v->by_id, by_id_order);
 }
 
-/* Added tables are copied first: an edit that moves a table may lend us the keys of the very node that leaves. */
+/* Added tables are copied first: an edit that moves a table may lend us the keys of the very node that
+ * leaves. */
 void
 version_apply(struct version *v, const struct version_edit *e)
 {

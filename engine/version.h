@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The live tables by level, in memory. Level 0 newest first (by max sequence), deeper levels by key, disjoint.
- * Not thread-safe: guarded by the truth lock (truth.h).
+ * The live tables by level, in memory. Level 0 newest first (by max sequence), deeper levels by key,
+ * disjoint. Not thread-safe: guarded by the truth lock (truth.h).
  */
 #ifndef ENGINE_VERSION_H
 #define ENGINE_VERSION_H
@@ -14,8 +14,8 @@ struct version;
 struct version *version_new(void);
 void version_free(struct version **vp);
 
-/* Would this edit leave a legal version? ST_CORRUPT with a sentence logged otherwise (overlap on a deep level, unknown
- * removed id, id twice). Changes nothing. */
+/* Would this edit leave a legal version? ST_CORRUPT with a sentence logged otherwise (overlap on a deep
+ * level, unknown removed id, id twice). Changes nothing. */
 enum st version_check(const struct version *v, const struct version_edit *e) MUST_USE;
 void version_apply(struct version *v, const struct version_edit *e);     /* copies keys; the edit was checked */
 

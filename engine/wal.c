@@ -57,7 +57,8 @@ prepare_file(struct vfs *v, const char *data_dir, struct wal *w, uint64_t bytes)
 }
 
 enum st
-wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes, struct wal **wp)
+wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes,
+	    struct wal **wp)
 {
 	struct wal *w = mem_zalloc(sizeof *w);
 	enum st st;
@@ -75,7 +76,8 @@ wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t pre
 }
 
 enum st
-wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before, struct slice origins)
+wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
+	  struct slice origins)
 {
 	struct wal_header h = { WAL_VERSION, database, w->id, last_seq, *before };
 

@@ -2,12 +2,12 @@
 /*
  * The write-ahead log, writing side: one segment per memtable. Format at the top of wal_format.h.
  *
- * 1. A segment is prepared (created, preallocated, synced, its directory too) before it is begun; a prepared segment
- *    that was never begun is all zeros and means nothing.
- * 2. Its header names the segment before it, that one's final length and last sequence: nothing can go missing
- *    between two segments unnoticed.
- * 3. Each record carries how far the segment was known to be synced when it was written, so that a torn tail can be
- *    told from damage to acknowledged data.
+ * 1. A segment is prepared (created, preallocated, synced, its directory too) before it is begun; a prepared
+ *    segment that was never begun is all zeros and means nothing.
+ * 2. Its header names the segment before it, that one's final length and last sequence: nothing can go
+ *    missing between two segments unnoticed.
+ * 3. Each record carries how far the segment was known to be synced when it was written, so that a torn tail
+ *    can be told from damage to acknowledged data.
  * 4. After a failed write or sync the segment takes nothing more (invariant 9).
  * 5. Segments are never appended to after a restart, and never recycled.
  *

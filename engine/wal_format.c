@@ -50,7 +50,8 @@ wal_crc_seed(uint64_t database, struct file_id segment)
 }
 
 void
-wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, struct slice head, struct slice body)
+wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, struct slice head,
+		  struct slice body)
 {
 	size_t length = head.n + body.n, total = wal_record_bytes((uint32_t)length);
 	uint8_t *p = buf_reserve(out, total);

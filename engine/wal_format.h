@@ -5,19 +5,21 @@
  *   segment  := header record* zero*                         file DATA_DIR/wal/wal_<id>.log
  *   header   := magic:"LSMWAL\r\n" version:u32 bytes:u32     72 bytes; version 1
  *               database:u64 segment:u64 last_seq:u64        last_seq: of everything before this segment
- *               before_id:u64 before_length:u64 before_last_seq:u64     the segment before; all 0 = there is none
+ *               before_id:u64 before_length:u64              the segment before; all 0 = there is none
+ *               before_last_seq:u64
  *               reserved:u32(0) crc:u32                      CRC-32 of the 68 bytes before it
  *   record   := crc:u32 length:u32                           32 bytes, then the payload
- *               segment:u32 count:u32                        low half of the segment's id; entries in the payload
+ *               segment:u32 count:u32                        low half of the id; entries in the payload
  *               first_seq:u64 synced_upto:u64
  *               payload:byte[length] zero[-length mod 8]     a serialized lsm.WALBatch
  *
- * crc of a record: CRC-32 of database:u64, segment:u64, then of the record from `length` to the end of its padding.
- * Neither number is in the sum by chance: a record of another database or segment never counts as one of ours, and
- * nobody who does not know the database's id can write a value that looks like a record.
+ * crc of a record: CRC-32 of database:u64, segment:u64, then of the record from `length` to the end of its
+ * padding. Neither number is in the sum by chance: a record of another database or segment never counts as
+ * one of ours, and nobody who does not know the database's id can write a value that looks like a record.
  *
  * 1. Records begin at multiples of 8. A head of 32 zero bytes is the end (the rest was only preallocated).
- * 2. Sequences are dense: first_seq = last sequence before + 1. A record of count 0 (origin state) uses up none.
+ * 2. Sequences are dense: first_seq = last sequence before + 1. A record of count 0 (origin state) uses up
+ *    none.
  * 3. synced_upto: all bytes below this offset were known to be on disk when the record was written.
  */
 #ifndef ENGINE_WAL_FORMAT_H

@@ -29,7 +29,8 @@ struct wal_reader {
 	uint64_t base;
 };
 
-/* Makes bytes [offset, offset + n) of the file available at *pp; the caller saw to it that they lie inside it. */
+/* Makes bytes [offset, offset + n) of the file available at *pp; the caller saw to it that they lie inside
+ * it. */
 static enum st
 look(struct wal_reader *r, uint64_t offset, size_t n, const uint8_t **pp)
 {

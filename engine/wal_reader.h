@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads one WAL segment from front to back, and says what stands behind the place where reading stopped. It judges
- * bytes only; what a stop means (clean end, torn tail, damage) is recovery's business.
+ * Reads one WAL segment from front to back, and says what stands behind the place where reading stopped. It
+ * judges bytes only; what a stop means (clean end, torn tail, damage) is recovery's business.
  *
  * One thread at a time. Never trusts: any bytes are a legal input.
  */
@@ -28,8 +28,8 @@ uint64_t wal_reader_size(const struct wal_reader *r);            /* of the file 
 enum wal_opening wal_reader_header(const struct wal_reader *r, struct wal_header *hp);
 uint64_t wal_reader_offset(const struct wal_reader *r);          /* where the next record would begin */
 
-/* The next record, its payload good until the next call. ST_NOT_FOUND: there is none; *whyp says why: NONE for the
- * end of the file or a head of zeros, CHECKSUM, TRUNCATED. */
+/* The next record, its payload good until the next call. ST_NOT_FOUND: there is none; *whyp says why: NONE
+ * for the end of the file or a head of zeros, CHECKSUM, TRUNCATED. */
 enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_damage *whyp) MUST_USE;
 
 /* What follows an offset at which no record is. */

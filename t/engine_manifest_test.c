@@ -409,7 +409,8 @@ commit_for_ever(int told)
 	}
 }
 
-/* Invariants 4 and 5: what was committed is there whole, ids given out before the kill are not given out again. */
+/* Invariants 4 and 5: what was committed is there whole, ids given out before the kill are not given out
+ * again. */
 START_TEST(kill_9_in_the_middle_of_commits_tears_nothing)
 {
 	uint64_t n = 0, last = 0, seen;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manifest on a simulated disk: the power goes at every event, every operation fails. A committed edit is there
- * after the next opening, an edit is there whole or not at all, and what an opening returned is never taken back
- * (invariants 4, 5, 8, 9).
+ * The manifest on a simulated disk: the power goes at every event, every operation fails. A committed edit is
+ * there after the next opening, an edit is there whole or not at all, and what an opening returned is never
+ * taken back (invariants 4, 5, 8, 9).
  */
 #include "common/vfs/fault.h"
 #include "common/vfs/sim.h"
@@ -167,8 +167,8 @@ START_TEST(committed_edits_survive_a_power_cut_at_every_event)
 }
 END_TEST
 
-/* A failed commit leaves the outcome open, but an opening decides it for good: also when what it read was only in the
- * page cache, because a sync had failed. */
+/* A failed commit leaves the outcome open, but an opening decides it for good: also when what it read was
+ * only in the page cache, because a sync had failed. */
 START_TEST(a_failed_operation_is_decided_by_the_next_opening)
 {
 	static const unsigned kinds[] = { FAULT_WRITE, FAULT_SYNC, FAULT_META, FAULT_READ };

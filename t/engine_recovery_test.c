@@ -121,8 +121,8 @@ START_TEST(a_recovered_log_goes_on_in_a_new_segment)
 }
 END_TEST
 
-/* RELIABILITY rule: bad at X, nothing behind it promises more than X. All groups before are there, of the torn group
- * whole records at most, and a second recovery finds the same and no tear. */
+/* RELIABILITY rule: bad at X, nothing behind it promises more than X. All groups before are there, of the
+ * torn group whole records at most, and a second recovery finds the same and no tear. */
 START_TEST(a_tail_torn_at_every_byte_of_the_last_group_is_cut)
 {
 	struct path file = path_wal(dir, file_id(1));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An sqlite3 VFS on top of one of ours, for tests: the manifest lives on the simulated disk and meets its power cuts
- * and failures. It does what sqlite's unix VFS does, syncs included: the folder is synced after the first sync of a new
- * journal or log, and a failure of that is swallowed. One connection at a time: locks are no-ops, shared memory is the
- * heap.
+ * An sqlite3 VFS on top of one of ours, for tests: the manifest lives on the simulated disk and meets its
+ * power cuts and failures. It does what sqlite's unix VFS does, syncs included: the folder is synced after
+ * the first sync of a new journal or log, and a failure of that is swallowed. One connection at a time: locks
+ * are no-ops, shared memory is the heap.
  */
 #ifndef T_ENGINE_SQLITEVFS_H
 #define T_ENGINE_SQLITEVFS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The log on a simulated disk: the power goes at every event of writing and of recovering, and every operation fails
- * once or for good. What was acknowledged (pen_group answered ST_OK: synced) must always be there; what was not may
- * be there as a prefix.
+ * The log on a simulated disk: the power goes at every event of writing and of recovering, and every
+ * operation fails once or for good. What was acknowledged (pen_group answered ST_OK: synced) must always be
+ * there; what was not may be there as a prefix.
  */
 #include "common/vfs/fault.h"
 #include "common/vfs/sim.h"
@@ -53,8 +53,8 @@ write_groups(struct pen *p, int groups, struct work *w)
 	return true;
 }
 
-/* Two segments of three groups, the last group so large that the file must grow; then a record that is written and
- * never synced. */
+/* Two segments of three groups, the last group so large that the file must grow; then a record that is
+ * written and never synced. */
 static struct work
 work_on(struct vfs *v)
 {
@@ -179,8 +179,8 @@ START_TEST(a_power_cut_inside_recovery_loses_nothing)
 }
 END_TEST
 
-/* A process that dies leaves the disk as it was: nothing written is lost, and what recovery returns is then made
- * safe, also what a failed sync had left in memory only. */
+/* A process that dies leaves the disk as it was: nothing written is lost, and what recovery returns is then
+ * made safe, also what a failed sync had left in memory only. */
 static void
 after_a_fault(struct vfs *sim, const struct work *w)
 {
@@ -192,7 +192,8 @@ after_a_fault(struct vfs *sim, const struct work *w)
 	recover_for_good(sim, w, &rnd);
 }
 
-/* Invariant 9: nothing is acknowledged after a failed sync or write (insist), and nothing acknowledged is lost. */
+/* Invariant 9: nothing is acknowledged after a failed sync or write (insist), and nothing acknowledged is
+ * lost. */
 START_TEST(nothing_is_acknowledged_after_a_failed_operation_and_nothing_acknowledged_is_lost)
 {
 	static const unsigned kinds[] = { FAULT_WRITE, FAULT_SYNC, FAULT_META };
@@ -241,8 +242,8 @@ START_TEST(a_failed_operation_inside_recovery_is_reported_and_harmless)
 }
 END_TEST
 
-/* Damage in the first segment; truncate mode dies at every event of its repair, the power goes, it starts again: in
- * the end everything before the damage is there, in strict mode too. */
+/* Damage in the first segment; truncate mode dies at every event of its repair, the power goes, it starts
+ * again: in the end everything before the damage is there, in strict mode too. */
 START_TEST(a_power_cut_inside_a_repair_is_repaired_by_the_next_one)
 {
 	static const enum sim_cut cuts[] = ALL_CUTS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests of the write-ahead log: writing small logs group by group, reading them back through recovery_run() into
- * a plain list, and files as images that can be damaged and put back.
+ * For tests of the write-ahead log: writing small logs group by group, reading them back through
+ * recovery_run() into a plain list, and files as images that can be damaged and put back.
  */
 #ifndef T_ENGINE_WALHELP_H
 #define T_ENGINE_WALHELP_H
