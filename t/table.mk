@@ -50,3 +50,15 @@ t_table_writer_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/table_fault_test
 t_table_fault_test_SOURCES = t/table_fault_test.c
 t_table_fault_test_LDADD = $(TABLE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_block_test
+t_table_block_test_SOURCES = t/table_block_test.c
+t_table_block_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_index_test
+t_table_index_test_SOURCES = t/table_index_test.c
+t_table_index_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_compress_test
+t_table_compress_test_SOURCES = t/table_compress_test.c
+t_table_compress_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)

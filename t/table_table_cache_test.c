@@ -6,6 +6,7 @@
 
 #include "common/table/filename.h"
 #include "common/table/table_cache.h"
+#include "common/vfs/vfs_impl.h"
 #include "t/check_main.h"
 #include "t/table_help.h"
 
@@ -163,6 +164,30 @@ START_TEST(an_evicted_table_is_closed_at_once_or_with_its_last_user)
 }
 END_TEST
 
+START_TEST(find_gives_what_is_open_and_opens_nothing)
+{
+	struct table_cache *t;
+	struct table_reader *r, *found;
+
+	make_tables(1);
+	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 10);
+	ck_assert_ptr_null(table_cache_find(t, file_id(1)));
+	ck_assert_uint_eq(open_tables(), 0);
+	r = get(t, 1);
+	table_cache_release(t, &r);
+	found = table_cache_find(t, file_id(1));
+	ck_assert_ptr_nonnull(found);
+	table_cache_evict(t, file_id(1));
+	ck_assert_ptr_null(table_cache_find(t, file_id(1)));
+	ck_assert_uint_eq(open_tables(), 1);
+	table_cache_release(t, &found);
+	ck_assert_uint_eq(open_tables(), 0);
+	table_cache_free(&t);
+	table_cache_free(&t);
+	help_end();
+}
+END_TEST
+
 START_TEST(the_database_is_checked_once_it_is_known)
 {
 	struct table_cache *t;
@@ -176,6 +201,36 @@ START_TEST(the_database_is_checked_once_it_is_known)
 	ck_assert_uint_eq(table_cache_database(t), 99);
 	ck_assert_int_eq(table_cache_get(t, file_id(2), &r), ST_CORRUPT);
 	table_cache_free(&t);
+	help_end();
+}
+END_TEST
+
+/* The operating system's files; each open is met by an eviction of what is being opened. */
+static struct table_cache *met;
+
+static enum st open_and_evict(struct vfs *v, const char *path, enum vfs_open_flags flags,
+			      struct vfs_file **filep)
+{
+	(void)v;
+	table_cache_evict(met, file_id(1));
+	return vfs_open(vfs_posix(), path, flags, filep);
+}
+
+START_TEST(a_table_evicted_while_it_is_opened_does_not_stay)
+{
+	static const struct vfs_ops ops = { .open = open_and_evict };
+	struct vfs v = { &ops };
+	struct table_reader *r, *other;
+
+	make_tables(2);
+	met = table_cache_new(&v, help_dir, DATABASE, NULL, 10);
+	r = get(met, 1);
+	ck_assert_ptr_null(table_cache_find(met, file_id(1)));
+	other = get(met, 2);
+	table_cache_release(met, &r);
+	table_cache_release(met, &other);
+	ck_assert_uint_eq(open_tables(), 1);
+	table_cache_free(&met);
 	help_end();
 }
 END_TEST
@@ -220,7 +275,9 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, tables_in_use_do_not_count_and_are_shared);
 	tcase_add_test(tc, a_missing_file_is_not_found_and_leaves_nothing);
 	tcase_add_test(tc, an_evicted_table_is_closed_at_once_or_with_its_last_user);
+	tcase_add_test(tc, find_gives_what_is_open_and_opens_nothing);
 	tcase_add_test(tc, the_database_is_checked_once_it_is_known);
+	tcase_add_test(tc, a_table_evicted_while_it_is_opened_does_not_stay);
 	tcase_add_test(tc, threads_that_open_use_and_evict_at_once_agree);
 }
 

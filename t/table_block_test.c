@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks: found by search what a plain walk finds; refused, one by one, every way in which a block can be
+ * malformed. */
+#include "common/table/block.h"
+#include "common/table/block_builder.h"
+#include "t/check_main.h"
+#include "t/table_help.h"
+
+static struct block_cursor cursor_of(struct slice bytes)
+{
+	struct block_cursor c;
+
+	block_cursor_init(&c);
+	ck_assert(block_cursor_open(&c, bytes));
+	return c;
+}
+
+START_TEST(search_and_walk_agree)
+{
+	static const unsigned intervals[] = { 1, 2, 3, 16, 1000 };
+	struct rnd rnd = { (uint64_t)_i };
+	struct help_set s = { NULL, 0, 0 };
+	struct block_builder b;
+	struct block block;
+	struct slice bytes;
+	struct block_cursor c;
+
+	help_random(&s, &rnd, 700, 10);
+	block_builder_init(&b, intervals[_i]);
+	ck_assert(block_builder_empty(&b));
+	for (size_t i = 0; i < s.n; i++)
+		block_builder_add(&b, &s.e[i]);
+	bytes = block_builder_finish(&b);
+	ck_assert(block_parse(bytes, &block));
+	c = cursor_of(bytes);
+	for (int i = 0; i < 20000; i++) {
+		const struct entry *any = &s.e[rnd_below(&rnd, s.n)], *want;
+		struct slice key =
+			slice_of(any->key.p, any->key.n - (size_t)rnd_below(&rnd, 2) * (any->key.n > 1));
+		uint64_t at = rnd_below(&rnd, s.n + 2);
+		enum block_step step;
+		struct entry e;
+
+		want = help_find(&s, key, at);
+		ck_quick(block_find(&block, key, seq(at), &e) == (want ? BLOCK_AT : BLOCK_END));
+		ck_quick(!want || help_same(&e, want));
+		step = block_cursor_seek(&c, key, seq(at));
+		ck_quick(!want || (step == BLOCK_AT && help_same(&c.entry, want)));
+		if (step == BLOCK_AT)
+			ck_quick(entry_cmp(c.entry.key, c.entry.seq, key, seq(at)) >= 0);
+	}
+	block_cursor_fini(&c);
+	block_builder_fini(&b);
+	help_free(&s);
+}
+END_TEST
+
+START_TEST(a_builder_starts_anew_after_finish)
+{
+	struct entry e = { .key = slice_str("key"), .value = slice_str("value"), .seq = seq(1) };
+	struct block_builder b;
+	struct slice block;
+	uint8_t first[64];
+	size_t n;
+
+	block_builder_init(&b, 16);
+	ck_assert_uint_eq(block_builder_finish(&b).n, 0);
+	block_builder_add(&b, &e);
+	block = block_builder_finish(&b);
+	n = block.n;
+	memcpy(first, block.p, n);
+	ck_assert(block_builder_empty(&b));
+	block_builder_add(&b, &e);
+	block = block_builder_finish(&b);
+	ck_assert_uint_eq(block.n, n);
+	ck_assert_mem_eq(block.p, first, n);
+	block_builder_fini(&b);
+}
+END_TEST
+
+START_TEST(an_empty_block_holds_nothing)
+{
+	struct block_cursor c = cursor_of(slice_of(NULL, 0));
+	struct block b;
+	struct entry e;
+
+	ck_assert(block_parse(slice_of(NULL, 0), &b));
+	ck_assert_int_eq(block_find(&b, slice_str("k"), SEQ_MAX, &e), BLOCK_END);
+	ck_assert_int_eq(block_cursor_first(&c), BLOCK_END);
+	ck_assert_int_eq(block_cursor_seek(&c, slice_str("k"), SEQ_MAX), BLOCK_END);
+	block_cursor_fini(&c);
+}
+END_TEST
+
+/* Entries "ab" and "ac", value "v", sequence 9. */
+#define AB "\x0a\x09\x12\x02" "ab" "\x1a\x01" "v" "\x20\x09"
+#define AC "\x0a\x0a\x08\x01\x12\x01" "c" "\x1a\x01" "v" "\x20\x09"
+#define ONE "\x12\x04\x06\0\0\0"
+
+static const struct { const char *why, *bytes; size_t n; bool parses;
+} bad[] = {
+#define BAD(why, bytes, parses) { why, bytes, sizeof(bytes) - 1, parses }
+	BAD("entries without restarts", AB, false),
+	BAD("restarts without entries", ONE, false),
+	BAD("restarts that are not whole", "\x12\x05\x07\0\0\0\0" AB, false),
+	BAD("no restarts in the field", "\x12\x00" AB, false),
+	BAD("restarts cut short", "\x12\x7f\x06\0\0\0", false),
+	BAD("the first restart not at the first entry", "\x12\x04\x05\0\0\0" AB, false),
+	BAD("the first restart behind the block", "\x12\x04\x77\0\0\0" AB, false),
+	BAD("a restart among the restarts", "\x12\x0c\x0e\0\0\0\x02\0\0\0\x02\0\0\0" AB AC, true),
+	BAD("a restart behind the block", "\x12\x0c\x0e\0\0\0\x7f\0\0\0\x7f\0\0\0" AB AC, true),
+	BAD("a restart at a shared key", "\x12\x0c\x0e\0\0\0\x19\0\0\0\x19\0\0\0" AB AC, true),
+	BAD("a restart inside an entry", "\x12\x0c\x0e\0\0\0\x10\0\0\0\x10\0\0\0" AB AC, true),
+	BAD("a first entry that shares",
+	    ONE "\x0a\x0a\x08\x01\x12\x01"
+		"c"
+		"\x1a\x01"
+		"v"
+		"\x20\x09",
+	    true),
+	BAD("more shared than there is",
+	    ONE AB "\x0a\x0a\x08\x03\x12\x01"
+		   "c"
+		   "\x1a\x01"
+		   "v"
+		   "\x20\x09",
+	    true),
+	BAD("an unknown tag between entries", ONE AB "\x1a\x00", true),
+	BAD("an entry longer than the block",
+	    ONE AB "\x0a\x0b\x12\x02"
+		   "ac"
+		   "\x1a\x01"
+		   "v"
+		   "\x20\x09",
+	    true),
+	BAD("an entry's length cut short", ONE AB "\x0a", true),
+	BAD("a key longer than its entry",
+	    ONE AB "\x0a\x06\x12\x10"
+		   "ac",
+	    true),
+	BAD("a value longer than its entry",
+	    ONE AB "\x0a\x07\x12\x02"
+		   "ac"
+		   "\x1a\x01",
+	    true),
+	BAD("fields out of order",
+	    ONE AB "\x0a\x09\x12\x02"
+		   "ac"
+		   "\x20\x09\x1a\x01"
+		   "v",
+	    true),
+	BAD("an unknown field",
+	    ONE AB "\x0a\x06\x12\x02"
+		   "ac"
+		   "\x40\x01",
+	    true),
+	BAD("a tombstone that is neither",
+	    ONE AB "\x0a\x06\x12\x02"
+		   "ac"
+		   "\x30\x02",
+	    true),
+	BAD("a number without its end",
+	    ONE AB "\x0a\x06\x12\x02"
+		   "ac"
+		   "\x20\x80",
+	    true),
+#undef BAD
+};
+
+START_TEST(a_malformed_block_is_damaged)
+{
+	uint8_t *bytes = mem_dup(bad[_i].bytes, bad[_i].n);     /* to the byte, for the address sanitizer */
+	struct slice s = slice_of(bytes, bad[_i].n);
+	enum block_step step, seek;
+	struct block_cursor c;
+	struct block b;
+	struct entry e;
+
+	block_cursor_init(&c);
+	ck_assert_msg(block_parse(s, &b) == bad[_i].parses, "%s", bad[_i].why);
+	if (block_cursor_open(&c, s)) {
+		for (step = block_cursor_first(&c); step == BLOCK_AT; )
+			step = block_cursor_next(&c);
+		seek = block_cursor_seek(&c, slice_str("ac"), SEQ_MAX);
+		/* A walk meets bad entries, a search bad restarts too. */
+		ck_assert_msg(step == BLOCK_DAMAGED || seek == BLOCK_DAMAGED, "%s", bad[_i].why);
+		ck_assert_msg(block_find(&b, slice_str("ac"), SEQ_MAX, &e) == BLOCK_DAMAGED, "%s",
+			      bad[_i].why);
+	}
+	block_cursor_fini(&c);
+	mem_free(bytes);
+}
+END_TEST
+
+START_TEST(the_sound_pieces_of_the_malformed_blocks_are_sound)
+{
+	static const char bytes[] = ONE AB AC;
+	struct block_cursor c = cursor_of(slice_of(bytes, sizeof(bytes) - 1));
+	struct entry e;
+
+	ck_assert_int_eq(block_find(&c.block, slice_str("ac"), SEQ_MAX, &e), BLOCK_AT);
+	ck_assert_uint_eq(e.seq.v, 9);
+	ck_assert(slice_eq(e.value, slice_str("v")));
+	ck_assert_int_eq(block_cursor_first(&c), BLOCK_AT);
+	ck_assert_int_eq(block_cursor_next(&c), BLOCK_AT);
+	ck_assert(slice_eq(c.entry.key, slice_str("ac")));
+	ck_assert_int_eq(block_cursor_next(&c), BLOCK_END);
+	block_cursor_fini(&c);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_loop_test(tc, search_and_walk_agree, 0, 5);
+	tcase_add_test(tc, a_builder_starts_anew_after_finish);
+	tcase_add_test(tc, an_empty_block_holds_nothing);
+	tcase_add_loop_test(tc, a_malformed_block_is_damaged, 0, (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(tc, the_sound_pieces_of_the_malformed_blocks_are_sound);
+}
+
+CHECK_MAIN("table/block", suite)
