@@ -32,7 +32,8 @@ struct attach_setup {
 enum st attach_new(const struct attach_setup *setup, struct attach **ap) MUST_USE;
 void attach_free(struct attach **ap);
 
-/* The view to read now and the newest sequence visible in it, on loan until the next call; view_ref() keeps it. */
+/* The view to read now and the newest sequence visible in it, on loan until the next call; view_ref() keeps
+ * it. */
 enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp) MUST_USE;
 
 /* Forgets what is attached although its generation is current: a file of it was missing. */

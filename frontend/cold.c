@@ -57,7 +57,8 @@ static bool push(cold_list *list, struct cold_read *r)
 
 	do
 		r->next = head;
-	while (!atomic_compare_exchange_weak_explicit(list, &head, r, memory_order_release, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(list, &head, r, memory_order_release,
+						      memory_order_relaxed));
 	return head == NULL;
 }
 
@@ -89,7 +90,8 @@ static void *run(void *arg)
 			continue;
 		for (r = take_all(&me->inbox); r; r = next) {
 			next = r->next;
-			r->st = view_get(r->view, r->key, r->seq, r->now_ms, false, &r->cost, &r->entry, &r->pin);
+			r->st = view_get(r->view, r->key, r->seq, r->now_ms, false, &r->cost, &r->entry,
+					 &r->pin);
 			if (push(&c->answers, r))
 				wake(c->answered_fd);
 		}

@@ -31,7 +31,8 @@ struct cold_read {
 	struct read_cost cost;
 };
 
-/* On the event loop, with each answered read; the callee releases pin (on ST_OK) and view, and frees the read. */
+/* On the event loop, with each answered read; the callee releases pin (on ST_OK) and view, and frees the
+ * read. */
 typedef void cold_done_f(void *ctx, struct cold_read *c);
 typedef void cold_flush_f(void *ctx);            /* after a run of done calls */
 

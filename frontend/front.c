@@ -64,7 +64,8 @@ static void answer_write(struct front *f, struct http_request *r, const struct w
 /* What a failed write is to the client: whatever leaves open whether it was applied says so. */
 static enum problem write_problem(enum st st)
 {
-	return st == ST_IO || st == ST_INTERNAL || st == ST_CORRUPT ? PROBLEM_OUTCOME_UNKNOWN : problem_of(st);
+	return st == ST_IO || st == ST_INTERNAL || st == ST_CORRUPT ? PROBLEM_OUTCOME_UNKNOWN
+								    : problem_of(st);
 }
 
 static void refuse_write(struct http_request *r, const struct write_reply *reply, enum problem p)
@@ -192,7 +193,8 @@ static struct health_facts gather_facts(struct front *f)
 	attach_tick(f->attach);
 	h.desc = attach_desc(f->attach);
 	h.directory_there = access(f->conf->data_dir, R_OK | X_OK) == 0;
-	h.disk_known = h.directory_there && vfs_free_bytes(vfs_posix(), f->conf->data_dir, &h.disk_free) == ST_OK;
+	h.disk_known =
+		h.directory_there && vfs_free_bytes(vfs_posix(), f->conf->data_dir, &h.disk_free) == ST_OK;
 	board_replay(board, &h.replay_done, &h.replay_total);
 	return h;
 }
@@ -200,7 +202,8 @@ static struct health_facts gather_facts(struct front *f)
 static void handle_health(struct front *f, struct http_request *r)
 {
 	struct health_facts h = gather_facts(f);
-	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200, .type = "application/json" };
+	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200,
+				 .type = "application/json" };
 
 	buf_reset(&f->body);
 	health_json_write(&f->body, &h);
@@ -210,7 +213,9 @@ static void handle_health(struct front *f, struct http_request *r)
 
 static void handle_ready(struct front *f, struct http_request *r)
 {
-	static const struct http_answer ready = { .status = 200, .type = "text/plain", .body = { (const uint8_t *)"ok\n", 3 } };
+	static const struct http_answer ready = { .status = 200,
+						  .type = "text/plain",
+						  .body = { (const uint8_t *)"ok\n", 3 } };
 	struct health_facts h = gather_facts(f);
 	const char *why;
 
@@ -224,7 +229,9 @@ static void handle_ready(struct front *f, struct http_request *r)
 
 static void handle_live(struct http_request *r)
 {
-	static const struct http_answer alive = { .status = 200, .type = "text/plain", .body = { (const uint8_t *)"ok\n", 3 } };
+	static const struct http_answer alive = { .status = 200,
+						  .type = "text/plain",
+						  .body = { (const uint8_t *)"ok\n", 3 } };
 
 	http_answer(r, &alive);
 }
@@ -316,7 +323,8 @@ static void flush(void *ctx)
 static enum st make_parts(struct front *f, const struct front_setup *setup)
 {
 	const struct conf *conf = setup->conf;
-	struct path handoff = path_handoff_socket(conf->run_dir), link = path_frontend_socket(conf->run_dir, setup->index);
+	struct path handoff = path_handoff_socket(conf->run_dir),
+		    link = path_frontend_socket(conf->run_dir, setup->index);
 	struct attach_setup attach = {
 		.loop = setup->loop,
 		.board_fd = setup->board_fd,
@@ -344,7 +352,8 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	f->conf = setup->conf;
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
-	http_server_new(setup->loop, setup->listener, f->conf->max_connections, &limits, handle, f, &f->server);
+	http_server_new(setup->loop, setup->listener, f->conf->max_connections, &limits, handle, f,
+			&f->server);
 	st = make_parts(f, setup);
 	if (st)
 		return st;       /* the caller ends the process */

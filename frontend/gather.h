@@ -35,9 +35,9 @@ void gather_fini(struct gather *g);                      /* groups must have bee
 /* Adds a request with its operations (the inside of a WriteBatch). */
 void gather_add(struct gather *g, struct http_request *r, struct slice batch);
 
-struct write_group *gather_take(struct gather *g);       /* the oldest group, now the caller's; NULL when none */
+struct write_group *gather_take(struct gather *g); /* the oldest group, now the caller's; NULL when none */
 void gather_release(struct gather *g, struct write_group **groupp);      /* its requests were taken out */
 
-struct http_request *write_group_pop(struct write_group *group);         /* the next request; NULL at the end */
+struct http_request *write_group_pop(struct write_group *group); /* the next request; NULL at the end */
 
 #endif

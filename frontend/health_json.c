@@ -47,7 +47,8 @@ enum health health_judge(const struct health_facts *f)
 
 static void validator(struct buf *out, const char *name, const char *status, uint64_t value)
 {
-	buf_printf(out, "\"%s\":{\"status\":\"%s\",\"value\":%llu},", name, status, (unsigned long long)value);
+	buf_printf(out, "\"%s\":{\"status\":\"%s\",\"value\":%llu},", name, status,
+		   (unsigned long long)value);
 }
 
 static void write_engine(struct buf *out, const struct health_facts *f)
@@ -56,9 +57,23 @@ static void write_engine(struct buf *out, const struct health_facts *f)
 	if (f->engine_pid)
 		buf_printf(out, ",\"value\":%d", f->engine_pid);
 	if (f->engine_state == BOARD_REPLAYING && !f->engine_there)
-		buf_printf(out, ",\"replayedBytes\":%llu,\"replayTotalBytes\":%llu", (unsigned long long)f->replay_done,
-			   (unsigned long long)f->replay_total);
+		buf_printf(out, ",\"replayedBytes\":%llu,\"replayTotalBytes\":%llu",
+			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total);
 	buf_append_byte(out, '}');
+}
+
+static const char *wal_word(const struct health_facts *f)
+{
+	if (!f->engine_there)
+		return "unavailable";
+	return engine_serves(f) ? "ok" : "refusing";
+}
+
+static const char *tables_word(const struct health_facts *f)
+{
+	if (!f->desc)
+		return "unavailable";
+	return count_tables(f->desc, true) ? "quarantined" : "ok";
 }
 
 void health_json_write(struct buf *out, const struct health_facts *f)
@@ -69,9 +84,8 @@ void health_json_write(struct buf *out, const struct health_facts *f)
 	buf_printf(out, "{\"status\":\"%s\",\"timestamp\":%lld,\"validators\":{", words[health_judge(f)],
 		   (long long)f->now_s);
 	validator(out, "memtable", readable ? "ok" : "unavailable", f->memtable_bytes);
-	validator(out, "wal", engine_serves(f) ? "ok" : f->engine_there ? "refusing" : "unavailable", f->wal_bytes);
-	validator(out, "sstables", !readable ? "unavailable" : count_tables(f->desc, true) ? "quarantined" : "ok",
-		  count_tables(f->desc, false));
+	validator(out, "wal", wal_word(f), f->wal_bytes);
+	validator(out, "sstables", tables_word(f), count_tables(f->desc, false));
 	validator(out, "disk", !f->disk_known ? "unknown" : disk_is_low(f) ? "low" : "ok", f->disk_free);
 	buf_printf(out, "\"directory\":{\"status\":\"%s\"},", f->directory_there ? "ok" : "missing");
 	write_engine(out, f);
@@ -86,8 +100,8 @@ const char *health_not_ready(struct buf *out, const struct health_facts *f)
 	if (engine_serves(f))
 		buf_append_str(out, ", but its view is not attached yet");
 	else if (f->engine_state == BOARD_REPLAYING && !f->engine_there)
-		buf_printf(out, ": %llu of %llu bytes of the write-ahead log are replayed", (unsigned long long)f->replay_done,
-			   (unsigned long long)f->replay_total);
+		buf_printf(out, ": %llu of %llu bytes of the write-ahead log are replayed",
+			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total);
 	buf_append_byte(out, '.');
 	return buf_cstr(out);
 }

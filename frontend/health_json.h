@@ -3,8 +3,8 @@
  * GET /api/health: six validators and the verdict.
  *
  *	healthy    reads and writes are served
- *	degraded   reads are served, but the engine is away or refuses writes, a table is quarantined, or the disk is
- *	           nearly full (200 all the same: restarting this process would not help)
+ *	degraded   reads are served, but the engine is away or refuses writes, a table is quarantined, or the
+ *	           disk is nearly full (200 all the same: restarting this process would not help)
  *	unhealthy  nothing can be read: no view, or the data directory is not there (503)
  *
  * The facts are gathered by the caller, the verdict is pure.
@@ -32,7 +32,8 @@ struct health_facts {
 enum health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_UNHEALTHY };
 
 enum health health_judge(const struct health_facts *f);
-const char *health_engine_word(const struct health_facts *f);   /* "ok", "refusing", "replaying", "starting", "down" */
+/* "ok", "refusing", "replaying", "starting" or "down". */
+const char *health_engine_word(const struct health_facts *f);
 void health_json_write(struct buf *out, const struct health_facts *f);
 
 /* Why the server is not ready, as a sentence; NULL when it is. out holds it. */

@@ -45,7 +45,8 @@ static uint8_t *put_status(uint8_t *o, unsigned status)
 }
 
 /* The whole answer as it goes over the wire. */
-static void write_answer(struct buf *out, const struct http_request *r, const struct http_answer *a, bool close)
+static void write_answer(struct buf *out, const struct http_request *r, const struct http_answer *a,
+			 bool close)
 {
 	struct slice date = http_date_fields(), fields = slice_str(a->fields ? a->fields : "");
 	struct slice type = slice_str(a->type);
@@ -172,7 +173,9 @@ void http_answer_json(struct http_request *r, struct slice body)
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
 {
 	struct buf *body = &r->shared->problem;
-	struct http_answer a = { .status = problem_status(p), .type = "application/problem+json", .fields = fields };
+	struct http_answer a = { .status = problem_status(p),
+				 .type = "application/problem+json",
+				 .fields = fields };
 
 	if (!fields && a.status == 503)
 		a.fields = "Retry-After: 1\r\n";

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *	bytes --> parser --> first -> ... -> last --> handler --> answers --> out --> socket
- *	                     (requests in order, some answered)          (this turn)   `--> bufferevent, when it is full
+ *	                     (requests in order)                 (this turn)  `--> bufferevent, when that is
+ *full
  *
  * Life of a connection:
  *
  *	OPEN      requests come and are answered
- *	ENDING    no_more: what is under way is answered, nothing more is read (last request, end of file, bad request)
- *	LINGER    all was written and our side shut: what the client still sends is thrown away for a moment, as closing at
- *	          once would reset the connection and could destroy the answer before it is read
+ *	ENDING    no_more: what is under way is answered, nothing more is read (last request, end of file, bad
+ *one) LINGER    all was written and our side shut: what the client still sends is thrown away for a moment,
+ *as closing at once would reset the connection and could destroy the answer before it is read
  *
  * Output takes a short cut: the answers of a turn are collected in a plain buffer and sent with one send(2);
  * only what the socket does not take goes into the bufferevent, whose write event is otherwise disabled. That
@@ -374,7 +375,7 @@ void http_conn_open(struct http_shared *s, int fd)
 	c->since_s = s->second;
 	c->out = BUF_INIT;
 	http_parser_init(&c->parser, s->limits.max_body);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);       /* refused by AF_UNIX, which needs none */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);       /* AF_UNIX needs none */
 	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	must(c->bev != NULL);
 	bufferevent_setcb(c->bev, on_readable, on_written, on_event, c);

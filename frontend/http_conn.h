@@ -82,7 +82,8 @@ void http_answer_json(struct http_request *r, struct slice body);        /* 200 
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail);
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields);
 
-void http_request_changes(struct http_request *r);       /* r will change something: later reads of its client wait */
+/* r will change something: later reads of its client wait. */
+void http_request_changes(struct http_request *r);
 bool http_request_must_wait(const struct http_request *r);
 
 #endif

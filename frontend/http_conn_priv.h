@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection from the inside, for the two files that run it: http_conn.c (bytes) and http_answer.c (order of answers). */
+/* A connection from the inside, for the two files that run it: http_conn.c (bytes) and http_answer.c (order
+ * of answers). */
 #ifndef FRONTEND_HTTP_CONN_PRIV_H
 #define FRONTEND_HTTP_CONN_PRIV_H
 

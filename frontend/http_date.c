@@ -13,7 +13,8 @@ void http_date_refresh(void)
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	length = strftime(fields, sizeof fields, "Server: lsm-engine\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+	length = strftime(fields, sizeof fields, "Server: lsm-engine\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n",
+			  &tm);
 }
 
 struct slice http_date_fields(void)

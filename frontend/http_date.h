@@ -6,6 +6,6 @@
 #include "common/base/slice.h"
 
 void http_date_refresh(void);            /* every second */
-struct slice http_date_fields(void);     /* "Server: lsm-engine\r\nDate: ...\r\n"; good until the next refresh */
+struct slice http_date_fields(void); /* "Server: lsm-engine\r\nDate: ...\r\n"; good until the next refresh */
 
 #endif

@@ -32,7 +32,8 @@ static bool is_digit(uint8_t c)
 /* "HTTP/1.1" and "HTTP/1.0"; another digit pair is a version we do not speak, anything else is garbage. */
 static enum problem check_version(struct http_head *h, struct slice v)
 {
-	if (v.n != 8 || memcmp(v.p, "HTTP/", 5) != 0 || !is_digit(v.p[5]) || v.p[6] != '.' || !is_digit(v.p[7]))
+	if (v.n != 8 || memcmp(v.p, "HTTP/", 5) != 0 || !is_digit(v.p[5]) || v.p[6] != '.' ||
+	    !is_digit(v.p[7]))
 		return PROBLEM_MALFORMED;
 	if (v.p[5] != '1' || v.p[7] > '1')
 		return PROBLEM_VERSION;
@@ -55,7 +56,8 @@ static enum problem check_target(struct slice t)
 /* Methods that llhttp knows by name; others stop its parser. */
 static bool method_is_known(struct slice m)
 {
-	static const char *const known[] = { "GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS", "TRACE" };
+	static const char *const known[] = { "GET", "HEAD",  "POST",    "DELETE",
+					     "PUT", "PATCH", "OPTIONS", "TRACE" };
 	size_t i;
 
 	for (i = 0; i < sizeof known / sizeof *known; i++)
@@ -99,7 +101,8 @@ static enum problem too_large(const struct http_head *h)
 	return h->lines == 0 ? PROBLEM_TARGET_TOO_LONG : PROBLEM_HEAD_TOO_LARGE;
 }
 
-enum http_head_state http_head_scan(struct http_head *h, struct slice bytes, size_t *lengthp, enum problem *problemp)
+enum http_head_state http_head_scan(struct http_head *h, struct slice bytes, size_t *lengthp,
+				    enum problem *problemp)
 {
 	*lengthp = 0;
 	*problemp = PROBLEM_NONE;
@@ -160,7 +163,8 @@ bool http_head_host_valid(struct slice v)
 	for (; i < v.n && v.p[i] != ':'; i++) {
 		uint8_t c = v.p[i];
 
-		if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && (c == 0 || !strchr("-._~%!$&'()*+;=", c)))
+		if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') &&
+		    (c == 0 || !strchr("-._~%!$&'()*+;=", c)))
 			return false;
 	}
 	return i > 0 && port_valid(slice_of(v.p + i, v.n - i));

@@ -37,11 +37,13 @@ static inline void http_head_begin(struct http_head *h)
 	*h = (struct http_head){ 0 };
 }
 
-/* Looks at bytes (all of the request since its first byte). COMPLETE: *lengthp bytes are the head, its empty line
- * included. BAD: *problemp says why. */
-enum http_head_state http_head_scan(struct http_head *h, struct slice bytes, size_t *lengthp, enum problem *problemp);
+/* Looks at bytes (all of the request since its first byte). COMPLETE: *lengthp bytes are the head, its empty
+ * line included. BAD: *problemp says why. */
+enum http_head_state http_head_scan(struct http_head *h, struct slice bytes, size_t *lengthp,
+				    enum problem *problemp);
 
-/* Whether value may stand in a Host field: a name, address or bracketed IPv6 address, and a port (RFC 3986 3.2). */
+/* Whether value may stand in a Host field: a name, address or bracketed IPv6 address, and a port (RFC
+ * 3986 3.2). */
 bool http_head_host_valid(struct slice value);
 
 #endif

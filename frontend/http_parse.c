@@ -130,7 +130,8 @@ static bool origin_form(struct http_parser *p, struct slice *targetp)
 		return false;
 	authority.n = (size_t)(slash - authority.p);
 	*targetp = slice_of(slash, t.n - 7 - authority.n);
-	return authority.n == p->host.n && strncasecmp((const char *)authority.p, (const char *)p->host.p, authority.n) == 0;
+	return authority.n == p->host.n &&
+	       strncasecmp((const char *)authority.p, (const char *)p->host.p, authority.n) == 0;
 }
 
 static int on_headers_complete(llhttp_t *ll)
@@ -155,7 +156,8 @@ static int on_headers_complete(llhttp_t *ll)
 	r->path = slice_of(target.p, mark ? (size_t)(mark - target.p) : target.n);
 	r->query = mark ? slice_of(mark + 1, target.n - r->path.n - 1) : slice_of(target.p, 0);
 	if (ll->flags & F_CONTENT_LENGTH && ll->content_length)
-		buf_reserve(&r->body, ll->content_length < BODY_FIRST_BYTES ? ll->content_length : BODY_FIRST_BYTES);
+		buf_reserve(&r->body,
+			    ll->content_length < BODY_FIRST_BYTES ? ll->content_length : BODY_FIRST_BYTES);
 	return 0;
 }
 

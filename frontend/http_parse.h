@@ -50,8 +50,8 @@ void http_parser_fini(struct http_parser *p);
 /* Gives the request that the next bytes fill. */
 void http_parser_begin(struct http_parser *p, struct http_request *req);
 
-/* Reads on. *usedp bytes were consumed. MORE: all of them. CONTINUE: a head is complete and its client waits for 100.
- * DONE: req is complete, call http_parser_begin() before the next. BAD: problem says why. */
+/* Reads on. *usedp bytes were consumed. MORE: all of them. CONTINUE: a head is complete and its client waits
+ * for 100. DONE: req is complete, call http_parser_begin() before the next. BAD: problem says why. */
 enum http_parse http_parser_feed(struct http_parser *p, struct slice bytes, size_t *usedp);
 
 /* Whether a request has begun and is not complete. */

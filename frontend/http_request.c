@@ -58,7 +58,9 @@ void http_request_free(struct http_pool *pool, struct http_request **rp)
 	settle(&r->body);
 	settle(&r->out);
 	arena_reset(&r->arena);
-	*r = (struct http_request){ .magic = HTTP_REQUEST_MAGIC, .body = r->body, .out = r->out, .arena = r->arena };
+	*r = (struct http_request){
+		.magic = HTTP_REQUEST_MAGIC, .body = r->body, .out = r->out, .arena = r->arena
+	};
 	r->next = pool->free;
 	pool->free = r;
 	pool->free_count++;

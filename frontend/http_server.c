@@ -60,7 +60,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			log_warn("no descriptor or memory for another connection (%zu open): accepting pauses for a moment",
+			log_warn("no descriptor or memory for another connection (%zu open): accepting "
+				 "pauses for a moment",
 				 s->shared.count);
 			set_accepting(s, false);
 		}
@@ -88,8 +89,9 @@ static void on_tick(void *ctx)
 	consider_accepting(s);
 }
 
-void http_server_new(struct loop *loop, int listener, size_t max_connections, const struct http_limits *limits,
-		     http_handle_f *handle, void *ctx, struct http_server **sp)
+void http_server_new(struct loop *loop, int listener, size_t max_connections,
+		     const struct http_limits *limits, http_handle_f *handle, void *ctx,
+		     struct http_server **sp)
 {
 	struct http_server *s = mem_zalloc(sizeof *s);
 

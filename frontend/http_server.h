@@ -13,13 +13,15 @@
 struct http_server;
 struct loop;
 
-/* listener: a listening socket, on loan, made non-blocking; -1: connections come by http_server_adopt() only. */
-void http_server_new(struct loop *loop, int listener, size_t max_connections, const struct http_limits *limits,
-		     http_handle_f *handle, void *ctx, struct http_server **sp);
+/* listener: a listening socket, on loan, made non-blocking; -1: connections come by http_server_adopt() only.
+ */
+void http_server_new(struct loop *loop, int listener, size_t max_connections,
+		     const struct http_limits *limits, http_handle_f *handle, void *ctx,
+		     struct http_server **sp);
 void http_server_free(struct http_server **sp);
 
 void http_server_adopt(struct http_server *s, int fd);       /* serves a connected socket, taken over */
-void http_server_drain(struct http_server *s);               /* accepts no more, ends each connection after its answers */
+void http_server_drain(struct http_server *s); /* accepts no more, ends each connection after its answers */
 size_t http_server_connections(const struct http_server *s);
 void http_server_flush(struct http_server *s);               /* http_flush() */
 struct http_shared *http_server_shared(struct http_server *s);

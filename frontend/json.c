@@ -36,7 +36,8 @@ static const char *kind_of(const json_t *v)
 	return "something else";
 }
 
-static enum problem complain(const struct place *at, enum problem p, const char *name, const char *what, const char *kind)
+static enum problem complain(const struct place *at, enum problem p, const char *name, const char *what,
+			     const char *kind)
 {
 	buf_printf(at->complaint, "\"%s%.64s\" %s%s.", at->prefix, name, what, kind);
 	return p;
@@ -104,7 +105,8 @@ static enum problem take_value(json_t *v, const struct place *at, struct slice *
 static json_t *load(struct slice body, enum problem *pp, struct buf *complaint)
 {
 	json_error_t error;
-	json_t *root = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *root =
+		json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 
 	*pp = PROBLEM_NONE;
 	if (root && json_is_object(root))
@@ -164,12 +166,14 @@ static enum problem read_type(json_t *v, const struct place *at, bool *is_delete
 static enum problem read_operation(json_t *object, const struct place *at, struct write_op *op)
 {
 	json_t *type = NULL, *key = NULL, *value = NULL;
-	const struct member members[] = { { "type", &type }, { "key", &key }, { "value", &value }, { NULL, NULL } };
+	const struct member members[] = {
+		{ "type", &type }, { "key", &key }, { "value", &value }, { NULL, NULL }
+	};
 	enum problem p;
 
 	if (!json_is_object(object)) {
-		buf_printf(at->complaint, "\"%.*s\" must be an object, not %s.", (int)strlen(at->prefix) - 1, at->prefix,
-			   kind_of(object));
+		buf_printf(at->complaint, "\"%.*s\" must be an object, not %s.", (int)strlen(at->prefix) - 1,
+			   at->prefix, kind_of(object));
 		return PROBLEM_FIELD_TYPE;
 	}
 	p = take_members(object, members, at);
@@ -181,7 +185,8 @@ static enum problem read_operation(json_t *object, const struct place *at, struc
 		return p;
 	if (!op->is_delete)
 		return take_value(value, at, &op->value);
-	return value ? complain(at, PROBLEM_FIELD_UNKNOWN, "value", "does not belong into a delete", "") : PROBLEM_NONE;
+	return value ? complain(at, PROBLEM_FIELD_UNKNOWN, "value", "does not belong into a delete", "")
+		     : PROBLEM_NONE;
 }
 
 static enum problem read_operations(json_t *list, struct buf *batch, struct buf *complaint)
@@ -214,9 +219,11 @@ static enum problem read_list(json_t *root, json_t **listp, struct buf *complain
 	if (!*listp)
 		return complain(&at, PROBLEM_FIELD_MISSING, "operations", "is missing", "");
 	if (!json_is_array(*listp))
-		return complain(&at, PROBLEM_FIELD_TYPE, "operations", "must be an array, not ", kind_of(*listp));
+		return complain(&at, PROBLEM_FIELD_TYPE, "operations", "must be an array, not ",
+				kind_of(*listp));
 	if (json_array_size(*listp) > BATCH_MAX_OPS)
-		return complain(&at, PROBLEM_BATCH_TOO_LARGE, "operations", "holds more than 10000 operations", "");
+		return complain(&at, PROBLEM_BATCH_TOO_LARGE, "operations",
+				"holds more than 10000 operations", "");
 	return PROBLEM_NONE;
 }
 

@@ -66,7 +66,8 @@ static void on_signal(void *ctx)
 
 	if (read(p->signals, &info, sizeof info) != sizeof info || p->drain)
 		return;
-	log_info("stopping: %zu connections are being finished", http_server_connections(front_server(p->front)));
+	log_info("stopping: %zu connections are being finished",
+		 http_server_connections(front_server(p->front)));
 	http_server_drain(front_server(p->front));
 	p->drain = loop_every(p->loop, DRAIN_CHECK_MS, on_drain, p);
 }
@@ -93,7 +94,9 @@ int main(int argc, char **argv)
 {
 	struct program p = { 0 };
 	struct heritage h;
-	struct front_setup setup = { .conf = &h.conf, .board_fd = HERITAGE_BOARD, .listener = HERITAGE_LISTENER };
+	struct front_setup setup = { .conf = &h.conf,
+				     .board_fd = HERITAGE_BOARD,
+				     .listener = HERITAGE_LISTENER };
 
 	proc_begin(ROLE_FRONTEND, argc, argv, &h);
 	p.signals = proc_signal_fd();

@@ -44,7 +44,8 @@ struct pending {
 
 /* ---- answering ---- */
 
-static void finish_group(struct pending *p, struct write_group **groupp, const struct write_reply *reply, enum problem why)
+static void finish_group(struct pending *p, struct write_group **groupp, const struct write_reply *reply,
+			 enum problem why)
 {
 	struct http_request *r;
 
@@ -69,8 +70,8 @@ static uint64_t oldest_unanswered(const struct pending *p)
 	return p->in_flight_count ? p->in_flight[0]->request_id : p->next_id;
 }
 
-/* Sends a group that is in flight on the present connection. When the connection is gone meanwhile the group stays
- * where it is and is sent again after the next greeting. */
+/* Sends a group that is in flight on the present connection. When the connection is gone meanwhile the group
+ * stays where it is and is sent again after the next greeting. */
 static void send_group(struct pending *p, struct write_group *group)
 {
 	struct write_request w = {
@@ -147,7 +148,8 @@ static void on_reply(struct pending *p, const struct write_reply *reply)
 	}
 }
 
-/* A greeting: from now on messages go to this engine; those in flight were for another one, or on another connection. */
+/* A greeting: from now on messages go to this engine; those in flight were for another one, or on another
+ * connection. */
 static void on_hello(struct pending *p, uint64_t incarnation, uint64_t connection)
 {
 	unsigned i;
@@ -236,7 +238,8 @@ void pending_tick(struct pending *p)
 	}
 	while (p->gather.first && deadline(p, p->gather.first->oldest_us) < now) {
 		group = gather_take(&p->gather);
-		finish_group(p, &group, NULL, p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
+		finish_group(p, &group, NULL,
+			     p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
 	}
 	pump(p);
 	p->flush(p->ctx);

@@ -34,14 +34,17 @@ enum {
 	PENDING_IN_FLIGHT = 2
 };
 
-/* The engine's answer to one request, which the callee answers and so ends; or why there is none (reply NULL). */
-typedef void pending_done_f(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p);
+/* The engine's answer to one request, which the callee answers and so ends; or why there is none (reply
+ * NULL). */
+typedef void pending_done_f(void *ctx, struct http_request *r, const struct write_reply *reply,
+			    enum problem p);
 typedef void pending_flush_f(void *ctx);         /* after a run of done calls */
 
 enum st pending_new(struct loop *loop, const char *socket_path, pending_done_f *done, pending_flush_f *flush,
 		    void *ctx, struct pending **pp) MUST_USE;
 
-/* Sends r's operations (the inside of a WriteBatch) with the next message; done is called once, maybe at once. */
+/* Sends r's operations (the inside of a WriteBatch) with the next message; done is called once, maybe at
+ * once. */
 void pending_submit(struct pending *p, struct http_request *r, struct slice batch);
 
 void pending_tick(struct pending *p);                    /* every 50 ms or so: gives up what is too old */

@@ -3,7 +3,8 @@
  * Problems: what a client is told when a request fails, as application/problem+json (RFC 7807) with a stable
  * code.
  *
- *	{"success":false,"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"..."}
+ *	{"success":false,"type":"about:blank","title":"Not Found","status":404,"code":"not_found",
+ *	 "detail":"..."}
  */
 #ifndef FRONTEND_PROBLEM_H
 #define FRONTEND_PROBLEM_H

@@ -108,7 +108,8 @@ static void hold(struct reads *reads, struct http_request *r)
 	loop_after(reads->retry, READS_RETRY_MS);
 }
 
-static void go_cold(struct reads *reads, struct http_request *r, struct view *v, struct seq seq, int64_t now_ms)
+static void go_cold(struct reads *reads, struct http_request *r, struct view *v, struct seq seq,
+		    int64_t now_ms)
 {
 	struct cold_read *c = mem_zalloc(sizeof *c);
 

@@ -11,16 +11,19 @@ static const struct row {
 	enum route route;
 	const char *allow;
 } rows[] = {
-#define ROW(pattern, method, route, allow) { pattern, sizeof (pattern) - 1, HTTP_M_##method, ROUTE_##route, allow }
-	ROW("/api/read/",   GET,    READ,    ALLOW_GET),
-	ROW("/api/write",   POST,   WRITE,   "Allow: POST\r\n"),
-	ROW("/api/delete/", DELETE, DELETE,  "Allow: DELETE\r\n"),
-	ROW("/api/batch",   POST,   BATCH,   "Allow: POST\r\n"),
-	ROW("/api/stats",   GET,    STATS,   ALLOW_GET),
-	ROW("/api/health",  GET,    HEALTH,  ALLOW_GET),
-	ROW("/api/metrics", GET,    METRICS, ALLOW_GET),
-	ROW("/livez",       GET,    LIVE,    ALLOW_GET),
-	ROW("/readyz",      GET,    READY,   ALLOW_GET),
+#define ROW(pattern, method, route, allow)                                                                   \
+	{                                                                                                    \
+		pattern, sizeof(pattern) - 1, HTTP_M_##method, ROUTE_##route, allow                          \
+	}
+	ROW("/api/read/", GET, READ, ALLOW_GET),
+	ROW("/api/write", POST, WRITE, "Allow: POST\r\n"),
+	ROW("/api/delete/", DELETE, DELETE, "Allow: DELETE\r\n"),
+	ROW("/api/batch", POST, BATCH, "Allow: POST\r\n"),
+	ROW("/api/stats", GET, STATS, ALLOW_GET),
+	ROW("/api/health", GET, HEALTH, ALLOW_GET),
+	ROW("/api/metrics", GET, METRICS, ALLOW_GET),
+	ROW("/livez", GET, LIVE, ALLOW_GET),
+	ROW("/readyz", GET, READY, ALLOW_GET),
 #undef ROW
 };
 
@@ -28,7 +31,8 @@ static bool fits(const struct row *row, struct slice path)
 {
 	bool open = row->pattern[row->length - 1] == '/';
 
-	return (open ? path.n >= row->length : path.n == row->length) && memcmp(path.p, row->pattern, row->length) == 0;
+	return (open ? path.n >= row->length : path.n == row->length) &&
+	       memcmp(path.p, row->pattern, row->length) == 0;
 }
 
 struct route_match routes_find(enum http_method method, struct slice path)

@@ -19,7 +19,8 @@ static void write_files(struct buf *out, const struct view_level *level)
 	size_t i, n = level->count < STATS_FILES_PER_LEVEL ? level->count : STATS_FILES_PER_LEVEL;
 
 	for (i = 0; i < n; i++)
-		buf_printf(out, "%s\"sstable_%llu.sst\"", i ? "," : "", (unsigned long long)level->tables[i].id.v);
+		buf_printf(out, "%s\"sstable_%llu.sst\"", i ? "," : "",
+			   (unsigned long long)level->tables[i].id.v);
 }
 
 static void write_level(struct buf *out, unsigned number_of_level, const struct view_level *level)

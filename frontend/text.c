@@ -11,7 +11,8 @@
 #define ONES 0x0101010101010101ull
 #define HIGH 0x8080808080808080ull
 
-/* High bit set in each byte of w that is below 0x20, '"', '\\' or 8-bit; exact for "is there any", which is asked. */
+/* High bit set in each byte of w that is below 0x20, '"', '\\' or 8-bit; exact for "is there any", which is
+ * asked. */
 static inline uint64_t special_bytes(uint64_t w)
 {
 	uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');
@@ -43,7 +44,9 @@ static size_t utf8_length(const uint8_t *p, const uint8_t *end)
 static uint8_t *put_escape(uint8_t *o, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char shorts[0x20] = { ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+	static const char shorts[0x20] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
+	};
 
 	*o++ = '\\';
 	if (c >= 0x20 || shorts[c]) {
@@ -58,8 +61,8 @@ static uint8_t *put_escape(uint8_t *o, uint8_t c)
 
 enum { QUOTE_PIECE = 4096 };     /* input bytes escaped per reservation */
 
-/* Escapes from *pp on, at most to end, into o; false at a byte that is no UTF-8 (*pp stands there). all_end bounds a
- * sequence that reaches over the piece. */
+/* Escapes from *pp on, at most to end, into o; false at a byte that is no UTF-8 (*pp stands there). all_end
+ * bounds a sequence that reaches over the piece. */
 static bool escape_piece(const uint8_t **pp, const uint8_t *end, const uint8_t *all_end, uint8_t **op)
 {
 	const uint8_t *p = *pp;

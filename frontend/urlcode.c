@@ -16,8 +16,8 @@ static unsigned hex_value(uint8_t c)
 
 static bool is_plain(uint8_t c)
 {
-	return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' && c != '`' &&
-	       c != '{' && c != '|' && c != '}' && c != '#';
+	return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' &&
+	       c != '`' && c != '{' && c != '|' && c != '}' && c != '#';
 }
 
 bool urlcode_decode(struct slice in, uint8_t *out, size_t *np)
@@ -35,7 +35,8 @@ bool urlcode_decode(struct slice in, uint8_t *out, size_t *np)
 			*o++ = *p++;
 			continue;
 		}
-		if (end - p < 3 || (hi = hex_value(p[1])) > 15 || (lo = hex_value(p[2])) > 15 || (hi | lo) == 0)
+		if (end - p < 3 || (hi = hex_value(p[1])) > 15 || (lo = hex_value(p[2])) > 15 ||
+		    (hi | lo) == 0)
 			return false;
 		*o++ = (uint8_t)(hi << 4 | lo);
 		p += 3;

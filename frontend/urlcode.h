@@ -5,8 +5,9 @@
 
 #include "common/base/slice.h"
 
-/* Writes the decoded bytes of in at out (room for in.n); false for a lone or wrong %, %00, or a byte that a URL may not
- * carry unescaped (space, control, 8-bit, quotes and brackets of RFC 3986's excluded set). '+' stays '+'. */
+/* Writes the decoded bytes of in at out (room for in.n); false for a lone or wrong %, %00, or a byte that a
+ * URL may not carry unescaped (space, control, 8-bit, quotes and brackets of RFC 3986's excluded set). '+'
+ * stays '+'. */
 bool urlcode_decode(struct slice in, uint8_t *out, size_t *np);
 
 #endif

@@ -86,8 +86,8 @@ START_TEST(every_case_has_its_status_wherever_it_is_cut)
 
 	for (i = 0; i < CASE_COUNT; i++)
 		for (cut = 0; cut < cases[i].n; cut++)
-			ck_assert_msg(run_cut(&cases[i], cut) == cases[i].status, "%s cut at %zu: %u", cases[i].name, cut,
-				      run_cut(&cases[i], cut));
+			ck_assert_msg(run_cut(&cases[i], cut) == cases[i].status, "%s cut at %zu: %u",
+				      cases[i].name, cut, run_cut(&cases[i], cut));
 }
 END_TEST
 
@@ -102,7 +102,8 @@ START_TEST(every_case_has_its_status_byte_by_byte)
 		rig_begin(&rig);
 		for (at = 0; at < cases[i].n && got != HTTP_PARSE_BAD && got != HTTP_PARSE_DONE; at++)
 			got = feed(&rig, cases[i].bytes + at, 1);
-		ck_assert_msg(status_of(&rig, got) == cases[i].status, "%s: %u", cases[i].name, status_of(&rig, got));
+		ck_assert_msg(status_of(&rig, got) == cases[i].status, "%s: %u", cases[i].name,
+			      status_of(&rig, got));
 		rig_end(&rig);
 	}
 }
@@ -110,7 +111,8 @@ END_TEST
 
 START_TEST(a_request_is_told_in_full)
 {
-	static const char text[] = "POST /api/x%20y?a=b&c HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+	static const char text[] =
+		"POST /api/x%20y?a=b&c HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 	struct rig rig;
 
 	rig_begin(&rig);
@@ -139,7 +141,8 @@ END_TEST
 
 START_TEST(a_request_ends_where_the_next_begins)
 {
-	static const char text[] = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
+	static const char text[] = "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET /2 "
+				   "HTTP/1.1\r\nHost: a\r\n\r\n";
 	struct rig rig;
 	size_t used;
 
@@ -151,7 +154,8 @@ START_TEST(a_request_ends_where_the_next_begins)
 	http_request_free(&rig.pool, &rig.req);
 	rig.req = http_request_new(&rig.pool);
 	http_parser_begin(&rig.parser, rig.req);
-	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(strstr(text, "GET")), &used), HTTP_PARSE_DONE);
+	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(strstr(text, "GET")), &used),
+			 HTTP_PARSE_DONE);
 	ck_assert(slice_eq(rig.req->path, slice_str("/2")));
 	ck_assert_uint_eq(rig.req->body.n, 0);
 	rig_end(&rig);
@@ -160,7 +164,8 @@ END_TEST
 
 START_TEST(a_client_that_waits_is_told_to_continue_once)
 {
-	static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
+	static const char head[] =
+		"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
 	struct rig rig;
 	size_t used;
 

@@ -133,7 +133,9 @@ static void stop(void)
 
 static int dial(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = rig.port };
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = rig.port };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ck_assert(connect(fd, (struct sockaddr *)&a, sizeof a) == 0);
@@ -246,9 +248,11 @@ START_TEST(every_case_is_answered_once_and_harms_nobody_else)
 		say(fd, c->bytes, c->n);
 		ck_assert_msg(hear(fd, &a, true), "%s: no answer", c->name);
 		ck_assert_msg(a.status == c->status, "%s: %u", c->name, a.status);
-		ck_assert_msg((strstr(a.head, "Connection: close") == NULL) == c->keeps, "%s: %s", c->name, a.head);
+		ck_assert_msg((strstr(a.head, "Connection: close") == NULL) == c->keeps, "%s: %s", c->name,
+			      a.head);
 		if (c->status >= 400)
-			ck_assert_msg(strstr(a.head, "application/problem+json") != NULL, "%s: %s", c->name, a.head);
+			ck_assert_msg(strstr(a.head, "application/problem+json") != NULL, "%s: %s", c->name,
+				      a.head);
 		if (c->keeps)
 			ask_canary(fd);
 		else

@@ -20,8 +20,10 @@ START_TEST(every_problem_is_a_json_object_with_all_members)
 		problem_write(&out, p, NULL);
 		o = json_loadb((const char *)out.p, out.n, JSON_REJECT_DUPLICATES, NULL);
 		ck_assert(o != NULL);
-		ck_assert_int_eq(json_unpack(o, "{s:b,s:s,s:s,s:i,s:s,s:s!}", "success", &success, "type", &type, "title",
-					     &title, "status", &status, "code", &code, "detail", &detail), 0);
+		ck_assert_int_eq(json_unpack(o, "{s:b,s:s,s:s,s:i,s:s,s:s!}", "success", &success, "type",
+					     &type, "title", &title, "status", &status, "code", &code,
+					     "detail", &detail),
+				 0);
 		ck_assert_int_eq(success, 0);
 		ck_assert_uint_eq((unsigned)status, problem_status(p));
 		ck_assert_str_eq(title, http_status_phrase(problem_status(p)));

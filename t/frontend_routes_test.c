@@ -56,7 +56,8 @@ END_TEST
 START_TEST(anything_else_is_not_there)
 {
 	static const char *const paths[] = {
-		"/", "", "/api", "/api/", "/api/writes", "/api/write/", "/api/read", "/API/read/x", "/livez/", "//livez", "*"
+		"/",           "",        "/api",    "/api/", "/api/writes", "/api/write/", "/api/read",
+		"/API/read/x", "/livez/", "//livez", "*"
 	};
 	size_t i;
 

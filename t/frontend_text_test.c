@@ -64,7 +64,8 @@ END_TEST
 
 START_TEST(special_bytes_are_found_at_every_place_of_a_word)
 {
-	static const char *const special[] = { "\"", "\\", "\n", "\x1f", "\x01", "\xc3\xa4", "\x7f", " ", "!", "#", "[", "]" };
+	static const char *const special[] = { "\"",   "\\", "\n", "\x1f", "\x01", "\xc3\xa4",
+					       "\x7f", " ",  "!",  "#",    "[",    "]" };
 	uint8_t text[40];
 	size_t i, at;
 
@@ -96,11 +97,26 @@ END_TEST
 
 START_TEST(what_is_no_utf8_is_refused_and_leaves_no_trace)
 {
-	static const char *const wrong[] = {
-		"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
-		"\xed\xbf\xbf", "\xe2\x82", "\xe2(\xa1", "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-		"\xf5\x80\x80\x80", "\xff", "\xfe", "\xf0\x9f\x98", "abcdefgh\xff"
-	};
+	static const char *const wrong[] = { "\x80",
+					     "\xbf",
+					     "\xc0\x80",
+					     "\xc1\xbf",
+					     "\xc3",
+					     "\xc3(",
+					     "\xe0\x80\x80",
+					     "\xe0\x9f\xbf",
+					     "\xed\xa0\x80",
+					     "\xed\xbf\xbf",
+					     "\xe2\x82",
+					     "\xe2(\xa1",
+					     "\xf0\x80\x80\x80",
+					     "\xf0\x8f\xbf\xbf",
+					     "\xf4\x90\x80\x80",
+					     "\xf5\x80\x80\x80",
+					     "\xff",
+					     "\xfe",
+					     "\xf0\x9f\x98",
+					     "abcdefgh\xff" };
 	struct buf out = BUF_INIT;
 	size_t i;
 

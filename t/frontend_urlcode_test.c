@@ -10,7 +10,8 @@ static void decodes(const char *in, const void *out, size_t n)
 	size_t length;
 
 	ck_assert_msg(urlcode_decode(slice_str(in), got, &length), "%s was refused", in);
-	ck_assert_msg(slice_eq(slice_of(got, length), slice_of(out, n)), "%s was decoded to something else", in);
+	ck_assert_msg(slice_eq(slice_of(got, length), slice_of(out, n)), "%s was decoded to something else",
+		      in);
 }
 
 START_TEST(decoding_gives_the_bytes_meant)
@@ -27,10 +28,9 @@ END_TEST
 
 START_TEST(what_could_mean_two_things_is_refused)
 {
-	static const char *const wrong[] = {
-		"%", "a%", "%1", "%zz", "%0g", "%00", "a%00b", " ", "\x7f", "\x80", "a\tb", "\"", "<", ">", "\\", "^", "`",
-		"{", "|", "}", "#", "%%20"
-	};
+	static const char *const wrong[] = { "%",    "a%",   "%1",   "%zz", "%0g", "%00", "a%00b", " ",
+					     "\x7f", "\x80", "a\tb", "\"",  "<",   ">",   "\\",    "^",
+					     "`",    "{",    "|",    "}",   "#",   "%%20" };
 	uint8_t out[64];
 	size_t i, n;
 
