@@ -5,7 +5,7 @@
 #   t_frontend_<file>_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test \
-	t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test
+	t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test
 EXTRA_DIST += t/http_cases.def
 t_frontend_urlcode_test_SOURCES = t/frontend_urlcode_test.c
 t_frontend_urlcode_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
@@ -25,3 +25,5 @@ t_frontend_gather_test_SOURCES = t/frontend_gather_test.c
 t_frontend_gather_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_health_test_SOURCES = t/frontend_health_test.c
 t_frontend_health_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_front_test_SOURCES = t/frontend_front_test.c
+t_frontend_front_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
