@@ -3,7 +3,8 @@
  * lsmctl, the operator's command: asks the supervisor over its control socket (proto/control.proto).
  *
  * The socket lies in RUN_DIR, by default DATA_DIR/run; both are found as the server finds them: --config FILE and the
- * environment. Exit codes: 0 done, 1 the server refused or did not manage, 64 wrong command line, 69 no server answers.
+ * environment. Exit codes: 0 done, 1 the server refused, did not manage, or not all of its workers run, 64 wrong
+ * command line, 69 no server answers.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -122,9 +123,11 @@ static void print_uptime(uint64_t ms)
 		printf("%6lluh%02llum", (unsigned long long)(s / 3600), (unsigned long long)(s / 60 % 60));
 }
 
+/* Its exit code serves health checks: refused when not every worker runs. */
 static int status(struct session *s)
 {
 	struct control_reply r = ask(s, CONTROL_STATUS, "");
+	bool all_run = true;
 
 	printf("lsm-engine %s, supervisor pid %d, http://%s\ndata in %s\n\n", r.version, r.supervisor_pid, r.listen, r.data_dir);
 	printf("%-14s %8s  %-9s %10s %9s  %s\n", "WORKER", "PID", "STATE", "UPTIME", "RESTARTS", "LAST END");
@@ -134,8 +137,9 @@ static int status(struct session *s)
 		printf("%-14s %8d  %-9s ", w->name, w->pid, w->state);
 		print_uptime(w->uptime_ms);
 		printf(" %9u  %s\n", w->restarts, w->last_end);
+		all_run = all_run && strcmp(w->state, "running") == 0;
 	}
-	return 0;
+	return all_run ? EXIT_DONE : EXIT_REFUSED;
 }
 
 static const struct worker_status *find(const struct control_reply *r, const char *name)

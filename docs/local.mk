@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+# docs: manual pages and what operators read.
+
+dist_man_MANS += docs/lsm-supervisor.8 docs/lsmctl.1
+man_MANS += docs/lsm-engine.conf.5
+CLEANFILES += docs/lsm-engine.conf.5
+EXTRA_DIST += docs/api.md docs/containers.md docs/monitoring.md docs/operations.md docs/conf-man.awk \
+	Dockerfile .dockerignore tools/image-test
+
+docs/lsm-engine.conf.5: etc/lsm-engine.conf docs/conf-man.awk
+	$(AM_V_GEN)$(MKDIR_P) docs && $(AWK) -f $(top_srcdir)/docs/conf-man.awk etc/lsm-engine.conf >$@.tmp && \
+		mv $@.tmp $@
