@@ -225,6 +225,18 @@ promise_at(struct wal_reader *r, uint64_t place, uint64_t offset, struct wal_res
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* Zero bytes from offset on, as far as the window shows, in whole steps of 8: the preallocated rest of a segment is
+ * most of what there is to look through. */
+static uint64_t
+zeros_behind(const struct wal_reader *r, uint64_t offset)
+{
+	uint64_t at = offset, end = r->base + r->filled;
+
+	while (at + 8 <= end && get_u64(r->window + (at - r->base)) == 0)
+		at += 8;
+	return at - offset;
+}
+
 enum st
 wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
 {
@@ -237,8 +249,12 @@ wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
 		size_t n = r->size - at < 8 ? (size_t)(r->size - at) : 8;
 
 		st = look(r, at, n, &p);
-		if (st || all_zero(p, n))
+		if (st)
+			break;
+		if (all_zero(p, n)) {
+			at += zeros_behind(r, at + 8);
 			continue;
+		}
 		restp->content_end = at + n;
 		while (p[n - 1] == 0) {
 			n--;
