@@ -33,10 +33,13 @@ struct recovery_sink {
 enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
 		     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp) MUST_USE;
 
-/* Removes WAL segments below the floor, never-begun ones above it, tables not in `live` (moved to nothing:
- * unlinked only after the next manifest commit is durable, which opening the manifest is), and everything in
- * tmp/. A live table that is missing or has another size: ST_CORRUPT, nothing removed. */
+/* Is the file of a live table there, with this size? ST_CORRUPT, logged, when not: the manifest is not to be believed, and
+ * nothing may be changed. To be asked before recovery_run(). */
+enum st recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uint64_t size_bytes) MUST_USE;
+
+/* After recovery_run(): removes what a crash left behind: WAL segments below the floor and never-begun ones, tables that
+ * are not live, everything in tmp/. (What opening the manifest has read is durable, so nothing removed is needed again.) */
 enum st recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,
-		      const uint64_t *sizes, size_t live_count) MUST_USE;
+		      size_t live_count) MUST_USE;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removes what a crash left behind, once the manifest has said what is live. First all live tables are looked
- * at: when one is missing, the manifest is not believed and nothing is removed (invariant 4 from the other
+ * Removes what a crash left behind, once the manifest has said what is live and the log was read. Before either changes
+ * anything, all live tables are looked at: when one is missing, the manifest is not believed (invariant 4 from the other
  * side).
  */
 #include <inttypes.h>
@@ -56,8 +56,8 @@ id_order(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static enum st
-check_live(struct vfs *v, const char *data_dir, struct file_id id, uint64_t want)
+enum st
+recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uint64_t want)
 {
 	struct path p = path_sst(data_dir, id);
 	struct vfs_file *f;
@@ -166,19 +166,16 @@ tidy_tmp(struct vfs *v, const char *data_dir)
 
 enum st
 recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,
-	      const uint64_t *sizes, size_t live_count)
+	      size_t live_count)
 {
 	struct file_id *sorted = mem_alloc((live_count + 1) * sizeof *sorted);
-	enum st st = ST_OK;
+	enum st st;
 
-	for (size_t i = 0; i < live_count && !st; i++)
-		st = check_live(v, data_dir, live[i], sizes[i]);
 	if (live_count) {
 		memcpy(sorted, live, live_count * sizeof *sorted);
 		qsort(sorted, live_count, sizeof *sorted, id_order);
 	}
-	if (!st)
-		st = tidy_tables(v, data_dir, sorted, live_count);
+	st = tidy_tables(v, data_dir, sorted, live_count);
 	if (!st)
 		st = tidy_wal(v, data_dir, floor);
 	if (!st)

@@ -133,22 +133,28 @@ static enum st make_dirs(struct vfs *v, const char *data_dir)
 	return st ? st : vfs_sync_dir(v, data_dir);
 }
 
-static enum st tidy(const struct restore_config *c, const struct manifest_state *s, struct buf *complaint)
+/* Before anything is changed: is all there that the manifest names? */
+static enum st check_tables(const struct restore_config *c, const struct manifest_state *s, struct buf *complaint)
 {
-	struct file_id *ids = mem_alloc((s->table_count + 1) * sizeof(*ids));
-	uint64_t *sizes = mem_alloc((s->table_count + 1) * sizeof(*sizes));
-	enum st st;
+	enum st st = ST_OK;
 
-	for (size_t i = 0; i < s->table_count; i++) {
-		ids[i] = s->tables[i].facts.id;
-		sizes[i] = s->tables[i].facts.size_bytes;
-	}
-	st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, ids, sizes, s->table_count);
-	mem_free(ids);
-	mem_free(sizes);
+	for (size_t i = 0; i < s->table_count && !st; i++)
+		st = recovery_check_table(c->vfs, c->conf->data_dir, s->tables[i].facts.id, s->tables[i].facts.size_bytes);
 	if (st == ST_CORRUPT)
 		buf_printf(complaint, "A table that the manifest names is missing or has another size; restore %s from a backup.",
 			   path_sst_dir(c->conf->data_dir).s);
+	return st;
+}
+
+static enum st tidy(const struct restore_config *c, const struct manifest_state *s)
+{
+	struct file_id *ids = mem_alloc((s->table_count + 1) * sizeof(*ids));
+	enum st st;
+
+	for (size_t i = 0; i < s->table_count; i++)
+		ids[i] = s->tables[i].facts.id;
+	st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, ids, s->table_count);
+	mem_free(ids);
 	return st;
 }
 
@@ -202,7 +208,7 @@ static enum st open_from(const struct restore_config *c, struct manifest **mp, c
 	db->next_job = s->next_job;
 	db->created = s->created;
 	board_set_incarnation(c->truth.board, s->incarnation);
-	st = tidy(c, s, complaint);
+	st = check_tables(c, s, complaint);
 	if (st)
 		return st;
 	st = replay(c, *mp, s, &r, &db->report);
@@ -210,6 +216,8 @@ static enum st open_from(const struct restore_config *c, struct manifest **mp, c
 		buf_append_str(complaint, db->report.sentence);
 	else
 		st = check_nothing_is_gone(c, &db->report, complaint);
+	if (!st)
+		st = tidy(c, s);
 	if (!st)
 		st = build_truth(c, mp, s, &r, db);
 	replay_drop(&r);

@@ -19,7 +19,30 @@ static enum st refuse(struct buf *complaint, int *exit_codep, int code, const ch
 	return ST_INVALID;
 }
 
-/* mkdir -p; only what is missing is made, with mode 0700. */
+/* A new name is on disk only after its folder was synced. */
+static int sync_parent(const char *path)
+{
+	struct path p;
+	char *slash;
+	int fd, result;
+
+	snprintf(p.s, sizeof p.s, "%s", path);
+	slash = strrchr(p.s, '/');
+	slash[slash == p.s] = '\0';
+	fd = open(p.s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	result = fsync(fd);
+	close(fd);
+	return result;
+}
+
+static int make_folder(const char *path)
+{
+	return mkdir(path, 0700) == 0 ? sync_parent(path) : errno == EEXIST ? 0 : -1;
+}
+
+/* mkdir -p of an absolute path; only what is missing is made, with mode 0700. */
 static int make_folders(const char *path)
 {
 	struct path p;
@@ -34,11 +57,11 @@ static int make_folders(const char *path)
 		if (*at != '/')
 			continue;
 		*at = '\0';
-		if (mkdir(p.s, 0700) != 0 && errno != EEXIST)
+		if (make_folder(p.s) != 0)
 			return -1;
 		*at = '/';
 	}
-	return mkdir(p.s, 0700) == 0 || errno == EEXIST ? 0 : -1;
+	return make_folder(p.s);
 }
 
 static bool is_ours(const char *name)
