@@ -32,6 +32,8 @@ pkglibexec_PROGRAMS += lsm-frontend
 lsm_frontend_SOURCES = frontend/main.c
 lsm_frontend_LDADD = $(FRONTEND_LIBS)
 
+EXTRA_DIST += frontend/README.md
+
 # llhttp is generated C: Debian ships its sources, not a library.  They are copied into the build directory because
 # automake wants its sources there or in the source directory.
 if BUILD_LLHTTP

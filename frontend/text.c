@@ -144,9 +144,12 @@ void text_base64(struct buf *out, struct slice s)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	size_t total = (s.n + 2) / 3 * 4;
-	uint8_t *o = buf_reserve(out, total);
+	uint8_t *o;
 	size_t i;
 
+	if (total == 0)
+		return;
+	o = buf_reserve(out, total);
 	for (i = 0; i < s.n; i += 3) {
 		size_t left = s.n - i;
 		uint32_t v = (uint32_t)s.p[i] << 16 | (left > 1 ? (uint32_t)s.p[i + 1] << 8 : 0) |

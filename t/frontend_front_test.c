@@ -102,6 +102,8 @@ static void stop_frontend(void)
 	pthread_join(rig.thread, NULL);
 	if (rig.message)
 		link_msg_free(&rig.message);
+	if (rig.memtable)
+		memtable_unref(&rig.memtable);
 	ck_assert_int_gt(asprintf(&command, "rm -r -- '%s'", rig.dir), 0);
 	ck_assert_int_eq(system(command), 0);
 	free(command);
@@ -124,6 +126,8 @@ static void publish_memtable(uint64_t id)
 	struct buf out = BUF_INIT;
 	uint64_t generation;
 
+	if (rig.memtable)
+		memtable_unref(&rig.memtable);
 	ck_assert_int_eq(memtable_new(ids[0], 1 << 20, &rig.memtable), ST_OK);
 	handoff_push(rig.handoff, ids[0], memtable_fd(rig.memtable));
 	desc.generation = board_next_generation(rig.board);
