@@ -108,6 +108,8 @@ static const struct { const char *why, *bytes; size_t n; bool parses;
 	BAD("the first restart not at the first entry", "\x12\x04\x05\0\0\0" AB, false),
 	BAD("the first restart behind the block", "\x12\x04\x77\0\0\0" AB, false),
 	BAD("a restart among the restarts", "\x12\x0c\x0e\0\0\0\x02\0\0\0\x02\0\0\0" AB AC, true),
+	BAD("a restart among the restarts that looks like an entry", "\x12\x08\x0a\0\0\0\x02\0\0\0" AB AC,
+	    true),
 	BAD("a restart behind the block", "\x12\x0c\x0e\0\0\0\x7f\0\0\0\x7f\0\0\0" AB AC, true),
 	BAD("a restart at a shared key", "\x12\x0c\x0e\0\0\0\x19\0\0\0\x19\0\0\0" AB AC, true),
 	BAD("a restart inside an entry", "\x12\x0c\x0e\0\0\0\x10\0\0\0\x10\0\0\0" AB AC, true),

@@ -56,6 +56,11 @@ START_TEST(find_gives_the_first_block_that_is_not_before)
 			key[j] = letters[rnd_below(&rnd, sizeof(letters))];
 		help_add(&s, slice_of(key, n), slice_of(NULL, 0), i, false, 0, 0);
 	}
+	/* Heads of eight times 0xff, the largest number. */
+	for (size_t n = prefix + 6; n < prefix + 12; n++) {
+		memset(key + prefix, 0xff, n - prefix);
+		help_add(&s, slice_of(key, n), slice_of(NULL, 0), 301, false, 0, 0);
+	}
 	help_sort(&s);
 	x = index_of(&s);
 	for (int i = 0; i < 6000; i++) {
@@ -64,7 +69,7 @@ START_TEST(find_gives_the_first_block_that_is_not_before)
 		memset(key, rnd_below(&rnd, 8) ? 'p' : 'p' + 1 - (int)rnd_below(&rnd, 3), prefix);
 		for (size_t j = prefix; j < n; j++)
 			key[j] = letters[rnd_below(&rnd, sizeof(letters))];
-		expect_find(&x, &s, slice_of(key, n), rnd_below(&rnd, 302));
+		expect_find(&x, &s, slice_of(key, n), rnd_below(&rnd, 303));
 	}
 	for (size_t i = 0; i < s.n; i++)
 		for (uint64_t at = s.e[i].seq.v - 1; at <= s.e[i].seq.v + 1; at++)
@@ -97,6 +102,7 @@ static const struct {
 	{ "sequences out of order", { { "a", 4, 0, 10 }, { "a", 5, 20, 10 } }, false },
 	{ "one entry twice", { { "a", 5, 0, 10 }, { "a", 5, 20, 10 } }, false },
 	{ "not from the beginning", { { "a", 5, 1, 9 }, { "b", 5, 20, 10 } }, false },
+	{ "sizes right, an offset not", { { "a", 5, 0, 10 }, { "b", 5, 0, 10 } }, false },
 	{ "a gap", { { "a", 5, 0, 9 }, { "b", 5, 20, 10 } }, false },
 	{ "an overlap", { { "a", 5, 0, 11 }, { "b", 5, 20, 10 } }, false },
 	{ "a gap at the end", { { "a", 5, 0, 10 }, { "b", 5, 20, 9 } }, false },

@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST(an_8_mib_value_comes_back_and_does_not_burden_its_neighbours)
 {
-	struct block_cache *cache = block_cache_new(64 << 20);
+	struct block_cache *cache = block_cache_new(512 << 20);     /* a shard has room for such a block */
 	struct block_cache_stats stats;
 	size_t n = 8u << 20;
 	uint8_t *value = mem_alloc(n);

@@ -92,12 +92,13 @@ static inline bool decode_rest(const struct head *h, struct entry *ep)
 
 bool block_parse(struct slice bytes, struct block *bp)
 {
-	const uint8_t *p = bytes.p, *end = p + bytes.n;
+	const uint8_t *p = bytes.p, *end;
 	uint64_t n;
 
-	*bp = (struct block){ .begin = p, .entries = p, .end = end };
+	*bp = (struct block){ .begin = p, .entries = p, .end = p };
 	if (bytes.n == 0)
 		return true;
+	bp->end = end = p + bytes.n;
 	if (*p++ != TAG_RESTARTS || !get_varint(&p, end, &n) || n > (uint64_t)(end - p) || n == 0 ||
 	    n % 4 != 0)
 		return false;
