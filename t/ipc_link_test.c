@@ -288,36 +288,6 @@ START_TEST(send_to_an_earlier_or_later_connection_is_unavailable)
 }
 END_TEST
 
-START_TEST(messages_lie_between_came_and_went_of_their_connection)
-{
-	static struct end a;
-	struct link_event event;
-	uint64_t number;
-
-	make_path();
-	begin_end(&a, true, MAX_BYTES);
-	for (uint64_t n = 1; n <= 100; n++) {
-		int fd = raw_connect(path);
-
-		ck_assert(raw_handshake(fd));
-		for (uint64_t i = 0; i < n; i++) {
-			number = n << 32 | i;
-			ck_assert(raw_send(fd, &number, sizeof number));
-		}
-		expect(&a, LINK_PEER_CAME, n);
-		close(fd);
-		for (uint64_t i = 0; (event = next_event(&a)).kind == LINK_MESSAGE; i++) {
-			ck_assert_uint_eq(event.connection, n);
-			ck_assert_uint_eq(get_u64(link_msg_slice(event.msg).p), n << 32 | i);
-			link_msg_free(&event.msg);
-		}
-		ck_assert_int_eq(event.kind, LINK_PEER_WENT);
-		ck_assert_uint_eq(event.connection, n);
-	}
-	remove_path();
-}
-END_TEST
-
 /* Connects a raw peer as connection n. Refused as long as the one before is not quite gone. */
 static int
 join_raw(struct end *e, uint64_t n)
@@ -343,6 +313,35 @@ join_raw(struct end *e, uint64_t n)
 		close(fd);
 	}
 }
+
+
+START_TEST(messages_lie_between_came_and_went_of_their_connection)
+{
+	static struct end a;
+	struct link_event event;
+	uint64_t number;
+
+	make_path();
+	begin_end(&a, true, MAX_BYTES);
+	for (uint64_t n = 1; n <= 100; n++) {
+		int fd = join_raw(&a, n);
+
+		for (uint64_t i = 0; i < n; i++) {
+			number = n << 32 | i;
+			ck_assert(raw_send(fd, &number, sizeof number));
+		}
+		close(fd);
+		for (uint64_t i = 0; (event = next_event(&a)).kind == LINK_MESSAGE; i++) {
+			ck_assert_uint_eq(event.connection, n);
+			ck_assert_uint_eq(get_u64(link_msg_slice(event.msg).p), n << 32 | i);
+			link_msg_free(&event.msg);
+		}
+		ck_assert_int_eq(event.kind, LINK_PEER_WENT);
+		ck_assert_uint_eq(event.connection, n);
+	}
+	remove_path();
+}
+END_TEST
 
 /* The peer reads nothing, so that messages pile up in our queue, in pair0 and in the kernel; then it dies, at
  * a moment that differs from round to round, while more is sent. The next one must see its own message only.
@@ -478,9 +477,7 @@ START_TEST(message_beyond_the_limit_ends_the_connection)
 	for (uint64_t n = 1; n <= 3; n++) {
 		static const uint64_t sizes[] = { 0, MAX_BYTES + 1, 1ull << 40, UINT64_MAX };
 
-		fd = raw_connect(path);
-		ck_assert(raw_handshake(fd));
-		expect(&a, LINK_PEER_CAME, n);
+		fd = join_raw(&a, n);
 		raw_head(head, sizes[n]);
 		ck_assert(raw_write(fd, head, sizeof head));
 		expect(&a, LINK_PEER_WENT, n);
