@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lsm-compactor as a process: born with a heritage as the supervisor gives it; this test (or a child of it) plays
- * the engine at the other end of the link.
+ * lsm-compactor as a process: born with a heritage as the supervisor gives it; this test (or a child of it)
+ * plays the engine at the other end of the link.
  */
 #include "t/compactor_help.h"
 
