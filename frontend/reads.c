@@ -44,6 +44,10 @@ static void count_cost(const struct read_cost *c)
 		stats_add(M_cache_hits, c->blocks_cached);
 	if (c->blocks_read)
 		stats_add(M_cache_misses, c->blocks_read);
+	if (c->corrupt_blocks)
+		stats_add(M_corruption_detected, c->corrupt_blocks);
+	if (c->crc_failures)
+		stats_add(M_crc32_verification_failed, c->crc_failures);
 }
 
 /* "name":"text", or "name_base64":"..." when it is no text. */
@@ -154,6 +158,7 @@ static void attempt(struct reads *reads, struct http_request *r)
 			attach_invalidate(reads->attach);
 			continue;
 		case ST_CORRUPT:
+			count_cost(&cost);
 			answer(reads, r, ST_CORRUPT, NULL);
 			return;
 		default:
