@@ -40,7 +40,10 @@ static inline void help_write_inputs(struct help_job *h, struct rnd *rnd, size_t
 	for (size_t i = 0; i < h->all.n; i++) {
 		struct help_set *p = &parts[rnd_below(rnd, n)];
 
-		p->e = mem_resize(p->e, (p->n + 1) * sizeof *p->e);
+		if (p->n == p->room) {
+			p->room = p->room ? p->room * 2 : 64;
+			p->e = mem_resize(p->e, p->room * sizeof *p->e);
+		}
 		p->e[p->n++] = h->all.e[i];
 	}
 	h->order.inputs = h->inputs;
