@@ -75,7 +75,7 @@ class Server:
     def workers(self):
         """name -> {pid, state, restarts} as lsmctl tells it; {} while nobody answers."""
         got = self.ctl("status")
-        if got.returncode:
+        if "WORKER" not in got.stdout:
             return {}
         self.port = int(re.search(r"http://\S+:(\d+)$", got.stdout, re.MULTILINE).group(1))
         rows = [line.split() for line in got.stdout.splitlines()[4:] if line.strip()]
