@@ -19,7 +19,7 @@
 
 #define ATTACH_MAGIC 0x41747401u
 
-enum { CONNECT_PAUSE_US = 5000, REFRESH_PAUSE_US = 2000 };
+enum { CONNECT_PAUSE_US = 4000, REFRESH_PAUSE_US = 2000, RETRY_MS = 5 };
 
 struct attach {
 	uint32_t magic;
@@ -28,6 +28,7 @@ struct attach {
 
 	struct handoff_client *handoff;
 	struct loop_event *arrived;           /* on the hand-off socket, while connected */
+	struct loop_event *retry;             /* set while not connected or not up to date */
 	uint64_t next_connect_us;
 
 	struct memtable **memtables;     /* all that are mapped, unordered */
@@ -74,9 +75,11 @@ static void add_memtable(struct attach *a, struct memtable *m)
 	a->memtables[a->memtable_count++] = m;
 }
 
+/* The engine is gone. What the next one makes must be taken before that one dies too, so we are back at once. */
 static void disconnect(struct attach *a)
 {
 	loop_forget(&a->arrived);
+	loop_after(a->retry, RETRY_MS);
 }
 
 /* Takes every memtable that has arrived. */
@@ -287,7 +290,14 @@ void attach_tick(struct attach *a)
 	if (a->arrived)
 		drain_handoff(a);
 	if (board_generation(a->board) != a->generation)
-		(void)!refresh(a);       /* tried again at the next read or tick */
+		(void)!refresh(a);
+	if (!a->arrived || board_generation(a->board) != a->generation)
+		loop_after(a->retry, RETRY_MS);
+}
+
+static void on_retry(void *ctx)
+{
+	attach_tick(ctx);
 }
 
 const struct view_desc *attach_desc(const struct attach *a)
@@ -327,6 +337,7 @@ enum st attach_new(const struct attach_setup *setup, struct attach **ap)
 	a->blocks = block_cache_new(setup->cache_bytes);
 	a->tables = table_cache_new(vfs_posix(), setup->data_dir, 0, a->blocks, setup->max_open_tables);
 	arena_init(&a->arena);
+	a->retry = loop_later(a->loop, on_retry, a);
 	attach_tick(a);
 	*ap = a;
 	return ST_OK;
@@ -338,7 +349,8 @@ void attach_free(struct attach **ap)
 
 	*ap = NULL;
 	obj_check(a, ATTACH_MAGIC);
-	disconnect(a);
+	loop_forget(&a->arrived);
+	loop_forget(&a->retry);
 	if (a->view)
 		view_unref(&a->view);
 	while (a->memtable_count)

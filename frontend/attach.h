@@ -9,6 +9,9 @@
  *    is right, whether the engine lives or not.
  * 3. Memtables arrive before the view that names them. One is dropped when a view no longer names it and
  *    names a newer one (ids rise).
+ * 4. While there is no connection to the engine, or the attached view is not the newest, both are tried again
+ *    every few milliseconds, not only when somebody reads: what was pushed to a connected reader outlives the
+ *    engine, so that reads can go on whenever it dies.
  *
  * Event loop thread only; views themselves may be read by any thread.
  */

@@ -366,3 +366,8 @@ struct http_server *front_server(struct front *f)
 {
 	return f->server;
 }
+
+bool front_can_read(const struct front *f)
+{
+	return attach_desc(f->attach) != NULL;
+}

@@ -27,5 +27,6 @@ struct front_setup {
 
 enum st front_new(const struct front_setup *setup, struct front **fp) MUST_USE;
 struct http_server *front_server(struct front *f);
+bool front_can_read(const struct front *f);      /* a view was attached */
 
 #endif

@@ -18,15 +18,27 @@
 #include "frontend/front.h"
 #include "frontend/loop.h"
 
-enum { BEAT_MS = 500, DRAIN_S = 10, DRAIN_CHECK_MS = 50, TABLES_MIN = 64 };
+enum { BEAT_MS = 500, DRAIN_S = 10, DRAIN_CHECK_MS = 50, TABLES_MIN = 64, READY_CHECK_MS = 3,
+       READY_CHECKS = 300 };
 
 struct program {
 	struct loop *loop;
 	struct front *front;
-	struct loop_event *drain;
+	struct loop_event *drain, *ready;
 	int signals;
-	unsigned drain_checks;
+	unsigned drain_checks, ready_checks;
 };
+
+/* Ready is who can read. Without an engine for a second we serve what can be served without one. */
+static void on_ready_check(void *ctx)
+{
+	struct program *p = ctx;
+
+	if (front_can_read(p->front) || ++p->ready_checks >= READY_CHECKS)
+		proc_ready();
+	else
+		loop_after(p->ready, READY_CHECK_MS);
+}
 
 static void on_beat(void *ctx)
 {
@@ -110,7 +122,8 @@ int main(int argc, char **argv)
 	(void)loop_every(p.loop, BEAT_MS, on_beat, NULL);
 	(void)loop_watch(p.loop, p.signals, on_signal, &p);
 	(void)loop_watch(p.loop, HERITAGE_LIFELINE, on_lifeline, NULL);
-	proc_ready();
+	p.ready = loop_later(p.loop, on_ready_check, &p);
+	on_ready_check(&p);
 	loop_run(p.loop);
 	log_info("stopped");
 	return EXIT_DONE;
