@@ -9,6 +9,8 @@
 
 #include "proto/write.h"
 
+enum { VALUES_MAX = 10 * BATCH_MAX_OPS };        /* in a body; an operation has at most 7 of "[{:," */
+
 /* What an object may hold; both are strings in this interface. */
 struct member {
 	const char *name;
@@ -101,13 +103,44 @@ static enum problem take_value(json_t *v, const struct place *at, struct slice *
 	return PROBLEM_NONE;
 }
 
+/* Are there more values than the largest batch has? Each but the first stands behind one of "[{:,", so those
+ * outside of strings are counted. The tree of an accepted body must not cost many times the body: jansson takes
+ * up to 100 bytes for a value of two. */
+static bool has_too_many_values(struct slice body)
+{
+	bool in_string = false;
+	size_t i, values = 0;
+
+	for (i = 0; i < body.n && values <= VALUES_MAX; i++)
+		switch (body.p[i]) {
+		case '"':
+			in_string = !in_string;
+			break;
+		case '\\':
+			i += in_string;
+			break;
+		case '[':
+		case '{':
+		case ':':
+		case ',':
+			values += !in_string;
+			break;
+		}
+	return values > VALUES_MAX;
+}
+
 /* Parses the body; NULL with a complaint when it is no JSON object. */
 static json_t *load(struct slice body, enum problem *pp, struct buf *complaint)
 {
 	json_error_t error;
-	json_t *root =
-		json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *root;
 
+	*pp = PROBLEM_BATCH_TOO_LARGE;
+	if (body.n > VALUES_MAX && has_too_many_values(body)) {
+		buf_append_str(complaint, "The body holds more values than a batch of 10000 operations.");
+		return NULL;
+	}
+	root = json_loadb((const char *)body.p, body.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	*pp = PROBLEM_NONE;
 	if (root && json_is_object(root))
 		return root;

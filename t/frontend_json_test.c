@@ -180,10 +180,57 @@ START_TEST(deep_nesting_is_refused)
 	unsigned i;
 
 	buf_append_str(&body, "{\"key\":");
-	for (i = 0; i < 100000; i++)
+	for (i = 0; i < 90000; i++)
 		buf_append_byte(&body, '[');
 	ck_assert_int_eq(json_read_write(buf_slice(&body), &batch, &complaint), PROBLEM_JSON_INVALID);
 	buf_fini(&body);
+	buf_fini(&complaint);
+}
+END_TEST
+
+static enum problem read_repeated(const char *unit, size_t n)
+{
+	struct buf body = BUF_INIT, batch = BUF_INIT, complaint = BUF_INIT;
+	enum problem p;
+	size_t i, count;
+
+	buf_append_str(&body, "{\"operations\":[");
+	for (i = 0; i < n; i++) {
+		if (i)
+			buf_append_byte(&body, ',');
+		buf_append_str(&body, unit);
+	}
+	buf_append_str(&body, "]}");
+	p = json_read_batch(buf_slice(&body), &batch, &count, &complaint);
+	buf_fini(&body);
+	buf_fini(&batch);
+	buf_fini(&complaint);
+	return p;
+}
+
+START_TEST(a_body_of_more_values_than_any_batch_has_is_refused_before_it_is_parsed)
+{
+	/* what follows the many values is no JSON: the parser would say so */
+	ck_assert_int_eq(read_repeated("[]", 60000), PROBLEM_BATCH_TOO_LARGE);
+	ck_assert_int_eq(read_repeated("1, nonsense", 120000), PROBLEM_BATCH_TOO_LARGE);
+	ck_assert_int_eq(read_repeated("{}}", 60000), PROBLEM_BATCH_TOO_LARGE);
+	ck_assert_int_eq(read_repeated("{}}", 10), PROBLEM_JSON_INVALID);
+}
+END_TEST
+
+START_TEST(brackets_and_commas_inside_strings_are_no_values)
+{
+	struct buf body = BUF_INIT, batch = BUF_INIT, complaint = BUF_INIT;
+	size_t i;
+
+	buf_append_str(&body, "{\"key\":\"k\",\"value\":\"");
+	for (i = 0; i < 200000; i++)
+		buf_append_str(&body, "\\\"[{:,");
+	buf_append_str(&body, "\"}");
+	ck_assert_int_eq(json_read_write(buf_slice(&body), &batch, &complaint), PROBLEM_NONE);
+	ck_assert_uint_eq(operation(&batch, 0).value.n, 200000 * 5);
+	buf_fini(&body);
+	buf_fini(&batch);
 	buf_fini(&complaint);
 }
 END_TEST
@@ -195,6 +242,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, each_mistake_is_named_and_changes_nothing);
 	tcase_add_test(tc, keys_and_values_are_bounded);
 	tcase_add_test(tc, batches_are_bounded_and_may_be_empty);
+	tcase_add_test(tc, a_body_of_more_values_than_any_batch_has_is_refused_before_it_is_parsed);
+	tcase_add_test(tc, brackets_and_commas_inside_strings_are_no_values);
 	tcase_add_test(tc, deep_nesting_is_refused);
 }
 
