@@ -17,7 +17,6 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/base/proc.h"
-#include "common/stats/stats.h"
 
 #define RUNNER_MAGIC 0x72756e72u
 #define NICE 5
@@ -85,7 +84,6 @@ void runner_start(struct runner *r, const struct compact_order *order)
 	atomic_store(&r->finished, false);
 	r->joined = r->cancelled = false;
 	r->job = job_new(r->vfs, r->data_dir, order, clock_wall_ms());
-	stats_set(M_compaction_in_progress, 1);
 	r->thread = proc_thread("job", run, r);
 }
 
@@ -129,7 +127,6 @@ void runner_release(struct runner *r, bool keep)
 	if (!keep)
 		job_discard(r->job);
 	job_free(&r->job);
-	stats_set(M_compaction_in_progress, 0);
 }
 
 void runner_free(struct runner **rp)

@@ -355,13 +355,7 @@ static void tell_result(const struct job *job, const struct compact_report *r)
 {
 	uint64_t written = bytes_out(r);
 
-	stats_add(M_compactions, 1);
-	stats_add(M_compaction_duration, r->duration_us);
-	stats_add(M_compaction_bytes_read, job->pick.input_bytes);
-	stats_add(M_compaction_bytes_written, written);
-	for (size_t i = 0; i < r->output_count; i++)
-		stats_add(M_table_raw_bytes, r->outputs[i].uncompressed_bytes);
-	stats_add(M_table_stored_bytes, written);
+	stats_add(M_compactions, 1);     /* bytes and time the compactor counts, with those of jobs that failed */
 	log_info("Compaction %" PRIu64 " is installed: %zu tables, %" PRIu64 " KiB, %" PRIu64 " of %" PRIu64
 		 " entries dropped, %" PRIu64 " ms.", job->number, r->output_count, written >> 10,
 		 r->dropped_overwritten + r->dropped_tombstones + r->dropped_expired, r->entries_in, r->duration_us / 1000);

@@ -12,6 +12,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/must.h"
+#include "common/stats/stats.h"
 #include "common/table/filename.h"
 
 #define WAL_MAGIC 0x3a11096fu
@@ -140,6 +141,7 @@ wal_write(struct wal *w)
 	if (w->broken)
 		return w->broken;
 	w->written += w->buffer.n;
+	stats_add(M_wal_bytes, w->buffer.n);
 	if (w->buffer.capacity > WAL_BUFFER_KEEP)
 		buf_fini(&w->buffer);
 	buf_reset(&w->buffer);

@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "common/stats/stats.h"
 #include "t/engine_peer.h"
 
 #define LOOK_EVERY_US 2000
@@ -167,6 +168,24 @@ START_TEST(an_ordered_compaction_replaces_its_inputs_once_it_is_reported)
 	finish_order(&b);
 	check_installed(&b);
 	end(&b);
+}
+END_TEST
+
+START_TEST(an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor)
+{
+	struct bench b;
+
+	stats_begin_private();
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	finish_order(&b);
+	end(&b);
+	ck_assert_uint_eq(stats_sum(M_compactions), 1);
+	ck_assert_uint_eq(stats_sum(M_compaction_bytes_read), 0);
+	ck_assert_uint_eq(stats_sum(M_compaction_bytes_written), 0);
+	ck_assert_uint_eq(stats_sum(M_compaction_in_progress), 0);
 }
 END_TEST
 
@@ -344,6 +363,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
+	tcase_add_test(tc, an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor);
 	tcase_add_test(tc, a_report_for_another_incarnation_or_job_changes_nothing);
 	tcase_add_test(tc, a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again);
 	tcase_add_test(tc, a_report_of_tables_that_were_not_ordered_is_refused);

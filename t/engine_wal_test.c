@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writing side of the log, and its bytes. */
+#include "common/stats/stats.h"
 #include "engine/wal_reader.h"
 #include "t/engine_walhelp.h"
 
@@ -95,6 +96,22 @@ START_TEST(a_segment_that_exists_is_not_prepared_again)
 	ck_assert_int_ne(wal_prepare(v, dir, file_id(6), 10000, &again), ST_OK);
 	ck_assert_ptr_null(again);
 	wal_close(&w);
+}
+END_TEST
+
+START_TEST(all_bytes_that_reach_the_file_are_counted)
+{
+	struct pen p = { .v = v, .dir = dir };
+
+	stats_begin_private();
+	ck_ok(pen_begin(&p, 1, 4096));
+	pen_append(&p, 1);
+	ck_ok(wal_write(p.wal));
+	pen_append(&p, 3);
+	ck_ok(wal_write(p.wal));
+	ck_assert_uint_gt(wal_bytes(p.wal), WAL_HEADER_BYTES);
+	ck_assert_uint_eq(stats_sum(M_wal_bytes), wal_bytes(p.wal));
+	wal_close(&p.wal);
 }
 END_TEST
 
@@ -228,6 +245,7 @@ suite(TCase *tc)
 	tcase_add_test(tc, a_record_is_laid_out_as_documented);
 	tcase_add_test(tc, a_prepared_segment_is_preallocated_zeros_under_its_name);
 	tcase_add_test(tc, a_segment_that_exists_is_not_prepared_again);
+	tcase_add_test(tc, all_bytes_that_reach_the_file_are_counted);
 	tcase_add_test(tc, records_promise_what_was_synced_when_they_were_written);
 	tcase_add_test(tc, a_segment_grows_beyond_what_was_preallocated);
 	tcase_add_test(tc, nothing_reaches_the_file_before_write);
