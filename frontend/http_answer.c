@@ -126,6 +126,7 @@ void http_conn__advance(struct http_conn *c)
 	while (c->first && c->first->answered) {
 		struct http_request *r = http_conn__pop_first(c);
 
+		c->kept_bytes -= r->out.n;
 		buf_append_slice(&c->out, buf_slice(&r->out));
 		http_conn__release_request(&r);
 	}
@@ -149,11 +150,13 @@ void http_answer(struct http_request *r, const struct http_answer *a)
 	}
 	close = a->close || !r->keep_alive || c->shared->draining;
 	c->changing -= r->changes;
+	c->slow -= r->slow;
 	c->no_more |= close;
 	http_conn__take_buffer(c);
 	http_conn__mark_dirty(c);
 	if (r != c->first) {
 		write_answer(&r->out, r, a, close);
+		c->kept_bytes += r->out.n;
 		r->answered = true;
 		return;
 	}
@@ -203,4 +206,13 @@ void http_request_changes(struct http_request *r)
 bool http_request_must_wait(const struct http_request *r)
 {
 	return r->conn && r->conn->changing > 0;
+}
+
+void http_request_is_slow(struct http_request *r)
+{
+	if (r->slow)
+		return;
+	r->slow = true;
+	if (r->conn)
+		r->conn->slow++;
 }

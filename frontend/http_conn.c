@@ -36,6 +36,7 @@ enum {
 	OUT_MAX = 1 << 20,               /* unsent bytes beyond which nothing more is read */
 	OUT_SEND = 128 << 10,            /* collected bytes beyond which a turn sends in between */
 	WAITING_MAX = 256,               /* requests of one connection under way */
+	SLOW_MAX = 8,                    /* of these, such whose answers may be large and come later */
 	LINGER_S = 2,
 	READ_BYTES = 64 << 10
 };
@@ -106,7 +107,8 @@ static size_t unsent_bytes(struct http_conn *c)
 
 static bool may_read(struct http_conn *c)
 {
-	return !c->broken && !c->no_more && c->waiting < WAITING_MAX && unsent_bytes(c) <= OUT_MAX;
+	return !c->broken && !c->no_more && c->waiting < WAITING_MAX && c->slow < SLOW_MAX &&
+	       unsent_bytes(c) + c->kept_bytes <= OUT_MAX;
 }
 
 static void append_request(struct http_conn *c, struct http_request *r)

@@ -7,7 +7,7 @@
  * 3. A request that only reads is not begun while an earlier one on its connection still changes something
  *    (RFC 9112 9.3.2): the handler says so by refusing it, and gets it again.
  * 4. A client that does not read is not read from: beyond OUT_MAX bytes of unsent answers nothing more is
- *    taken in.
+ *    taken in. Answers that come later cannot be known by their size, so only SLOW_MAX of these are awaited.
  * 5. After a problem that makes the next request's beginning uncertain the connection ends, but not before
  *    the client could read the answer.
  *
@@ -85,5 +85,8 @@ void http_answer_problem_with(struct http_request *r, enum problem p, const char
 /* r will change something: later reads of its client wait. */
 void http_request_changes(struct http_request *r);
 bool http_request_must_wait(const struct http_request *r);
+
+/* r is answered later, with bytes of unknown number: its client may not ask for many of these at a time. */
+void http_request_is_slow(struct http_request *r);
 
 #endif

@@ -21,7 +21,8 @@ struct http_conn {
 
 	struct http_request *first, *last;      /* under way, in order */
 	struct http_request *held;              /* the last of them, refused by the handler for the moment */
-	unsigned waiting, changing;
+	unsigned waiting, changing, slow;
+	size_t kept_bytes;                      /* of answers that wait for earlier ones */
 
 	struct buf out;                         /* answers of this turn */
 	bool dirty, reading, writing, no_more, eof, linger, broken, owes_continue;

@@ -34,7 +34,7 @@ struct http_request {
 	struct http_conn *conn;
 	struct http_request *next;       /* answered after this one */
 	struct buf out;                  /* the answer, while earlier ones are missing */
-	bool answered, changes;
+	bool answered, changes, slow;
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
 	/* the handler's */

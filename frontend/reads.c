@@ -103,6 +103,7 @@ static void answer(struct reads *reads, struct http_request *r, enum st st, cons
 
 static void hold(struct reads *reads, struct http_request *r)
 {
+	http_request_is_slow(r);
 	r->link = NULL;
 	if (reads->held_last)
 		reads->held_last->link = r;
@@ -118,6 +119,7 @@ static void go_cold(struct reads *reads, struct http_request *r, struct view *v,
 	struct cold_read *c = mem_zalloc(sizeof *c);
 
 	stats_add(M_cold_reads, 1);
+	http_request_is_slow(r);
 	c->request = r;
 	c->view = view_ref(v);
 	c->key = r->key;

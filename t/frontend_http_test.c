@@ -4,13 +4,15 @@
  * sockets.
  *
  * Its handler answers every path with the path; /echo with the body; /hold is kept until somebody asks for
- * /release; /change is kept too and changes something; /big answers 300,000 bytes.
+ * /release; /change is kept too and changes something; /slow is kept and says that it may become large; /big
+ * answers 300,000 bytes.
  */
 #include "frontend/http_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@ struct rig {
 	struct loop *loop;
 	struct http_server *server;
 	struct http_request *kept;       /* newest first */
+	unsigned kept_count, kept_most;
 	struct http_limits limits;
 	size_t max_connections;
 	int listener, wake[2];
@@ -42,12 +45,19 @@ static void keep(struct http_request *r)
 {
 	r->link = rig.kept;
 	rig.kept = r;
+	if (++rig.kept_count > rig.kept_most)
+		rig.kept_most = rig.kept_count;
 }
 
 static bool handle(void *ctx, struct http_request *r)
 {
 	(void)ctx;
 	if (slice_eq(r->path, slice_str("/hold"))) {
+		keep(r);
+		return true;
+	}
+	if (slice_eq(r->path, slice_str("/slow"))) {
+		http_request_is_slow(r);
 		keep(r);
 		return true;
 	}
@@ -63,6 +73,7 @@ static bool handle(void *ctx, struct http_request *r)
 			struct http_request *k = rig.kept;
 
 			rig.kept = k->link;
+			rig.kept_count--;
 			http_answer_json(k, k->path);
 		}
 	if (slice_eq(r->path, slice_str("/echo")))
@@ -454,6 +465,36 @@ START_TEST(a_client_that_never_reads_is_not_read_from_and_gets_all_in_the_end)
 }
 END_TEST
 
+START_TEST(only_a_few_answers_of_unknown_size_are_awaited_by_one_connection)
+{
+	struct answer a = { 0 };
+	struct pollfd p = { .events = POLLIN };
+	unsigned heard = 0, i;
+	int other;
+
+	start(100);
+	p.fd = dial();
+	other = dial();
+	for (i = 0; i < 40; i++)
+		say_text(p.fd, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+	while (heard < 40) {
+		say_text(other, "GET /release HTTP/1.1\r\nHost: a\r\n\r\n");
+		ck_assert(hear(other, &a, true));
+		while (poll(&p, 1, 5) > 0 && heard < 40) {
+			ck_assert(hear(p.fd, &a, true));
+			ck_assert_str_eq(a.body, "/slow");
+			heard++;
+		}
+	}
+	free(a.body);
+	close(p.fd);
+	close(other);
+	stop();
+	ck_assert_uint_gt(rig.kept_most, 1);
+	ck_assert_uint_le(rig.kept_most, 8);
+}
+END_TEST
+
 START_TEST(slow_heads_and_bodies_are_told_and_idle_connections_end)
 {
 	struct answer a = { 0 };
@@ -556,6 +597,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, head_answers_carry_the_length_and_no_body);
 	tcase_add_test(tc, a_client_that_expects_is_told_to_continue_and_then_answered);
 	tcase_add_test(tc, a_client_that_never_reads_is_not_read_from_and_gets_all_in_the_end);
+	tcase_add_test(tc, only_a_few_answers_of_unknown_size_are_awaited_by_one_connection);
 	tcase_add_test(tc, slow_heads_and_bodies_are_told_and_idle_connections_end);
 	tcase_add_test(tc, beyond_the_limit_connections_wait_in_the_kernel);
 	tcase_add_test(tc, draining_ends_idle_connections_and_closes_behind_answers);
