@@ -19,11 +19,16 @@ import time
 import traceback
 import urllib.parse
 
-BUILD = os.environ.get("LSM_BUILD_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.environ.get("LSM_BUILD_DIR", os.path.join(HERE, "..", "build"))
 SUPERVISOR = os.path.join(BUILD, "lsm-supervisor")
 LSMCTL = os.path.join(BUILD, "lsmctl")
 OUR_VARIABLES = re.compile(r"^(HOST|PORT|DATA_DIR|RUN_DIR|LOG_|NODE_ENV|MEMTABLE_|WAL_|CACHE_|COMPACTION_|LEVEL_|TABLE_|BLOCK_"
                            r"|FRONTEND_|COMPACTOR_|MAX_|LISTEN_|NOTIFY_SOCKET|WATCHDOG_)")
+
+# What a build with sanitizers says when it finds a defect: no test that provoked it may pass.
+DEFECT = re.compile(r"runtime error: |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
+DEFECT_LINES = 60
 
 
 def wait_until(condition, seconds=30.0, what="the condition"):
@@ -38,8 +43,21 @@ def wait_until(condition, seconds=30.0, what="the condition"):
         time.sleep(0.01)
 
 
+def check_no_defect(text, source):
+    """Fails when a sanitizer has reported something in text."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if DEFECT.search(line):
+            report = "\n".join(lines[number:number + DEFECT_LINES])
+            raise AssertionError(f"a sanitizer has found a defect ({source}):\n{report}")
+
+
 class Server:
-    """A running server. settings are KEY=value of the configuration table."""
+    """A running server. settings are KEY=value of the configuration table.
+
+    Its log is looked through for reports of sanitizers whenever it ends, and once more after the last test.
+    """
+    all = []
 
     def __init__(self, data_dir=None, **settings):
         self.own_dir = data_dir is None
@@ -48,16 +66,19 @@ class Server:
         self.process = None
         self.port = None
         self.log = None
+        self.log_path = self.data_dir + ".log"
+        self.log_checked = 0                    # bytes of it that check_log() has seen
+        Server.all.append(self)
         atexit.register(self.destroy)
 
     def environment(self):
         env = {k: v for k, v in os.environ.items() if not OUR_VARIABLES.match(k)}
         env.update(PORT="0", DATA_DIR=self.data_dir, LOG_FORMAT="json")
         env.update(self.settings)
+        env.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(HERE, "tsan.supp"))
         return env
 
     def start(self, seconds=60):
-        self.log_path = os.path.join(self.data_dir + ".log")
         self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen([SUPERVISOR], env=self.environment(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(self.serves, seconds, "the start of the server")
@@ -70,7 +91,9 @@ class Server:
         return bool(workers) and all(w["state"] == "running" for w in workers.values())
 
     def ctl(self, *words):
-        return subprocess.run([LSMCTL, *words], env=self.environment(), capture_output=True, text=True)
+        got = subprocess.run([LSMCTL, *words], env=self.environment(), capture_output=True, text=True)
+        check_no_defect(got.stderr, "lsmctl " + " ".join(words))
+        return got
 
     def workers(self):
         """name -> {pid, state, restarts} as lsmctl tells it; {} while nobody answers."""
@@ -108,6 +131,7 @@ class Server:
         status = self.process.wait(60)
         self.process = None
         self.log.close()
+        self.check_log()
         return status
 
     def crash(self):
@@ -123,14 +147,27 @@ class Server:
         wait_until(lambda: not any(os.path.exists(f"/proc/{p}") for p in pids), 30, "the end of all workers")
         self.process = None
         self.log.close()
+        self.check_log()
+
+    def check_log(self):
+        """Fails when a sanitizer has written into the log since the last look."""
+        if not os.path.exists(self.log_path):
+            return
+        with open(self.log_path, "rb") as f:
+            f.seek(self.log_checked)
+            new = f.read()
+        self.log_checked += len(new)
+        check_no_defect(new.decode(errors="replace"), "log of the server")
 
     def destroy(self):
-        if self.process is not None and self.process.poll() is None:
-            self.crash()
-        if self.own_dir:
-            shutil.rmtree(self.data_dir, ignore_errors=True)
-            if os.path.exists(self.data_dir + ".log"):
-                os.unlink(self.data_dir + ".log")
+        try:
+            if self.process is not None and self.process.poll() is None:
+                self.crash()
+        finally:
+            if self.own_dir:
+                shutil.rmtree(self.data_dir, ignore_errors=True)
+                if os.path.exists(self.log_path):
+                    os.unlink(self.log_path)
 
     def log_tail(self, lines=40):
         with open(self.log_path, errors="replace") as f:
@@ -227,8 +264,16 @@ def equal(got, want, what="value"):
         raise AssertionError(f"{what}: got {got!r}, want {want!r}")
 
 
+def no_sanitizer_found_a_defect():
+    """What a test left running is stopped first, so that leaks are told."""
+    for server in Server.all:
+        server.stop()
+        server.check_log()
+
+
 def run(*tests):
-    """TAP: one line a test, named after its function."""
+    """TAP: one line a test, named after its function, and one for what the servers of all of them said."""
+    tests = (*tests, no_sanitizer_found_a_defect)
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for number, test in enumerate(tests, 1):
