@@ -42,8 +42,7 @@ enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp) MUS
 /* Forgets what is attached although its generation is current: a file of it was missing. */
 void attach_invalidate(struct attach *a);
 
-/* Every 50 ms or so: an idle frontend pins nothing, and is back with a new engine before that one's first view. */
-void attach_tick(struct attach *a);
+void attach_tick(struct attach *a);              /* every 200 ms or so: an idle frontend pins nothing */
 const struct view_desc *attach_desc(const struct attach *a);     /* NULL: nothing attached yet */
 struct board *attach_board(struct attach *a);
 void attach_report_memory(struct attach *a);     /* into the gauges */

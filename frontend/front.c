@@ -28,7 +28,7 @@
 
 #define FRONT_MAGIC 0x46726e01u
 
-enum { TICK_MS = 50, REPORT_TICKS = 4, BODIES_MIN_BYTES = 256 << 20 };
+enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20 };
 
 struct front {
 	uint32_t magic;
@@ -307,9 +307,10 @@ static void on_tick(void *ctx)
 	struct front *f = ctx;
 
 	pending_tick(f->pending);
+	if (++f->ticks % VIEW_TICKS)
+		return;
 	attach_tick(f->attach);
-	if (++f->ticks % REPORT_TICKS == 0)
-		attach_report_memory(f->attach);
+	attach_report_memory(f->attach);
 }
 
 static void flush(void *ctx)
