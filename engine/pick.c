@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RANGES_MAX 4096u                 /* of `deeper`; with the longest keys they take half of an order */
+
 struct picker {
 	const struct version *v;
 	const struct pick_conf *c;
@@ -99,6 +101,21 @@ static size_t merge_ranges(struct key_range *r, size_t n)
 	return out;
 }
 
+/* Covers the ranges with RANGES_MAX of them at most, wider where need be: an order must fit into a message. */
+static size_t widen_ranges(struct key_range *r, size_t n)
+{
+	size_t each = (n + RANGES_MAX - 1) / RANGES_MAX, out = 0;
+
+	if (n <= RANGES_MAX)
+		return n;
+	for (size_t i = 0; i < n; i += each) {
+		size_t last = i + each < n ? i + each - 1 : n - 1;
+
+		r[out++] = (struct key_range){ r[i].min, r[last].max };
+	}
+	return out;
+}
+
 /* (4) */
 static void job_find_deeper(const struct picker *p, struct pick_job *job)
 {
@@ -117,7 +134,7 @@ static void job_find_deeper(const struct picker *p, struct pick_job *job)
 							    arena_dup(p->a, l.tables[i]->facts.max_key) };
 	}
 	qsort(job->deeper, job->deeper_count, sizeof(*job->deeper), range_order);
-	job->deeper_count = merge_ranges(job->deeper, job->deeper_count);
+	job->deeper_count = widen_ranges(job->deeper, merge_ranges(job->deeper, job->deeper_count));
 }
 
 static void job_finish(const struct picker *p, struct pick_job *job)

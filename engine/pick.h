@@ -9,7 +9,8 @@
  * 1. What a job writes to its output level overlaps nothing that stays there, and nothing another job writes there.
  * 2. Order of age is kept: of level 0 a table goes only when no older table that stays overlaps it.
  * 3. Busy and quarantined tables are never picked, and nothing is moved past them (1, 2).
- * 4. `deeper` covers every key of the job that may have an older version below the output level.
+ * 4. `deeper` covers every key of the job that may have an older version below the output level. It may cover more: a
+ *    tombstone that stays where it need not does no harm.
  */
 #ifndef ENGINE_PICK_H
 #define ENGINE_PICK_H

@@ -191,6 +191,52 @@ START_TEST(the_reason_is_a_sentence_for_people)
 }
 END_TEST
 
+/* One table on level 1 above many small ones on level 3. */
+static struct version *build_above_many(struct live_table *many, char (*keys)[8], size_t n)
+{
+	const struct row rows[MOST] = { { 1, 1, "0", "9", 400, 0 } };
+	struct version *v = build(rows);
+	struct version_edit e = { .added = many, .added_count = n };
+
+	for (size_t i = 0; i < n; i++) {
+		struct row r = { 2 + i, 3, keys[i], keys[i], 1, 0 };
+
+		(void)snprintf(keys[i], sizeof(keys[i]), "%06zu", i);
+		many[i] = table_of(&r);
+	}
+	ck_assert_int_eq(version_check(v, &e), ST_OK);
+	version_apply(v, &e);
+	return v;
+}
+
+START_TEST(very_many_deeper_ranges_are_told_as_fewer_that_cover_them_all)
+{
+	enum { TABLES = 10001 };
+	static char keys[TABLES][8];
+	static struct live_table many[TABLES];
+	struct version *v = build_above_many(many, keys, TABLES);
+	struct pick_cursors cursors = { 0 };
+	struct pick_job job;
+	struct arena a;
+	size_t at = 0;
+
+	arena_init(&a);
+	ck_assert(pick_next(v, &conf, NULL, 0, &cursors, &a, &job));
+	ck_assert_uint_eq(job.input_count, 1);
+	ck_assert_uint_le(job.deeper_count, 4096);
+	ck_assert_uint_gt(job.deeper_count, 2048);
+	for (size_t i = 0; i < job.deeper_count; i++) {
+		ck_assert(slice_eq(job.deeper[i].min, slice_str(keys[at])));
+		while (at < TABLES && slice_cmp(slice_str(keys[at]), job.deeper[i].max) <= 0)
+			at++;
+		ck_assert(slice_eq(job.deeper[i].max, slice_str(keys[at - 1])));
+	}
+	ck_assert_uint_eq(at, TABLES);
+	arena_fini(&a);
+	version_free(&v);
+}
+END_TEST
+
 /* ---- many random steps: what every job must keep ---- */
 
 static void random_flush(struct version *v, struct rnd *rnd, uint64_t id)
@@ -256,6 +302,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, each_layout_gives_the_job_it_must);
+	tcase_add_test(tc, very_many_deeper_ranges_are_told_as_fewer_that_cover_them_all);
 	tcase_add_test(tc, the_reason_is_a_sentence_for_people);
 	tcase_add_test(tc, every_job_leaves_a_legal_version_and_work_comes_to_an_end);
 }
