@@ -28,15 +28,15 @@ struct spare *spare_new(struct vfs *v, const char *data_dir, struct truth *t, ui
 	return s;
 }
 
-/* Removes a segment that was never begun. Left behind it would mean nothing, so a failure is no trouble. */
-static void throw_away(struct spare *s)
+/* Left behind it would mean nothing, so a failure is no trouble. */
+void spare_discard(struct spare *s, struct wal **wp)
 {
 	struct path p;
 
-	if (!s->wal)
+	if (!*wp)
 		return;
-	p = path_wal(s->data_dir, wal_id(s->wal));
-	wal_close(&s->wal);
+	p = path_wal(s->data_dir, wal_id(*wp));
+	wal_close(wp);
 	if (vfs_unlink(s->vfs, p.s))
 		return;
 }
@@ -48,7 +48,7 @@ void spare_free(struct spare **sp)
 	*sp = NULL;
 	if (!s)
 		return;
-	throw_away(s);
+	spare_discard(s, &s->wal);
 	pthread_mutex_destroy(&s->lock);
 	mem_free(s);
 }
@@ -86,7 +86,7 @@ enum st spare_take(struct spare *s, uint64_t bytes, struct wal **wp, uint64_t *a
 		*wp = s->wal;
 		s->wal = NULL;
 	} else {
-		throw_away(s);
+		spare_discard(s, &s->wal);
 		st = prepare(s, *allocatedp, wp);
 	}
 	pthread_mutex_unlock(&s->lock);

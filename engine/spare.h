@@ -25,4 +25,7 @@ enum st spare_fill(struct spare *s) MUST_USE;
  * is none. ST_FULL, ST_IO: there is none to be had now; nothing has changed. */
 enum st spare_take(struct spare *s, uint64_t bytes, struct wal **wp, uint64_t *allocatedp) MUST_USE;
 
+/* Removes a segment that was never begun: one that was taken and is not needed after all. */
+void spare_discard(struct spare *s, struct wal **wp);
+
 #endif

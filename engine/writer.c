@@ -40,7 +40,7 @@ static enum st get_room(struct writer *w, uint64_t cost, uint64_t bytes, struct 
 		return st;
 	st = memtable_new(wal_id(*walp), w->conf.memtable_size_limit + slack, mp);
 	if (st)
-		wal_close(walp);         /* never begun: it means nothing, the next start removes it */
+		spare_discard(w->conf.spare, walp);      /* or every further try would leave one more on the disk */
 	return st;
 }
 

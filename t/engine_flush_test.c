@@ -301,6 +301,42 @@ START_TEST(a_full_disk_refuses_writes_without_harm)
 }
 END_TEST
 
+static enum st count_name(void *ctx, const char *name)
+{
+	(void)name;
+	(*(unsigned *)ctx)++;
+	return ST_OK;
+}
+
+static unsigned segments_on_disk(struct world *w)
+{
+	unsigned n = 0;
+
+	ck_ok(vfs_list(w->vfs, path_wal_dir(w->dir).s, count_name, &n));
+	return n;
+}
+
+/* No memtable is that large: a segment was taken for nothing. */
+START_TEST(a_rotation_that_gets_no_memtable_leaves_no_segment_behind)
+{
+	struct write_reply reply = { 0 };
+	const uint64_t too_much = UINT64_C(64) << 30;
+	struct world w;
+	unsigned segments;
+
+	world_begin(&w, vfs_posix());
+	world_put1(&w, "k", "v");
+	segments = segments_on_disk(&w);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(writer_rotate(&w.db.writer, too_much, 0, &reply), ST_UNAVAILABLE);
+		ck_assert_uint_eq(segments_on_disk(&w), segments);
+		world_put1(&w, "l", "goes on in the old segment");
+	}
+	world_rotate(&w);
+	world_end(&w);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, only_the_newest_version_of_a_key_is_written);
@@ -310,6 +346,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, file_then_name_then_manifest_then_unlink);
 	tcase_add_test(tc, whichever_operation_fails_nothing_is_lost_and_the_next_flush_succeeds);
 	tcase_add_test(tc, a_full_disk_refuses_writes_without_harm);
+	tcase_add_test(tc, a_rotation_that_gets_no_memtable_leaves_no_segment_behind);
 }
 
 CHECK_MAIN("engine/flush", suite)
