@@ -125,6 +125,8 @@ int main(int argc, char **argv)
 	p.ready = loop_later(p.loop, on_ready_check, &p);
 	on_ready_check(&p);
 	loop_run(p.loop);
+	loop_forget(&p.ready);
+	loop_forget(&p.drain);
 	log_info("stopped");
 	return EXIT_DONE;
 }
