@@ -53,7 +53,7 @@ static enum st open_socket(struct control *c)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	memcpy(a.sun_path, c->path, sizeof a.sun_path);
-	(void)unlink(c->path);          /* the data directory's lock says that nobody serves here */
+	(void)unlink(c->path);          /* the run directory's lock says that nobody serves here */
 	c->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->listen_fd < 0 || bind(c->listen_fd, (struct sockaddr *)&a, sizeof a) != 0 || chmod(c->path, 0600) != 0 ||
 	    listen(c->listen_fd, PEERS_MAX) != 0 || watch(c, c->listen_fd) != 0)

@@ -97,39 +97,47 @@ static enum st check_not_foreign(const char *path, struct buf *complaint, int *e
 	return ST_INVALID;
 }
 
-static enum st lock_refused(const char *path, int fd, struct buf *complaint, int *exit_codep)
+/* A folder that one server at a time may have. */
+struct claim {
+	const char *folder, *setting;
+	struct path lock;
+};
+
+static enum st lock_refused(const struct claim *c, int fd, struct buf *complaint, int *exit_codep)
 {
 	struct flock asked = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 
 	if (fcntl(fd, F_GETLK, &asked) == 0 && asked.l_type != F_UNLCK)
-		buf_printf(complaint, "the data directory is in use by another server, pid %d (it holds %s); stop that one, or "
-			   "set DATA_DIR", (int)asked.l_pid, path);
+		buf_printf(complaint, "the %s directory is in use by another server, pid %d (it holds %s); stop that one, or "
+			   "set %s", c->folder, (int)asked.l_pid, c->lock.s, c->setting);
 	else
-		buf_printf(complaint, "cannot lock %s: the data directory may be in use by another server", path);
+		buf_printf(complaint, "cannot lock %s: the %s directory may be in use by another server", c->lock.s,
+			   c->folder);
 	*exit_codep = EXIT_LOCKED;
 	return ST_INVALID;
 }
 
-static enum st take_lock(const char *data_dir, struct buf *complaint, int *exit_codep)
+static enum st take_lock(const struct claim *c, struct buf *complaint, int *exit_codep)
 {
-	struct path p = path_lock(data_dir);
 	struct flock want = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
-	int fd = open(p.s, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(c->lock.s, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct buf pid = BUF_INIT;
 
 	if (fd < 0)
-		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot open", p.s);
+		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot open", c->lock.s);
 	if (fcntl(fd, F_SETLK, &want) != 0)
-		return lock_refused(p.s, fd, complaint, exit_codep);
+		return lock_refused(c, fd, complaint, exit_codep);
 	buf_printf(&pid, "%d\n", (int)getpid());
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.p, pid.n, 0) != (ssize_t)pid.n)
-		log_warn("could not write the pid into %s: %s", p.s, strerror(errno));
+		log_warn("could not write the pid into %s: %s", c->lock.s, strerror(errno));
 	buf_fini(&pid);
 	return ST_OK;               /* fd stays open: the lock goes with the process */
 }
 
 enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_codep)
 {
+	struct claim data = { "data", "DATA_DIR", path_lock(c->data_dir) };
+	struct claim run = { "run", "RUN_DIR", path_lock(c->run_dir) };
 	enum st st;
 
 	if (make_folders(c->data_dir) != 0)
@@ -137,10 +145,10 @@ enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_code
 	st = check_not_foreign(c->data_dir, complaint, exit_codep);
 	if (st)
 		return st;
-	st = take_lock(c->data_dir, complaint, exit_codep);
+	st = take_lock(&data, complaint, exit_codep);
 	if (st)
 		return st;
 	if (make_folders(c->run_dir) != 0)
 		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot make the run directory", c->run_dir);
-	return ST_OK;
+	return take_lock(&run, complaint, exit_codep);
 }

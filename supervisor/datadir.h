@@ -4,7 +4,8 @@
  * locked, so that one server at a time has them.
  *
  * LOCK is locked with POSIX record locks, which the kernel drops with the process: byte 0 by the supervisor, byte 1 by
- * the engine. The file also holds the supervisor's pid as text, for people.
+ * the engine. The file also holds the supervisor's pid as text, for people. The run directory has a LOCK of its own:
+ * two servers in one would take each other's sockets, and a frontend might find the wrong engine behind them.
  */
 #ifndef SUPERVISOR_DATADIR_H
 #define SUPERVISOR_DATADIR_H

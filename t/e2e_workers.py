@@ -134,6 +134,20 @@ def a_second_server_on_the_same_directory_is_refused_with_the_pid():
     server.stop()
 
 
+def a_second_server_with_the_same_run_dir_is_refused_and_takes_nothing_away():
+    server = harness.Server().start()
+    with tempfile.TemporaryDirectory() as d:
+        env = {**server.environment(), "DATA_DIR": d, "RUN_DIR": os.path.join(server.data_dir, "run")}
+        second = subprocess.run([harness.SUPERVISOR], env=env, capture_output=True, text=True, timeout=20)
+    harness.equal(second.returncode, 66, second.stderr)
+    assert f"pid {server.process.pid}" in second.stderr and "RUN_DIR" in second.stderr, second.stderr
+    pid = server.kill("engine")
+    server.wait_running("engine", not_pid=pid)          # asks over the control socket
+    harness.equal(server.client().write("a", "1")[0], 200, "the first goes on")
+    harness.equal(server.client().read("a")[0], 200, "reads too")
+    server.stop()
+
+
 def a_second_server_on_the_same_port_is_refused():
     server = harness.Server(FRONTEND_WORKERS=2).start()
     with tempfile.TemporaryDirectory() as d:
@@ -219,6 +233,7 @@ harness.run(a_write_during_an_engine_restart_is_held_and_answered,
             lsmctl_restarts_workers,
             workers_end_when_the_supervisor_is_killed,
             a_second_server_on_the_same_directory_is_refused_with_the_pid,
+            a_second_server_with_the_same_run_dir_is_refused_and_takes_nothing_away,
             a_second_server_on_the_same_port_is_refused,
             a_wrong_setting_is_one_sentence_and_exit_64,
             the_documented_file_is_accepted_and_says_what_is_effective,
