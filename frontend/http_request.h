@@ -42,7 +42,6 @@ struct http_request {
 	unsigned op;                     /* enum operation */
 	uint64_t count;
 	struct slice key;
-	void *work;
 };
 
 struct http_pool {

@@ -147,8 +147,3 @@ void http_server_flush(struct http_server *s)
 {
 	http_flush(&s->shared);
 }
-
-struct http_shared *http_server_shared(struct http_server *s)
-{
-	return &s->shared;
-}

@@ -24,6 +24,5 @@ void http_server_adopt(struct http_server *s, int fd);       /* serves a connect
 void http_server_drain(struct http_server *s); /* accepts no more, ends each connection after its answers */
 size_t http_server_connections(const struct http_server *s);
 void http_server_flush(struct http_server *s);               /* http_flush() */
-struct http_shared *http_server_shared(struct http_server *s);
 
 #endif

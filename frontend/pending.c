@@ -272,18 +272,3 @@ bool pending_engine_there(const struct pending *p)
 {
 	return p->connection != 0;
 }
-
-uint64_t pending_incarnation(const struct pending *p)
-{
-	return p->incarnation;
-}
-
-size_t pending_count(const struct pending *p)
-{
-	size_t n = p->gather.count;
-	unsigned i;
-
-	for (i = 0; i < p->in_flight_count; i++)
-		n += p->in_flight[i]->count;
-	return n;
-}

@@ -49,7 +49,5 @@ void pending_submit(struct pending *p, struct http_request *r, struct slice batc
 
 void pending_tick(struct pending *p);                    /* every 50 ms or so: gives up what is too old */
 bool pending_engine_there(const struct pending *p);      /* greeted by an engine on the present connection */
-uint64_t pending_incarnation(const struct pending *p);   /* of the engine last greeted, 0 = none */
-size_t pending_count(const struct pending *p);           /* requests waiting or in flight */
 
 #endif
