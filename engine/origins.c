@@ -198,13 +198,15 @@ origins_encode(const struct origins *o, struct buf *out)
 	obj_check(o, ORIGINS_MAGIC);
 	for (size_t i = 0; i < o->count; i++) {
 		const struct origin *next = NULL;
+		const struct applied_request *first;
 
 		for (size_t j = 0; j < o->count; j++)
 			if (o->list[j].last_seen > done && (!next || o->list[j].last_seen < next->last_seen))
 				next = &o->list[j];
 		must(next != NULL);
 		done = next->last_seen;
-		origin_state_encode(next->id, next->floor, next->applied + next->begin, next->end - next->begin, out);
+		first = next->applied ? next->applied + next->begin : NULL;
+		origin_state_encode(next->id, next->floor, first, next->end - next->begin, out);
 	}
 }
 

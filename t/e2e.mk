@@ -3,7 +3,7 @@
 
 E2E_TESTS = t/e2e_api.py t/e2e_workers.py t/e2e_reads_survive.py t/e2e_damage.py t/e2e_dataset.py
 TESTS += $(E2E_TESTS) t/harness_test.py
-dist_check_SCRIPTS += $(E2E_TESTS) t/harness.py t/harness_test.py t/tsan.supp
+dist_check_SCRIPTS += $(E2E_TESTS) t/harness.py t/harness_test.py
 
 # They need the programs; make check builds them anyway.
 t/e2e_api.log t/e2e_workers.log t/e2e_reads_survive.log t/e2e_damage.log t/e2e_dataset.log: lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl

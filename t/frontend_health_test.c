@@ -133,7 +133,7 @@ END_TEST
 START_TEST(stats_have_the_shape_of_the_feature_document)
 {
 	struct buf out = BUF_INIT;
-	json_t *o, *levels, *second;
+	json_t *o, *levels, *second, *metrics;
 
 	stats_begin_private();
 	stats_set(M_memtable_size, 11);
@@ -152,9 +152,10 @@ START_TEST(stats_have_the_shape_of_the_feature_document)
 	ck_assert_str_eq(json_string_value(json_array_get(json_object_get(second, "files"), 0)),
 			 "sstable_12.sst");
 	ck_assert(json_is_false(json_object_get(o, "isCompacting")));
-	o = json_object_get(o, "metrics");
-	ck_assert_int_eq(json_integer_value(json_object_get(o, "totalWrites")), 5);
-	ck_assert(json_real_value(json_object_get(o, "compressionRatio")) == 0.47);
+	metrics = json_object_get(o, "metrics");
+	ck_assert_int_eq(json_integer_value(json_object_get(metrics, "totalWrites")), 5);
+	ck_assert(json_real_value(json_object_get(metrics, "compressionRatio")) == 0.47);
+	json_decref(o);
 }
 END_TEST
 

@@ -75,7 +75,6 @@ class Server:
         env = {k: v for k, v in os.environ.items() if not OUR_VARIABLES.match(k)}
         env.update(PORT="0", DATA_DIR=self.data_dir, LOG_FORMAT="json")
         env.update(self.settings)
-        env.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(HERE, "tsan.supp"))
         return env
 
     def start(self, seconds=60):

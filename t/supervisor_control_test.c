@@ -83,6 +83,7 @@ START_TEST(a_question_is_answered_and_the_connection_closed)
 	ck_assert_int_eq(control_reply_decode(slice_of(in + 4, (size_t)n - 4), &a, &r), ST_OK);
 	ck_assert_str_eq(r.detail, "frontend.3");
 	ck_assert_int_eq(asked, 1);
+	arena_fini(&a);
 	close(fd);
 	end(&c);
 }

@@ -220,10 +220,13 @@ static void
 cut_prefix(struct cut *cut)
 {
 	size_t n = (size_t)rnd_below(cut->rnd, cut->from->op_n + 1), sectors;
-	const struct sim_op *torn = &cut->from->ops[n];
+	const struct sim_op *torn;
 
 	apply_first(cut, n);
-	if (n == cut->from->op_n || torn->kind != SIM_OP_WRITE)
+	if (n == cut->from->op_n)
+		return;
+	torn = &cut->from->ops[n];
+	if (torn->kind != SIM_OP_WRITE)
 		return;
 	sectors = (size_t)rnd_below(cut->rnd, sector_count(torn));
 	for (size_t k = 0; k < sectors; k++) {
