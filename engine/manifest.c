@@ -266,6 +266,14 @@ manifest_commit(struct manifest *m, const struct version_edit *e)
 }
 
 enum st
+manifest_promise(struct manifest *m, struct seq upto)
+{
+	enum st st = begin(m);
+
+	return st ? st : finish(m, run_meta(m, SQL_SET, "promised_seq", upto.v));
+}
+
+enum st
 manifest_reserve_ids(struct manifest *m, struct file_id upto)
 {
 	enum st st = begin(m);
@@ -297,6 +305,7 @@ read_meta(struct manifest *m, struct manifest_state *s)
 		{ "SELECT value FROM meta WHERE name = 'incarnation'", &s->incarnation },
 		{ "SELECT value FROM meta WHERE name = 'wal_floor'", &s->wal_floor.v },
 		{ "SELECT value FROM meta WHERE name = 'flushed_seq'", &s->flushed_seq.v },
+		{ "SELECT value FROM meta WHERE name = 'promised_seq'", &s->promised_seq.v },
 		{ "SELECT max(value, (SELECT coalesce(max(id), 0) + 1 FROM files)) FROM meta WHERE name = 'next_id'",
 		  &s->next_id.v },
 		{ "SELECT value FROM meta WHERE name = 'next_job'", &s->next_job },

@@ -24,6 +24,7 @@ struct manifest_state {
 	uint64_t incarnation;            /* of this opening: one more than the last, durable */
 	struct file_id wal_floor;
 	struct seq flushed_seq;
+	struct seq promised_seq;         /* see manifest_promise() */
 	struct file_id next_id;          /* smallest id never given out */
 	uint64_t next_job;
 	struct live_table *tables;  size_t table_count;      /* owned by the state */
@@ -43,6 +44,10 @@ void manifest_close(struct manifest **mp);
  * changed, try again later. ST_CORRUPT: the edit does not fit what is there, nothing was changed. ST_IO:
  * outcome unknown (2); the manifest takes nothing more. */
 enum st manifest_commit(struct manifest *m, const struct version_edit *e) MUST_USE;
+
+/* Tables and log hold every sequence up to here: said at a clean stop, so that a log that is shorter at the next
+ * start is found out, which by itself it cannot tell. */
+enum st manifest_promise(struct manifest *m, struct seq upto) MUST_USE;
 
 /* After this every id below upto may be given out. */
 enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;

@@ -94,7 +94,7 @@ const char manifest_schema_sql[] =
 	"  FROM files WHERE died_ms IS NOT NULL ORDER BY died_ms;"
 
 	"INSERT INTO meta (name, value) VALUES"
-	"  ('incarnation', 0), ('wal_floor', 0), ('flushed_seq', 0), ('next_id', 1), ('next_job', 1);"
+	"  ('incarnation', 0), ('wal_floor', 0), ('flushed_seq', 0), ('promised_seq', 0), ('next_id', 1), ('next_job', 1);"
 
 	"PRAGMA application_id = " NUMBER(MANIFEST_APPLICATION_ID) ";"
 	"PRAGMA user_version = " NUMBER(MANIFEST_USER_VERSION) ";";

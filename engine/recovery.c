@@ -51,7 +51,7 @@ struct recovery {
 	unsigned mode;
 	uint64_t database;
 	struct file_id floor;
-	struct seq flushed;
+	struct seq flushed, promised;
 	const struct recovery_sink *sink;
 	/* after look */
 	struct segment *segments;
@@ -469,6 +469,20 @@ settle_tail(struct recovery *r, struct file_id torn)
 	return st ? st : settle_end(r);
 }
 
+/* Nothing in the log says that it went on behind its end; the manifest may. */
+static void
+check_promise(const struct recovery *r, struct finding *f)
+{
+	struct seq last = r->last.v > r->flushed.v ? r->last : r->flushed;
+
+	if (f->damage || last.v >= r->promised.v)
+		return;
+	find(f, WAL_DAMAGE_TRUNCATED, r->count ? r->count - 1 : 0, r->end.length,
+	     "it ends at sequence %" PRIu64 ", but the last clean stop left sequences up to %" PRIu64, last.v, r->promised.v);
+	f->lost_to = r->promised;
+	f->whole = r->count == 0;
+}
+
 static enum st
 run(struct recovery *r)
 {
@@ -485,6 +499,7 @@ run(struct recovery *r)
 	st = replay(r, &f);
 	if (st)
 		return st;
+	check_promise(r, &f);
 	r->rp->last_seq = r->last.v > r->flushed.v ? r->last : r->flushed;
 	r->rp->end = r->end;
 	if (!f.damage)
@@ -501,16 +516,17 @@ run(struct recovery *r)
 }
 
 enum st
-recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
-	     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp)
+recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const struct recovery_known *known,
+	     const struct recovery_sink *sink, struct recovery_report *rp)
 {
 	struct recovery r = {
 		.v = v,
 		.data_dir = data_dir,
 		.mode = mode,
-		.database = database,
-		.floor = floor,
-		.flushed = flushed_seq,
+		.database = known->database,
+		.floor = known->floor,
+		.flushed = known->flushed_seq,
+		.promised = known->promised_seq,
 		.sink = sink,
 		.rp = rp,
 	};

@@ -26,12 +26,20 @@ struct recovery_sink {
 	void (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 };
 
+/* What the manifest knows of the log. */
+struct recovery_known {
+	uint64_t database;
+	struct file_id floor;            /* the first segment that is needed; 0: none was ever named */
+	struct seq flushed_seq;          /* every sequence up to here is in tables */
+	struct seq promised_seq;         /* tables and log held every sequence up to here at the last clean stop */
+};
+
 /* mode: WAL_RECOVERY_*. floor: 0, or a segment that must be there, as a name at least: the manifest never
  * names one that was not prepared, and recovery_tidy() leaves it. Records whose sequences are all <=
  * flushed_seq are read but not handed on, except for their origin (record() is then called with
- * counts->entries 0). ST_CORRUPT: refused, nothing was changed; the report says why. */
-enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, uint64_t database, struct file_id floor,
-		     struct seq flushed_seq, const struct recovery_sink *sink, struct recovery_report *rp) MUST_USE;
+ * counts->entries 0). A log that ends before promised_seq is damaged. ST_CORRUPT: refused, nothing was changed; the report says why. */
+enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const struct recovery_known *known,
+		     const struct recovery_sink *sink, struct recovery_report *rp) MUST_USE;
 
 /* Is the file of a live table there, with this size? ST_CORRUPT, logged, when not: the manifest is not to be believed, and
  * nothing may be changed. To be asked before recovery_run(). */

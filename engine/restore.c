@@ -103,13 +103,13 @@ static enum st replay(const struct restore_config *c, struct manifest *m, const 
 		      struct replay *r, struct recovery_report *report)
 {
 	struct recovery_sink sink = { r, replay_segment, replay_record, replay_progress };
+	struct recovery_known known = { s->database, s->wal_floor, s->flushed_seq, s->promised_seq };
 
 	*r = (struct replay){ .board = c->truth.board, .beat = c->beat, .origins = origins_new(),
 			      .last_seq = s->flushed_seq };
 	idpool_init(&r->ids, m, s->next_id);
 	board_set_state(c->truth.board, BOARD_REPLAYING);
-	return recovery_run(c->vfs, c->conf->data_dir, c->conf->wal_recovery_mode, s->database, s->wal_floor,
-			    s->flushed_seq, &sink, report);
+	return recovery_run(c->vfs, c->conf->data_dir, c->conf->wal_recovery_mode, &known, &sink, report);
 }
 
 static void replay_drop(struct replay *r)
@@ -216,6 +216,8 @@ static enum st open_from(const struct restore_config *c, struct manifest **mp, c
 		buf_append_str(complaint, db->report.sentence);
 	else
 		st = check_nothing_is_gone(c, &db->report, complaint);
+	if (!st && db->report.last_seq.v < s->promised_seq.v)
+		st = manifest_promise(*mp, db->report.last_seq);        /* truncate mode: the loss was accepted */
 	if (!st)
 		st = tidy(c, s);
 	if (!st)
@@ -256,8 +258,12 @@ void restore_publish(struct database *db)
 
 void restore_close(struct database *db)
 {
-	if (db->writer.origins)
-		writer_close(&db->writer);
+	if (db->writer.origins) {
+		struct seq last = group_last_seq(&db->writer.group);
+
+		if (writer_close(&db->writer))
+			truth_promise(db->truth, last);
+	}
 	spare_free(&db->spare);
 	truth_free(&db->truth);
 }

@@ -414,6 +414,14 @@ void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool b
 	pthread_mutex_unlock(&t->lock);
 }
 
+void truth_promise(struct truth *t, struct seq upto)
+{
+	pthread_mutex_lock(&t->edit_lock);
+	if (survive(manifest_promise(t->manifest, upto)))
+		log_warn("The end of the log is not noted in the manifest.");
+	pthread_mutex_unlock(&t->edit_lock);
+}
+
 void truth_quarantine(struct truth *t, struct file_id table, const char *what)
 {
 	pthread_mutex_lock(&t->edit_lock);

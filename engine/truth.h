@@ -97,6 +97,8 @@ void truth_unlock(struct truth *t);
 
 /* Marks inputs of a job and tells the readers. */
 void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool busy);
+/* A clean stop: tables and log hold all sequences up to here (manifest_promise()). Failing only loses the knowledge. */
+void truth_promise(struct truth *t, struct seq upto);
 void truth_quarantine(struct truth *t, struct file_id table, const char *what);
 
 unsigned truth_level0_count(const struct truth *t);      /* no lock */

@@ -82,15 +82,18 @@ enum st writer_open(struct writer *w, const struct writer_config *c, const struc
 	return turn(w, 0, 0, &b->before, &none);
 }
 
-void writer_close(struct writer *w)
+bool writer_close(struct writer *w)
 {
+	bool synced = !w->group.broken && group_sync(&w->group) == ST_OK;
+
 	must(w->group.count == 0);
-	if (!w->group.broken && group_sync(&w->group) == ST_OK && w->wal.wal)
+	if (synced && w->wal.wal)
 		wal_close(&w->wal.wal);
 	if (w->active)
 		memtable_unref(&w->active);
 	group_fini(&w->group);
 	origins_free(&w->origins);
+	return synced;
 }
 
 /* ---- refusing ---- */

@@ -46,7 +46,7 @@ struct writer {
 /* Begins the first segment and memtable; the caller publishes them (truth_begin). */
 enum st writer_open(struct writer *w, const struct writer_config *c, const struct writer_begin *b) MUST_USE;
 /* Syncs what is not synced and lets go of everything. The group must be empty. */
-void writer_close(struct writer *w);
+bool writer_close(struct writer *w);     /* true: all it wrote is on disk */
 
 /* Are writes refused now, because compaction is behind? Then *rp says so. */
 bool writer_refuses(const struct writer *w, struct write_reply *rp);

@@ -97,6 +97,39 @@ def damage_to_acknowledged_data_in_the_log_is_refused_and_truncate_keeps_what_is
     assert len(before) > 4000
 
 
+def newest_segment(server):
+    """The one with the last records; a prepared one that was never begun is all zeros."""
+    begun = [p for p in glob.glob(server.data_dir + "/wal/*.log") if open(p, "rb").read(8) == b"LSMWAL\r\n"]
+    return max(begun, key=lambda p: int(p.rsplit("_", 1)[1].split(".")[0]))
+
+
+def a_log_that_lost_its_end_while_the_server_was_stopped_is_refused():
+    def cut(path, size):
+        os.truncate(path, size)
+
+    def zero(path, size):
+        with open(path, "r+b") as f:
+            f.write(b"\0" * os.path.getsize(path))
+    for damage, size in ((cut, 0), (cut, 300), (zero, 0), (lambda path, size: os.unlink(path), 0)):
+        server = harness.Server().start()
+        for n in range(100):
+            harness.equal(server.client().write(f"key{n}", value(n))[0], 200)
+        harness.equal(server.stop(), 0)
+        damage(newest_segment(server), size)
+        got = subprocess.run([harness.SUPERVISOR], env=server.environment(), capture_output=True, text=True, timeout=60)
+        harness.equal(got.returncode, 65, got.stderr)
+        assert "sequences up to 100" in got.stderr, got.stderr
+        server.settings["WAL_RECOVERY_MODE"] = "truncate"      # accepted once ...
+        server.start()
+        harness.equal(server.client().write("after", "1")[0], 200)
+        server.stop()
+        del server.settings["WAL_RECOVERY_MODE"]               # ... it is over
+        server.start()
+        harness.equal(server.client().read("after")[1]["value"], "1")
+        server.stop()
+
+
 harness.run(a_damaged_block_is_an_error_for_its_keys_and_for_no_others,
             a_missing_table_refuses_the_start_and_names_it,
+            a_log_that_lost_its_end_while_the_server_was_stopped_is_refused,
             damage_to_acknowledged_data_in_the_log_is_refused_and_truncate_keeps_what_is_before)

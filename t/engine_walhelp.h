@@ -126,8 +126,10 @@ replay_from(struct vfs *v, const char *dir, unsigned mode, uint64_t floor, uint6
 {
 	const struct recovery_sink sink = { r, replayed_segment, replayed_record, replayed_progress };
 
+	const struct recovery_known known = { DB, file_id(floor), seq(flushed), seq(0) };
+
 	*r = (struct replayed){ 0 };
-	return recovery_run(v, dir, mode, DB, file_id(floor), seq(flushed), &sink, &r->report);
+	return recovery_run(v, dir, mode, &known, &sink, &r->report);
 }
 
 /* Everything handed on is 1, 2, ... without a hole, whatever else happened. */
