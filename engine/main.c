@@ -27,6 +27,7 @@
 #define LOCK_WAIT_MS 5000u
 #define WATCH_MS 100
 #define DISK_EVERY_US 1000000u
+#define DISK_LEAST_BYTES (1u << 20)      /* less free than this at a failed start: the disk is full */
 #define READERS_WAIT_US 100000u
 
 struct engine {
@@ -97,6 +98,15 @@ static void tell_opened(const struct engine *e, uint64_t began_us)
 		 r->last_seq.v, (clock_mono_us() - began_us) / 1000);
 }
 
+/* sqlite tells of a full disk in several ways, not all of them by that name. */
+static bool disk_is_full(const struct engine *e, enum st st)
+{
+	uint64_t bytes;
+
+	return st == ST_FULL ||
+	       (vfs_free_bytes(e->vfs, e->heritage.conf.data_dir, &bytes) == ST_OK && bytes < DISK_LEAST_BYTES);
+}
+
 static void open_database(struct engine *e)
 {
 	struct restore_config c = { .vfs = e->vfs, .conf = &e->heritage.conf,
@@ -107,6 +117,11 @@ static void open_database(struct engine *e)
 
 	if (st == ST_CORRUPT)
 		refuse(e, &complaint, EXIT_DATA);
+	if (st && disk_is_full(e, st)) {
+		buf_printf(&complaint, "The disk of %s is full: the engine cannot start and tries again until there is room.",
+			   e->heritage.conf.data_dir);
+		refuse(e, &complaint, EXIT_FULL);
+	}
 	if (st)
 		refuse(e, &complaint, EXIT_IO);
 	buf_fini(&complaint);

@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "engine/wal_format.h"
 
 #define SMALLEST_OP_BYTES 5u             /* a WALEntry with a key of one byte, tags and lengths included */
 #define REPLAY_SLACK (1u << 20)
@@ -39,7 +40,7 @@ static enum st replay_segment(void *ctx, struct file_id id, uint64_t bytes)
 	/* Room for the worst: nothing but the smallest operations. The file is sparse. */
 	uint64_t capacity = bytes * (memtable_cost(1, 0) / SMALLEST_OP_BYTES + 1) + REPLAY_SLACK;
 	struct replay *r = ctx;
-	struct frozen f = { .wal_id = id, .last_seq = r->last_seq, .wal_bytes = bytes };
+	struct frozen f = { .wal_id = id, .last_seq = r->last_seq };
 	struct file_id fresh;
 	enum st st = idpool_take(&r->ids, 1, &fresh);
 
@@ -82,6 +83,7 @@ static enum st replay_record(void *ctx, const struct wal_batch *b, const struct 
 		origins_record(r->origins, b->origin, &applied);
 	if (b->timestamp_ms > r->last_ms)
 		r->last_ms = b->timestamp_ms;
+	r->tables[r->count - 1].wal_bytes += WAL_HEAD_BYTES + b->batches.n;   /* without what was preallocated */
 	if (counts->entries == 0)
 		return ST_OK;
 	st = insert_record(&r->tables[r->count - 1], b);

@@ -15,6 +15,8 @@ struct restart_verdict restart_after(struct restart *r, const struct restart_lif
 
 	if (life->permanent)
 		return (struct restart_verdict){ true, 0 };
+	if (life->no_room)
+		return (struct restart_verdict){ false, RESTART_NO_ROOM_MS };
 	if (life->was_ready && (life->was_killed || life->ready_ms >= RESTART_HEALTHY_MS)) {
 		r->early_deaths = 0;
 		return (struct restart_verdict){ false, 0 };

@@ -233,6 +233,7 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 
 	write_obituary(w, wait_status, was_asked);
 	life.permanent = restart_is_permanent(w->last_exit_code);
+	life.no_room = w->last_exit_code == EXIT_FULL;
 	if (!was_asked)
 		v = restart_after(&w->restart, &life);
 	close(w->lifeline);

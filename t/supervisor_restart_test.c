@@ -69,6 +69,20 @@ START_TEST(a_ready_worker_that_is_killed_from_outside_is_started_again_at_once)
 }
 END_TEST
 
+START_TEST(a_full_disk_is_waited_for_without_end)
+{
+	struct restart r = { 0 };
+	struct restart_life life = { .no_room = true };
+
+	for (int i = 0; i < 1000; i++) {
+		struct restart_verdict v = restart_after(&r, &life);
+
+		ck_assert(!v.give_up);
+		ck_assert_uint_eq(v.pause_ms, RESTART_NO_ROOM_MS);
+	}
+}
+END_TEST
+
 START_TEST(a_death_that_a_restart_cannot_help_is_final)
 {
 	struct restart r = { 0 };
@@ -89,6 +103,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, early_deaths_in_a_row_double_the_pause_and_then_it_is_given_up);
 	tcase_add_test(tc, a_healthy_life_forgives_earlier_deaths);
 	tcase_add_test(tc, a_ready_worker_that_is_killed_from_outside_is_started_again_at_once);
+	tcase_add_test(tc, a_full_disk_is_waited_for_without_end);
 	tcase_add_test(tc, a_death_that_a_restart_cannot_help_is_final);
 }
 

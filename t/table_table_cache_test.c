@@ -136,6 +136,31 @@ START_TEST(a_missing_file_is_not_found_and_leaves_nothing)
 }
 END_TEST
 
+START_TEST(a_damaged_table_is_looked_at_once_until_it_is_evicted)
+{
+	struct path p;
+	struct table_cache *t;
+	struct table_reader *r;
+	FILE *f;
+
+	make_tables(1);
+	p = path_sst(help_dir, file_id(1));
+	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 2);
+	f = fopen(p.s, "r+b");
+	ck_assert_int_eq(fseek(f, -4, SEEK_END), 0);
+	ck_assert_uint_eq(fwrite("xxxx", 1, 4, f), 4);
+	fclose(f);
+	ck_assert_int_eq(table_cache_get(t, file_id(1), &r), ST_CORRUPT);
+	ck_assert_int_eq(unlink(p.s), 0);
+	ck_assert_int_eq(table_cache_get(t, file_id(1), &r), ST_CORRUPT);
+	ck_assert_ptr_null(r);
+	table_cache_evict(t, file_id(1));
+	ck_assert_int_eq(table_cache_get(t, file_id(1), &r), ST_NOT_FOUND);
+	table_cache_free(&t);
+	help_end();
+}
+END_TEST
+
 START_TEST(an_evicted_table_is_closed_at_once_or_with_its_last_user)
 {
 	struct table_cache *t;
@@ -274,6 +299,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, idle_tables_beyond_max_open_are_closed_least_recently_used_first);
 	tcase_add_test(tc, tables_in_use_do_not_count_and_are_shared);
 	tcase_add_test(tc, a_missing_file_is_not_found_and_leaves_nothing);
+	tcase_add_test(tc, a_damaged_table_is_looked_at_once_until_it_is_evicted);
 	tcase_add_test(tc, an_evicted_table_is_closed_at_once_or_with_its_last_user);
 	tcase_add_test(tc, find_gives_what_is_open_and_opens_nothing);
 	tcase_add_test(tc, the_database_is_checked_once_it_is_known);

@@ -34,6 +34,7 @@ enum exit_code {
 	EXIT_LOCKED = 66,   /* another server holds the data directory: never restarted */
 	EXIT_CRASH = 70,    /* a fault of our own that ends without SIGABRT (a failed must() aborts) */
 	EXIT_OSERR = 71,    /* the system refused something at start (descriptor, memory, socket) */
+	EXIT_FULL = 73,     /* no room on the disk to start: tried again until there is */
 	EXIT_IO = 74,       /* WAL or manifest could not be synced: restart and recover */
 	EXIT_ORPHAN = 75    /* the supervisor is gone */
 };

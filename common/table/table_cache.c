@@ -10,6 +10,8 @@
  * 3. A file is opened and closed without the lock. Two threads that open one table both do; the second closes
  *    its own.
  * 4. An id evicted while it is being opened is doomed from the start.
+ * 5. A table whose file could not be opened for its damage is remembered and answered so, without another look and
+ *    another line in the log for every read, until it is evicted. At most DAMAGED_MAX are.
  *
  * Any thread; one lock, a leaf.
  */
@@ -24,6 +26,7 @@
 
 #define TABLE_CACHE_MAGIC 0x74636163u
 #define BUCKETS_MIN 64u
+#define DAMAGED_MAX 1024u
 
 struct node {
 	struct file_id id;
@@ -54,6 +57,8 @@ struct table_cache {
 	size_t bucket_count, node_count, idle_count, memory;
 	struct node *oldest, *newest;        /* ends of the idle list */
 	struct opening *openings;
+	struct file_id *damaged;
+	size_t damaged_count;
 };
 
 struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_t database,
@@ -199,28 +204,66 @@ static enum st open_file(struct table_cache *t, struct opening *o, struct table_
 	return st;
 }
 
-enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp)
+static size_t find_damaged(const struct table_cache *t, struct file_id id)
+{
+	size_t i = 0;
+
+	while (i < t->damaged_count && t->damaged[i].v != id.v)
+		i++;
+	return i;
+}
+
+static void remember_damaged(struct table_cache *t, struct file_id id)
+{
+	if (t->damaged_count == DAMAGED_MAX || find_damaged(t, id) < t->damaged_count)
+		return;
+	if (!t->damaged)
+		t->damaged = mem_alloc(DAMAGED_MAX * sizeof *t->damaged);
+	t->damaged[t->damaged_count++] = id;
+}
+
+static void forget_damaged(struct table_cache *t, struct file_id id)
+{
+	size_t i = find_damaged(t, id);
+
+	if (i < t->damaged_count)
+		t->damaged[i] = t->damaged[--t->damaged_count];
+}
+
+/* Opens what is not here; the lock is held before and after, not meanwhile. */
+static enum st open_absent(struct table_cache *t, struct file_id id, struct table_reader **rp, struct table_reader **sparep)
 {
 	struct opening o = { .id = id };
-	struct table_reader *opened = NULL;
+	enum st st;
+
+	if (find_damaged(t, id) < t->damaged_count)
+		return ST_CORRUPT;
+	st = open_file(t, &o, sparep);
+	*rp = take(t, id);
+	if (*rp)
+		return ST_OK;
+	if (st == ST_CORRUPT && !o.evicted)
+		remember_damaged(t, id);
+	if (st)
+		return st;
+	add(t, id, *sparep, o.evicted);
+	*rp = *sparep;
+	*sparep = NULL;
+	return ST_OK;
+}
+
+enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp)
+{
+	struct table_reader *spare = NULL;
 	enum st st = ST_OK;
 
 	obj_check(t, TABLE_CACHE_MAGIC);
 	pthread_mutex_lock(&t->lock);
 	*rp = take(t, id);
-	if (!*rp) {
-		st = open_file(t, &o, &opened);
-		*rp = take(t, id);
-		if (*rp) {
-			st = ST_OK;
-		} else if (st == ST_OK) {
-			add(t, id, opened, o.evicted);
-			*rp = opened;
-			opened = NULL;
-		}
-	}
+	if (!*rp)
+		st = open_absent(t, id, rp, &spare);
 	pthread_mutex_unlock(&t->lock);
-	table_close(&opened);
+	table_close(&spare);
 	return st;
 }
 
@@ -308,6 +351,7 @@ void table_cache_evict(struct table_cache *t, struct file_id id)
 	pthread_mutex_lock(&t->lock);
 	for (struct opening *o = t->openings; o; o = o->next)
 		o->evicted |= o->id.v == id.v;
+	forget_damaged(t, id);
 	n = lookup(t, id);
 	if (n) {
 		hash_out(t, n);
@@ -361,6 +405,7 @@ void table_cache_free(struct table_cache **tp)
 	must(t->node_count == 0 && !t->doomed);      /* whoever got a table has released it */
 	pthread_mutex_destroy(&t->lock);
 	mem_free(t->buckets);
+	mem_free(t->damaged);
 	mem_free(t->data_dir);
 	obj_fini(t);
 	mem_free(t);
