@@ -65,22 +65,19 @@ struct manifest {
 
 /* ---- small steps, each inside a transaction ---- */
 
-static enum st
-run(struct manifest *m, enum statement s)
+static enum st run(struct manifest *m, enum statement s)
 {
 	return manifest_db__run(m->statements[s]);
 }
 
-static enum st
-run_meta(struct manifest *m, enum statement s, const char *name, uint64_t value)
+static enum st run_meta(struct manifest *m, enum statement s, const char *name, uint64_t value)
 {
 	manifest_db__bind_text(m->statements[s], 1, name);
 	manifest_db__bind_u64(m->statements[s], 2, value);
 	return run(m, s);
 }
 
-static enum st
-run_pair(struct manifest *m, enum statement s, uint64_t a, uint64_t b)
+static enum st run_pair(struct manifest *m, enum statement s, uint64_t a, uint64_t b)
 {
 	manifest_db__bind_u64(m->statements[s], 1, a);
 	manifest_db__bind_u64(m->statements[s], 2, b);
@@ -88,16 +85,14 @@ run_pair(struct manifest *m, enum statement s, uint64_t a, uint64_t b)
 }
 
 /* The statement just run must have met exactly one row. */
-static enum st
-met_one(struct manifest *m, enum st st, struct file_id id, const char *what)
+static enum st met_one(struct manifest *m, enum st st, struct file_id id, const char *what)
 {
 	if (!st && sqlite3_changes(m->db) != 1)
 		return fail(ST_CORRUPT, "manifest: cannot %s table %" PRIu64 ": it is not live", what, id.v);
 	return st;
 }
 
-static enum st
-begin(struct manifest *m)
+static enum st begin(struct manifest *m)
 {
 	obj_check(m, MANIFEST_MAGIC);
 	if (m->broken)
@@ -106,8 +101,7 @@ begin(struct manifest *m)
 }
 
 /* Ends the transaction: commits when st is ST_OK, else rolls back. */
-static enum st
-finish(struct manifest *m, enum st st)
+static enum st finish(struct manifest *m, enum st st)
 {
 	bool committing = !st;
 	enum st undo;
@@ -126,8 +120,7 @@ finish(struct manifest *m, enum st st)
 
 /* ---- edits ---- */
 
-static bool
-has_id(const struct file_id *ids, size_t n, struct file_id id)
+static bool has_id(const struct file_id *ids, size_t n, struct file_id id)
 {
 	for (size_t i = 0; i < n; i++)
 		if (ids[i].v == id.v)
@@ -135,8 +128,7 @@ has_id(const struct file_id *ids, size_t n, struct file_id id)
 	return false;
 }
 
-static bool
-adds_id(const struct version_edit *e, struct file_id id)
+static bool adds_id(const struct version_edit *e, struct file_id id)
 {
 	for (size_t i = 0; i < e->added_count; i++)
 		if (e->added[i].facts.id.v == id.v)
@@ -144,8 +136,7 @@ adds_id(const struct version_edit *e, struct file_id id)
 	return false;
 }
 
-static enum st
-add_job(struct manifest *m, const struct job_row *j)
+static enum st add_job(struct manifest *m, const struct job_row *j)
 {
 	sqlite3_stmt *s = m->statements[SQL_JOB];
 	const uint64_t numbers[] = {
@@ -163,8 +154,7 @@ add_job(struct manifest *m, const struct job_row *j)
 }
 
 /* A table that leaves with a job is kept dead, for its lineage; one without leaves no trace. */
-static enum st
-remove_table(struct manifest *m, const struct version_edit *e, struct file_id id)
+static enum st remove_table(struct manifest *m, const struct version_edit *e, struct file_id id)
 {
 	sqlite3_stmt *s = m->statements[SQL_BURY];
 	enum st st;
@@ -186,8 +176,7 @@ remove_table(struct manifest *m, const struct version_edit *e, struct file_id id
 	return met_one(m, run(m, SQL_BURY), id, "remove");
 }
 
-static enum st
-insert_table(struct manifest *m, const struct version_edit *e, const struct live_table *t)
+static enum st insert_table(struct manifest *m, const struct version_edit *e, const struct live_table *t)
 {
 	sqlite3_stmt *s = m->statements[SQL_ADD];
 	const struct table_facts *f = &t->facts;
@@ -209,8 +198,7 @@ insert_table(struct manifest *m, const struct version_edit *e, const struct live
 	return run(m, SQL_ADD);
 }
 
-static enum st
-add_table(struct manifest *m, const struct version_edit *e, const struct live_table *t)
+static enum st add_table(struct manifest *m, const struct version_edit *e, const struct live_table *t)
 {
 	struct file_id id = t->facts.id;
 	enum st st;
@@ -224,8 +212,7 @@ add_table(struct manifest *m, const struct version_edit *e, const struct live_ta
 	return st;
 }
 
-static enum st
-forget_old_jobs(struct manifest *m, uint64_t newest)
+static enum st forget_old_jobs(struct manifest *m, uint64_t newest)
 {
 	enum st st;
 
@@ -239,8 +226,7 @@ forget_old_jobs(struct manifest *m, uint64_t newest)
 	return run(m, SQL_FORGET_FILES);
 }
 
-static enum st
-apply_edit(struct manifest *m, const struct version_edit *e)
+static enum st apply_edit(struct manifest *m, const struct version_edit *e)
 {
 	enum st st = e->job ? add_job(m, e->job) : ST_OK;
 
@@ -257,32 +243,28 @@ apply_edit(struct manifest *m, const struct version_edit *e)
 	return st;
 }
 
-enum st
-manifest_commit(struct manifest *m, const struct version_edit *e)
+enum st manifest_commit(struct manifest *m, const struct version_edit *e)
 {
 	enum st st = begin(m);
 
 	return st ? st : finish(m, apply_edit(m, e));
 }
 
-enum st
-manifest_promise(struct manifest *m, struct seq upto)
+enum st manifest_promise(struct manifest *m, struct seq upto)
 {
 	enum st st = begin(m);
 
 	return st ? st : finish(m, run_meta(m, SQL_SET, "promised_seq", upto.v));
 }
 
-enum st
-manifest_reserve_ids(struct manifest *m, struct file_id upto)
+enum st manifest_reserve_ids(struct manifest *m, struct file_id upto)
 {
 	enum st st = begin(m);
 
 	return st ? st : finish(m, run_meta(m, SQL_RAISE, "next_id", upto.v));
 }
 
-enum st
-manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what)
+enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what)
 {
 	sqlite3_stmt *s = m->statements[SQL_QUARANTINE];
 	enum st st = begin(m);
@@ -297,8 +279,7 @@ manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, c
 
 /* ---- opening ---- */
 
-static enum st
-read_meta(struct manifest *m, struct manifest_state *s)
+static enum st read_meta(struct manifest *m, struct manifest_state *s)
 {
 	const struct { const char *sql; uint64_t *to; } rows[] = {
 		{ "SELECT value FROM meta WHERE name = 'database'", &s->database },
@@ -324,16 +305,14 @@ read_meta(struct manifest *m, struct manifest_state *s)
 	return ST_OK;
 }
 
-static struct slice
-column_blob(sqlite3_stmt *s, int at)
+static struct slice column_blob(sqlite3_stmt *s, int at)
 {
 	size_t n = (size_t)sqlite3_column_bytes(s, at);
 
 	return slice_of(mem_dup(n ? sqlite3_column_blob(s, at) : "", n), n);
 }
 
-static void
-read_row(sqlite3_stmt *s, struct live_table *t)
+static void read_row(sqlite3_stmt *s, struct live_table *t)
 {
 	uint64_t n[13];
 
@@ -358,8 +337,7 @@ read_row(sqlite3_stmt *s, struct live_table *t)
 	};
 }
 
-static enum st
-read_tables(struct manifest *m, struct manifest_state *state)
+static enum st read_tables(struct manifest *m, struct manifest_state *state)
 {
 	size_t capacity = 0;
 	sqlite3_stmt *s;
@@ -383,8 +361,7 @@ read_tables(struct manifest *m, struct manifest_state *state)
 	return st;
 }
 
-static enum st
-prepare_statements(struct manifest *m)
+static enum st prepare_statements(struct manifest *m)
 {
 	enum st st = ST_OK;
 
@@ -393,8 +370,7 @@ prepare_statements(struct manifest *m)
 	return st;
 }
 
-static enum st
-raise_incarnation(struct manifest *m, struct manifest_state *s)
+static enum st raise_incarnation(struct manifest *m, struct manifest_state *s)
 {
 	enum st st = begin(m);
 
@@ -405,9 +381,8 @@ raise_incarnation(struct manifest *m, struct manifest_state *s)
 	return finish(m, run_meta(m, SQL_SET, "incarnation", s->incarnation));
 }
 
-enum st
-manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct manifest **mp,
-	      struct manifest_state *sp, struct buf *complaint)
+enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct manifest **mp,
+		      struct manifest_state *sp, struct buf *complaint)
 {
 	struct manifest *m = mem_zalloc(sizeof *m);
 	enum st st;
@@ -433,8 +408,7 @@ manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct ma
 	return st;
 }
 
-void
-manifest_state_fini(struct manifest_state *s)
+void manifest_state_fini(struct manifest_state *s)
 {
 	for (size_t i = 0; i < s->table_count; i++) {
 		mem_free((void *)(uintptr_t)s->tables[i].facts.min_key.p);
@@ -444,8 +418,7 @@ manifest_state_fini(struct manifest_state *s)
 	*s = (struct manifest_state){ 0 };
 }
 
-void
-manifest_close(struct manifest **mp)
+void manifest_close(struct manifest **mp)
 {
 	struct manifest *m = *mp;
 	enum st st;

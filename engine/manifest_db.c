@@ -4,8 +4,7 @@
 
 #include <stdio.h>
 
-enum st
-manifest_db__fail(sqlite3 *db, int rc, const char *what)
+enum st manifest_db__fail(sqlite3 *db, int rc, const char *what)
 {
 	const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
 
@@ -24,16 +23,14 @@ manifest_db__fail(sqlite3 *db, int rc, const char *what)
 	}
 }
 
-enum st
-manifest_db__exec(sqlite3 *db, const char *sql)
+enum st manifest_db__exec(sqlite3 *db, const char *sql)
 {
 	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? ST_OK : manifest_db__fail(db, rc, sql);
 }
 
-int
-manifest_db__number(sqlite3 *db, const char *sql, int64_t *valuep)
+int manifest_db__number(sqlite3 *db, const char *sql, int64_t *valuep)
 {
 	sqlite3_stmt *s;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
@@ -46,8 +43,7 @@ manifest_db__number(sqlite3 *db, const char *sql, int64_t *valuep)
 	return sqlite3_finalize(s);
 }
 
-int
-manifest_db__text(sqlite3 *db, const char *sql, char *text, size_t n)
+int manifest_db__text(sqlite3 *db, const char *sql, char *text, size_t n)
 {
 	sqlite3_stmt *s;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
@@ -60,16 +56,14 @@ manifest_db__text(sqlite3 *db, const char *sql, char *text, size_t n)
 	return sqlite3_finalize(s);
 }
 
-enum st
-manifest_db__prepare(sqlite3 *db, const char *sql, sqlite3_stmt **sp)
+enum st manifest_db__prepare(sqlite3 *db, const char *sql, sqlite3_stmt **sp)
 {
 	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, sp, NULL);
 
 	return rc == SQLITE_OK ? ST_OK : manifest_db__fail(db, rc, sql);
 }
 
-enum st
-manifest_db__run(sqlite3_stmt *s)
+enum st manifest_db__run(sqlite3_stmt *s)
 {
 	int rc = sqlite3_step(s);
 	enum st st = ST_OK;
@@ -81,20 +75,17 @@ manifest_db__run(sqlite3_stmt *s)
 	return st;
 }
 
-void
-manifest_db__bind_u64(sqlite3_stmt *s, int at, uint64_t v)
+void manifest_db__bind_u64(sqlite3_stmt *s, int at, uint64_t v)
 {
 	(void)sqlite3_bind_int64(s, at, (sqlite3_int64)v);
 }
 
-void
-manifest_db__bind_blob(sqlite3_stmt *s, int at, struct slice v)
+void manifest_db__bind_blob(sqlite3_stmt *s, int at, struct slice v)
 {
 	(void)sqlite3_bind_blob(s, at, v.n ? (const void *)v.p : "", (int)v.n, SQLITE_TRANSIENT);
 }
 
-void
-manifest_db__bind_text(sqlite3_stmt *s, int at, const char *v)
+void manifest_db__bind_text(sqlite3_stmt *s, int at, const char *v)
 {
 	(void)sqlite3_bind_text(s, at, v, -1, SQLITE_TRANSIENT);
 }

@@ -26,8 +26,7 @@
 
 struct beside { struct vfs *v; const char *dir; bool found; };
 
-static enum st
-look_at(void *ctx, const char *name)
+static enum st look_at(void *ctx, const char *name)
 {
 	struct beside *b = ctx;
 	struct path p = path_join(b->dir, name);
@@ -47,8 +46,7 @@ look_at(void *ctx, const char *name)
 	return st;
 }
 
-static enum st
-data_beside(struct vfs *v, const char *data_dir, bool *yesp)
+static enum st data_beside(struct vfs *v, const char *data_dir, bool *yesp)
 {
 	struct path dirs[] = { path_sst_dir(data_dir), path_wal_dir(data_dir) };
 
@@ -64,8 +62,7 @@ data_beside(struct vfs *v, const char *data_dir, bool *yesp)
 	return ST_OK;
 }
 
-static struct path
-folder_of(const char *path)
+static struct path folder_of(const char *path)
 {
 	struct path p = { "." };
 	const char *slash = strrchr(path, '/');
@@ -77,8 +74,7 @@ folder_of(const char *path)
 
 /* ---- is it ours ---- */
 
-static enum st
-refuse(struct buf *complaint, const char *path, const char *what)
+static enum st refuse(struct buf *complaint, const char *path, const char *what)
 {
 	size_t from = complaint->n;
 
@@ -88,8 +84,7 @@ refuse(struct buf *complaint, const char *path, const char *what)
 }
 
 /* Answers of sqlite to a first look: not a database and damaged are refusals, the rest are troubles. */
-static enum st
-refuse_rc(sqlite3 *db, int rc, struct buf *complaint, const char *path)
+static enum st refuse_rc(sqlite3 *db, int rc, struct buf *complaint, const char *path)
 {
 	if ((rc & 0xff) == SQLITE_NOTADB)
 		return refuse(complaint, path, "is not an sqlite database.");
@@ -99,8 +94,7 @@ refuse_rc(sqlite3 *db, int rc, struct buf *complaint, const char *path)
 }
 
 /* quick_check found something: damage, or a disk that does not read. */
-static enum st
-refuse_check(struct buf *complaint, const char *path, char *text)
+static enum st refuse_check(struct buf *complaint, const char *path, char *text)
 {
 	const char *code = strstr(text, "error code=");
 	char what[320];
@@ -114,8 +108,7 @@ refuse_check(struct buf *complaint, const char *path, char *text)
 	return refuse(complaint, path, what);
 }
 
-static enum st
-check_ours(sqlite3 *db, const char *path, struct buf *complaint)
+static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 {
 	int64_t application = 0, version = 0;
 	char text[200], what[320];
@@ -142,8 +135,7 @@ check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 
 /* Missing, of zero bytes, or left behind by a creation that was interrupted: no table in it and nobody's
  * mark. */
-static enum st
-check_empty(sqlite3 *db, const char *path, struct buf *complaint, bool *emptyp)
+static enum st check_empty(sqlite3 *db, const char *path, struct buf *complaint, bool *emptyp)
 {
 	int64_t objects = 0, application = 0, version = 0;
 	int rc = manifest_db__number(db, "SELECT count(*) FROM sqlite_schema", &objects);
@@ -176,8 +168,7 @@ static const struct setting { const char *set, *get, *want; } settings[] = {
 	{ "PRAGMA journal_size_limit = 4194304", "PRAGMA journal_size_limit", "4194304" },
 };
 
-static enum st
-apply_settings(sqlite3 *db)
+static enum st apply_settings(sqlite3 *db)
 {
 	char text[64];
 	enum st st;
@@ -196,8 +187,7 @@ apply_settings(sqlite3 *db)
 	return ST_OK;
 }
 
-enum st
-manifest_setup__checkpoint(sqlite3 *db)
+enum st manifest_setup__checkpoint(sqlite3 *db)
 {
 	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 
@@ -210,8 +200,7 @@ manifest_setup__checkpoint(sqlite3 *db)
 
 /* ---- making one ---- */
 
-static enum st
-create(sqlite3 *db)
+static enum st create(sqlite3 *db)
 {
 	char *sql = sqlite3_mprintf("INSERT INTO meta (name, value) VALUES ('database', %lld)", (sqlite3_int64)rand_id());
 	enum st st = manifest_db__exec(db, "BEGIN IMMEDIATE"), undo;
@@ -232,8 +221,7 @@ create(sqlite3 *db)
 }
 
 /* Before sqlite sees it, for it would make a missing file, and take a very short one for an empty database. */
-static enum st
-check_file(struct vfs *v, const char *path, struct buf *complaint)
+static enum st check_file(struct vfs *v, const char *path, struct buf *complaint)
 {
 	struct path dir = folder_of(path);
 	struct vfs_file *f;
@@ -255,8 +243,8 @@ check_file(struct vfs *v, const char *path, struct buf *complaint)
 	return st;
 }
 
-static enum st
-open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *createdp, struct buf *complaint)
+static enum st open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *createdp,
+			    struct buf *complaint)
 {
 	struct path dir = folder_of(path);
 	bool empty, beside;
@@ -286,16 +274,14 @@ open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *createdp, struc
 	return st;
 }
 
-void
-manifest_setup__leave_alone(sqlite3 *db)
+void manifest_setup__leave_alone(sqlite3 *db)
 {
 	if (db)
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-enum st
-manifest_setup__open(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp, bool *createdp,
-		     struct buf *complaint)
+enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp,
+			     bool *createdp, struct buf *complaint)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	enum st st = check_file(v, path, complaint);

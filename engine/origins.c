@@ -33,8 +33,7 @@ struct origins {
 	struct origin list[ORIGINS_MAX];
 };
 
-struct origins *
-origins_new(void)
+struct origins *origins_new(void)
 {
 	struct origins *o = mem_zalloc(sizeof *o);
 
@@ -42,16 +41,14 @@ origins_new(void)
 	return o;
 }
 
-static void
-forget_all(struct origins *o)
+static void forget_all(struct origins *o)
 {
 	for (size_t i = 0; i < o->count; i++)
 		mem_free(o->list[i].applied);
 	o->count = 0;
 }
 
-void
-origins_free(struct origins **op)
+void origins_free(struct origins **op)
 {
 	if (!*op)
 		return;
@@ -61,8 +58,7 @@ origins_free(struct origins **op)
 	mem_drop(op);
 }
 
-static const struct origin *
-look_up(const struct origins *o, uint64_t id)
+static const struct origin *look_up(const struct origins *o, uint64_t id)
 {
 	for (size_t i = 0; i < o->count; i++)
 		if (o->list[i].id == id)
@@ -71,8 +67,7 @@ look_up(const struct origins *o, uint64_t id)
 }
 
 /* A free place: the next one, or that of the least recently seen. */
-static struct origin *
-make_room(struct origins *o)
+static struct origin *make_room(struct origins *o)
 {
 	struct origin *oldest = &o->list[0];
 
@@ -85,8 +80,7 @@ make_room(struct origins *o)
 	return oldest;
 }
 
-static struct origin *
-touch(struct origins *o, uint64_t id)
+static struct origin *touch(struct origins *o, uint64_t id)
 {
 	struct origin *g = (struct origin *)(uintptr_t)look_up(o, id);
 
@@ -100,8 +94,7 @@ touch(struct origins *o, uint64_t id)
 }
 
 /* The first place whose id is >= request_id. */
-static size_t
-place_of(const struct origin *g, uint64_t request_id)
+static size_t place_of(const struct origin *g, uint64_t request_id)
 {
 	size_t lo = g->begin, hi = g->end;
 
@@ -116,8 +109,7 @@ place_of(const struct origin *g, uint64_t request_id)
 	return lo;
 }
 
-bool
-origins_find(const struct origins *o, uint64_t origin, uint64_t request_id, struct applied_request *ap)
+bool origins_find(const struct origins *o, uint64_t origin, uint64_t request_id, struct applied_request *ap)
 {
 	const struct origin *g = look_up(o, origin);
 	size_t at;
@@ -135,8 +127,7 @@ origins_find(const struct origins *o, uint64_t origin, uint64_t request_id, stru
 }
 
 /* Forgets ids below floor. The floor never goes back. */
-static void
-raise_floor(struct origin *g, uint64_t floor)
+static void raise_floor(struct origin *g, uint64_t floor)
 {
 	if (floor <= g->floor)
 		return;
@@ -147,8 +138,7 @@ raise_floor(struct origin *g, uint64_t floor)
 }
 
 /* One more place at the end: moves the ids to the front when half is unused, so that each moves O(1) times. */
-static void
-room_at_end(struct origin *g)
+static void room_at_end(struct origin *g)
 {
 	size_t n = g->end - g->begin;
 
@@ -164,8 +154,7 @@ room_at_end(struct origin *g)
 	g->applied = mem_resize(g->applied, g->capacity * sizeof *g->applied);
 }
 
-void
-origins_record(struct origins *o, uint64_t origin, const struct applied_request *a)
+void origins_record(struct origins *o, uint64_t origin, const struct applied_request *a)
 {
 	struct origin *g = touch(o, origin);
 	size_t at;
@@ -183,15 +172,13 @@ origins_record(struct origins *o, uint64_t origin, const struct applied_request 
 		raise_floor(g, g->applied[g->begin].request_id + 1);
 }
 
-void
-origins_settle(struct origins *o, uint64_t origin, uint64_t oldest_unanswered)
+void origins_settle(struct origins *o, uint64_t origin, uint64_t oldest_unanswered)
 {
 	raise_floor(touch(o, origin), oldest_unanswered);
 }
 
 /* Least recently seen first, so that restoring in this order keeps the order of forgetting. */
-void
-origins_encode(const struct origins *o, struct buf *out)
+void origins_encode(const struct origins *o, struct buf *out)
 {
 	uint64_t done = 0;
 
@@ -210,8 +197,7 @@ origins_encode(const struct origins *o, struct buf *out)
 	}
 }
 
-void
-origins_restore(struct origins *o, struct slice encoded)
+void origins_restore(struct origins *o, struct slice encoded)
 {
 	struct origin_walk w = { encoded };
 	struct applied_request *applied;

@@ -68,8 +68,7 @@ struct recovery {
 
 /* ---- look ---- */
 
-static enum st
-note_name(void *ctx, const char *name)
+static enum st note_name(void *ctx, const char *name)
 {
 	struct recovery *r = ctx;
 	struct file_id id;
@@ -90,16 +89,14 @@ note_name(void *ctx, const char *name)
 	return ST_OK;
 }
 
-static int
-by_id(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
 	uint64_t x = ((const struct segment *)a)->id.v, y = ((const struct segment *)b)->id.v;
 
 	return (x > y) - (x < y);
 }
 
-static enum st
-look_into(struct recovery *r, struct segment *s)
+static enum st look_into(struct recovery *r, struct segment *s)
 {
 	struct path p = path_wal(r->data_dir, s->id);
 	struct wal_reader *reader;
@@ -124,14 +121,12 @@ look_into(struct recovery *r, struct segment *s)
 
 /* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was
  * wiped, its successor's link tells. */
-static bool
-never_begun(const struct segment *s)
+static bool never_begun(const struct segment *s)
 {
 	return s->opening == WAL_OPENING_ZERO && s->rest.content_end == 0;
 }
 
-static enum st
-look_around(struct recovery *r)
+static enum st look_around(struct recovery *r)
 {
 	struct path dir = path_wal_dir(r->data_dir);
 	enum st st = vfs_list(r->v, dir.s, note_name, r);
@@ -187,8 +182,7 @@ find_whole(struct finding *f, enum wal_damage damage, size_t index, const char *
 
 /* The sequences a segment begins with: those of the segment before, or, when these were flushed, the flushed
  * ones. */
-static void
-check_start(const struct recovery *r, size_t i, struct finding *f)
+static void check_start(const struct recovery *r, size_t i, struct finding *f)
 {
 	const struct wal_header *h = &r->segments[i].header;
 
@@ -202,8 +196,7 @@ check_start(const struct recovery *r, size_t i, struct finding *f)
 }
 
 /* Is segment i the one that follows what was read? */
-static void
-check_link(const struct recovery *r, size_t i, struct finding *f)
+static void check_link(const struct recovery *r, size_t i, struct finding *f)
 {
 	const struct segment *s = &r->segments[i];
 	const struct wal_header *h = &s->header;
@@ -225,8 +218,8 @@ check_link(const struct recovery *r, size_t i, struct finding *f)
 		f->lost_to = h->last_seq;
 }
 
-static enum st
-hand_on(struct recovery *r, const struct wal_record *rec, struct wal_batch *b, struct write_counts *counts)
+static enum st hand_on(struct recovery *r, const struct wal_record *rec, struct wal_batch *b,
+		       struct write_counts *counts)
 {
 	if (rec->count == 0 || rec->first_seq.v + rec->count - 1 <= r->flushed.v)
 		*counts = (struct write_counts){ 0 };
@@ -238,8 +231,7 @@ hand_on(struct recovery *r, const struct wal_record *rec, struct wal_batch *b, s
 }
 
 /* Where the successor says this segment ends; UINT64_MAX when nobody says. */
-static uint64_t
-named_end(const struct recovery *r, size_t i)
+static uint64_t named_end(const struct recovery *r, size_t i)
 {
 	const struct segment *next = &r->segments[i + 1];
 
@@ -248,8 +240,7 @@ named_end(const struct recovery *r, size_t i)
 	return next->header.before.length;
 }
 
-static enum st
-take_record(struct recovery *r, size_t i, const struct wal_record *rec, struct finding *f)
+static enum st take_record(struct recovery *r, size_t i, const struct wal_record *rec, struct finding *f)
 {
 	struct write_counts counts;
 	struct wal_batch b;
@@ -274,8 +265,8 @@ take_record(struct recovery *r, size_t i, const struct wal_record *rec, struct f
 }
 
 /* Reading stopped before the end that somebody vouches for, by a promise or by the successor's header. */
-static void
-judge_hole(size_t i, uint64_t at, uint64_t size, uint64_t vouched, enum wal_damage why, struct finding *f)
+static void judge_hole(size_t i, uint64_t at, uint64_t size, uint64_t vouched, enum wal_damage why,
+		       struct finding *f)
 {
 	if (why == WAL_DAMAGE_NONE)
 		why = size < vouched ? WAL_DAMAGE_TRUNCATED : WAL_DAMAGE_CHECKSUM;
@@ -283,8 +274,8 @@ judge_hole(size_t i, uint64_t at, uint64_t size, uint64_t vouched, enum wal_dama
 }
 
 /* What does the place where reading stopped mean? */
-static enum st
-judge_end(struct recovery *r, size_t i, struct wal_reader *reader, enum wal_damage why, struct finding *f)
+static enum st judge_end(struct recovery *r, size_t i, struct wal_reader *reader, enum wal_damage why,
+			 struct finding *f)
 {
 	uint64_t at = wal_reader_offset(reader), named = named_end(r, i);
 	struct wal_rest rest;
@@ -305,8 +296,7 @@ judge_end(struct recovery *r, size_t i, struct wal_reader *reader, enum wal_dama
 	return ST_OK;
 }
 
-static enum st
-replay_records(struct recovery *r, size_t i, struct wal_reader *reader, struct finding *f)
+static enum st replay_records(struct recovery *r, size_t i, struct wal_reader *reader, struct finding *f)
 {
 	enum wal_damage why;
 	struct wal_record rec;
@@ -337,8 +327,7 @@ replay_records(struct recovery *r, size_t i, struct wal_reader *reader, struct f
 	return st;
 }
 
-static enum st
-replay_segment(struct recovery *r, size_t i, struct finding *f)
+static enum st replay_segment(struct recovery *r, size_t i, struct finding *f)
 {
 	struct segment *s = &r->segments[i];
 	struct path p = path_wal(r->data_dir, s->id);
@@ -367,16 +356,14 @@ replay_segment(struct recovery *r, size_t i, struct finding *f)
 
 /* The newest segment's header never reached the disk whole, and no record says that it did: nothing in it was
  * ever acknowledged. */
-static bool
-newest_is_torn(const struct recovery *r)
+static bool newest_is_torn(const struct recovery *r)
 {
 	const struct segment *s = r->count ? &r->segments[r->count - 1] : NULL;
 
 	return s && s->opening != WAL_OPENING_HEADER && !s->rest.promised;
 }
 
-static enum st
-replay(struct recovery *r, struct finding *f)
+static enum st replay(struct recovery *r, struct finding *f)
 {
 	enum st st = ST_OK;
 
@@ -391,8 +378,7 @@ replay(struct recovery *r, struct finding *f)
 
 /* ---- settle ---- */
 
-static void
-tell_damage(struct recovery *r, const struct finding *f)
+static void tell_damage(struct recovery *r, const struct finding *f)
 {
 	struct recovery_report *rp = r->rp;
 	struct file_id id = f->index < r->count ? r->segments[f->index].id : r->floor;
@@ -415,8 +401,7 @@ tell_damage(struct recovery *r, const struct finding *f)
 }
 
 /* Where the log ends now, made true on disk; everything behind it is gone. */
-static enum st
-settle_end(struct recovery *r)
+static enum st settle_end(struct recovery *r)
 {
 	if (r->end.id.v == 0)
 		return ST_OK;
@@ -425,8 +410,7 @@ settle_end(struct recovery *r)
 	return recovery__settle(r->v, r->data_dir, r->end.id, r->promise, r->end.length);
 }
 
-static enum st
-cut_and_quarantine(struct recovery *r, const struct finding *f)
+static enum st cut_and_quarantine(struct recovery *r, const struct finding *f)
 {
 	size_t first = f->whole ? f->index : f->index + 1, n = r->count > first ? r->count - first : 0;
 	struct file_id *whole = mem_alloc((n + 1) * sizeof *whole);
@@ -447,8 +431,7 @@ cut_and_quarantine(struct recovery *r, const struct finding *f)
 }
 
 /* No damage; perhaps a torn tail, in the newest segment or (its header) in one more behind it. */
-static enum st
-settle_tail(struct recovery *r, struct file_id torn)
+static enum st settle_tail(struct recovery *r, struct file_id torn)
 {
 	struct recovery_report *rp = r->rp;
 	enum st st = ST_OK;
@@ -470,8 +453,7 @@ settle_tail(struct recovery *r, struct file_id torn)
 }
 
 /* Nothing in the log says that it went on behind its end; the manifest may. */
-static void
-check_promise(const struct recovery *r, struct finding *f)
+static void check_promise(const struct recovery *r, struct finding *f)
 {
 	struct seq last = r->last.v > r->flushed.v ? r->last : r->flushed;
 
@@ -483,8 +465,7 @@ check_promise(const struct recovery *r, struct finding *f)
 	f->whole = r->count == 0;
 }
 
-static enum st
-run(struct recovery *r)
+static enum st run(struct recovery *r)
 {
 	struct file_id torn = file_id(0);
 	struct finding f = { 0 };
@@ -515,9 +496,8 @@ run(struct recovery *r)
 	return cut_and_quarantine(r, &f);
 }
 
-enum st
-recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const struct recovery_known *known,
-	     const struct recovery_sink *sink, struct recovery_report *rp)
+enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const struct recovery_known *known,
+		     const struct recovery_sink *sink, struct recovery_report *rp)
 {
 	struct recovery r = {
 		.v = v,

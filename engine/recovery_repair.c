@@ -19,8 +19,8 @@
 
 /* Copies bytes [offset, end) of one file to another place, through memory; both may be the same file and
  * place. */
-static enum st
-copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file *to, uint64_t to_offset)
+static enum st copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file *to,
+			  uint64_t to_offset)
 {
 	uint8_t *chunk = mem_alloc(COPY_BYTES);
 	enum st st = ST_OK;
@@ -40,8 +40,7 @@ copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file
 	return st;
 }
 
-enum st
-recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from, uint64_t upto)
+enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from, uint64_t upto)
 {
 	struct path p = path_wal(data_dir, id);
 	struct vfs_file *f;
@@ -59,8 +58,7 @@ recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_
 }
 
 /* A new file in place of one that an interrupted run may have left. */
-static enum st
-create_anew(struct vfs *v, const char *path, struct vfs_file **fp)
+static enum st create_anew(struct vfs *v, const char *path, struct vfs_file **fp)
 {
 	enum st st = vfs_unlink(v, path);
 
@@ -70,8 +68,7 @@ create_anew(struct vfs *v, const char *path, struct vfs_file **fp)
 	return vfs_open(v, path, VFS_CREATE, fp);
 }
 
-static struct path
-quarantine_name(const char *data_dir, struct file_id id, uint64_t offset, const char *ext)
+static struct path quarantine_name(const char *data_dir, struct file_id id, uint64_t offset, const char *ext)
 {
 	struct path dir = path_quarantine_dir(data_dir);
 	char name[96];
@@ -80,8 +77,7 @@ quarantine_name(const char *data_dir, struct file_id id, uint64_t offset, const 
 	return path_join(dir.s, name);
 }
 
-static enum st
-keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
+static enum st keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
 {
 	struct path from = path_wal(data_dir, q->cut), to = quarantine_name(data_dir, q->cut, q->offset, "bin");
 	struct vfs_file *in, *out = NULL;
@@ -100,8 +96,7 @@ keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_orde
 }
 
 /* JSON by hand: every text in it is ours and holds nothing that needs escaping. */
-static void
-print_report(const struct quarantine_order *q, const struct recovery_report *r, struct buf *out)
+static void print_report(const struct quarantine_order *q, const struct recovery_report *r, struct buf *out)
 {
 	buf_printf(out, "{\n  \"damage\": \"%s\",\n", wal_damage_text(r->damage));
 	buf_printf(out, "  \"segment\": %" PRIu64 ",\n  \"offset\": %" PRIu64 ",\n", r->damaged_segment.v,
@@ -120,8 +115,8 @@ print_report(const struct quarantine_order *q, const struct recovery_report *r, 
 	buf_printf(out, "  \"summary\": \"%s\"\n}\n", r->sentence);
 }
 
-static enum st
-write_report(struct vfs *v, const char *data_dir, const struct quarantine_order *q, const struct recovery_report *r)
+static enum st write_report(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
+			    const struct recovery_report *r)
 {
 	struct path to = quarantine_name(data_dir, r->damaged_segment, r->damaged_offset, "json");
 	struct buf text = BUF_INIT;
@@ -140,8 +135,7 @@ write_report(struct vfs *v, const char *data_dir, const struct quarantine_order 
 }
 
 /* The floor's segment must be there as a name, or the next start would miss it. */
-static enum st
-leave_name(struct vfs *v, const char *data_dir, struct file_id id)
+static enum st leave_name(struct vfs *v, const char *data_dir, struct file_id id)
 {
 	struct path dir = path_wal_dir(data_dir), p = path_wal(data_dir, id);
 	struct vfs_file *f;
@@ -160,8 +154,7 @@ leave_name(struct vfs *v, const char *data_dir, struct file_id id)
 	return st;
 }
 
-static enum st
-move_segments(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
+static enum st move_segments(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
 {
 	struct path dir = path_quarantine_dir(data_dir), wal_dir = path_wal_dir(data_dir);
 	enum st st = ST_OK;
@@ -184,9 +177,8 @@ move_segments(struct vfs *v, const char *data_dir, const struct quarantine_order
 	return st;
 }
 
-enum st
-recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
-		     const struct recovery_report *r)
+enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
+			     const struct recovery_report *r)
 {
 	struct path dir = path_quarantine_dir(data_dir);
 	enum st st = vfs_mkdir(v, dir.s);

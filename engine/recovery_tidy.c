@@ -18,8 +18,7 @@ struct names {
 	size_t count, capacity;
 };
 
-static enum st
-note_name(void *ctx, const char *name)
+static enum st note_name(void *ctx, const char *name)
 {
 	struct names *n = ctx;
 
@@ -32,32 +31,28 @@ note_name(void *ctx, const char *name)
 }
 
 /* Names first, removing after: a folder is not changed while it is being listed. */
-static enum st
-names_read(struct vfs *v, const char *dir, struct names *n)
+static enum st names_read(struct vfs *v, const char *dir, struct names *n)
 {
 	enum st st = vfs_list(v, dir, note_name, n);
 
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static void
-names_fini(struct names *n)
+static void names_fini(struct names *n)
 {
 	for (size_t i = 0; i < n->count; i++)
 		mem_free(n->list[i]);
 	mem_free(n->list);
 }
 
-static int
-id_order(const void *a, const void *b)
+static int id_order(const void *a, const void *b)
 {
 	uint64_t x = ((const struct file_id *)a)->v, y = ((const struct file_id *)b)->v;
 
 	return (x > y) - (x < y);
 }
 
-enum st
-recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uint64_t want)
+enum st recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uint64_t want)
 {
 	struct path p = path_sst(data_dir, id);
 	struct vfs_file *f;
@@ -76,16 +71,14 @@ recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uin
 	return st;
 }
 
-static enum st
-remove_file(struct vfs *v, struct path p)
+static enum st remove_file(struct vfs *v, struct path p)
 {
 	enum st st = vfs_unlink(v, p.s);
 
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static enum st
-tidy_tables(struct vfs *v, const char *data_dir, const struct file_id *live, size_t live_count)
+static enum st tidy_tables(struct vfs *v, const char *data_dir, const struct file_id *live, size_t live_count)
 {
 	struct path dir = path_sst_dir(data_dir);
 	struct names n = { 0 };
@@ -108,8 +101,7 @@ tidy_tables(struct vfs *v, const char *data_dir, const struct file_id *live, siz
 }
 
 /* All zeros: prepared, never begun. */
-static enum st
-never_begun(struct vfs *v, const char *data_dir, struct file_id id, bool *yesp)
+static enum st never_begun(struct vfs *v, const char *data_dir, struct file_id id, bool *yesp)
 {
 	struct path p = path_wal(data_dir, id);
 	struct wal_header h;
@@ -128,8 +120,7 @@ never_begun(struct vfs *v, const char *data_dir, struct file_id id, bool *yesp)
 	return st;
 }
 
-static enum st
-tidy_wal(struct vfs *v, const char *data_dir, struct file_id floor)
+static enum st tidy_wal(struct vfs *v, const char *data_dir, struct file_id floor)
 {
 	struct path dir = path_wal_dir(data_dir);
 	struct names n = { 0 };
@@ -151,8 +142,7 @@ tidy_wal(struct vfs *v, const char *data_dir, struct file_id floor)
 	return st;
 }
 
-static enum st
-tidy_tmp(struct vfs *v, const char *data_dir)
+static enum st tidy_tmp(struct vfs *v, const char *data_dir)
 {
 	struct path dir = path_tmp_dir(data_dir);
 	struct names n = { 0 };
@@ -164,9 +154,8 @@ tidy_tmp(struct vfs *v, const char *data_dir)
 	return st;
 }
 
-enum st
-recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,
-	      size_t live_count)
+enum st recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,
+		      size_t live_count)
 {
 	struct file_id *sorted = mem_alloc((live_count + 1) * sizeof *sorted);
 	enum st st;

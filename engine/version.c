@@ -34,8 +34,7 @@ struct version {
 	size_t total;
 };
 
-struct version *
-version_new(void)
+struct version *version_new(void)
 {
 	struct version *v = mem_zalloc(sizeof *v);
 
@@ -43,16 +42,14 @@ version_new(void)
 	return v;
 }
 
-static void
-node_free(struct live_table *t)
+static void node_free(struct live_table *t)
 {
 	mem_free((void *)(uintptr_t)t->facts.min_key.p);
 	mem_free((void *)(uintptr_t)t->facts.max_key.p);
 	mem_free(t);
 }
 
-void
-version_free(struct version **vp)
+void version_free(struct version **vp)
 {
 	struct version *v = *vp;
 
@@ -71,16 +68,14 @@ version_free(struct version **vp)
 
 /* ---- orders ---- */
 
-static int
-by_id_order(const void *a, const void *b)
+static int by_id_order(const void *a, const void *b)
 {
 	uint64_t x = (*(struct live_table *const *)a)->facts.id.v, y = (*(struct live_table *const *)b)->facts.id.v;
 
 	return (x > y) - (x < y);
 }
 
-static int
-newest_first(const void *a, const void *b)
+static int newest_first(const void *a, const void *b)
 {
 	const struct table_facts *x = &(*(struct live_table *const *)a)->facts;
 	const struct table_facts *y = &(*(struct live_table *const *)b)->facts;
@@ -90,8 +85,7 @@ newest_first(const void *a, const void *b)
 	return (x->id.v < y->id.v) - (x->id.v > y->id.v);
 }
 
-static int
-key_order(const void *a, const void *b)
+static int key_order(const void *a, const void *b)
 {
 	const struct table_facts *x = &(*(struct live_table *const *)a)->facts;
 	const struct table_facts *y = &(*(struct live_table *const *)b)->facts;
@@ -101,8 +95,7 @@ key_order(const void *a, const void *b)
 
 /* ---- look-ups ---- */
 
-static struct table_node *
-node_find(const struct version *v, struct file_id id)
+static struct table_node *node_find(const struct version *v, struct file_id id)
 {
 	struct live_table key = { .facts.id = id };
 	struct live_table *kp = &key, **found;
@@ -113,23 +106,20 @@ node_find(const struct version *v, struct file_id id)
 	return found ? (struct table_node *)*found : NULL;
 }
 
-const struct live_table *
-version_find(const struct version *v, struct file_id id)
+const struct live_table *version_find(const struct version *v, struct file_id id)
 {
 	struct table_node *n = node_find(v, id);
 
 	return n ? &n->live : NULL;
 }
 
-struct level_list
-version_level(const struct version *v, unsigned level)
+struct level_list version_level(const struct version *v, unsigned level)
 {
 	must(level < LEVEL_COUNT);
 	return (struct level_list){ v->levels[level], v->counts[level], v->bytes[level] };
 }
 
-void
-version_set_busy(struct version *v, struct file_id id, bool busy)
+void version_set_busy(struct version *v, struct file_id id, bool busy)
 {
 	struct table_node *n = node_find(v, id);
 
@@ -137,16 +127,14 @@ version_set_busy(struct version *v, struct file_id id, bool busy)
 	n->busy = busy;
 }
 
-bool
-version_is_busy(const struct version *v, struct file_id id)
+bool version_is_busy(const struct version *v, struct file_id id)
 {
 	struct table_node *n = node_find(v, id);
 
 	return n && n->busy;
 }
 
-void
-version_set_quarantined(struct version *v, struct file_id id)
+void version_set_quarantined(struct version *v, struct file_id id)
 {
 	struct table_node *n = node_find(v, id);
 
@@ -156,8 +144,7 @@ version_set_quarantined(struct version *v, struct file_id id)
 
 /* ---- edits ---- */
 
-static bool
-edit_removes(const struct version_edit *e, struct file_id id)
+static bool edit_removes(const struct version_edit *e, struct file_id id)
 {
 	for (size_t i = 0; i < e->removed_count; i++)
 		if (e->removed[i].v == id.v)
@@ -165,8 +152,7 @@ edit_removes(const struct version_edit *e, struct file_id id)
 	return false;
 }
 
-static bool
-edit_touches(const struct version *v, const struct version_edit *e, unsigned level)
+static bool edit_touches(const struct version *v, const struct version_edit *e, unsigned level)
 {
 	for (size_t i = 0; i < e->added_count; i++)
 		if (e->added[i].level == level)
@@ -180,15 +166,13 @@ edit_touches(const struct version *v, const struct version_edit *e, unsigned lev
 	return false;
 }
 
-static void
-level_sort(struct live_table **tables, size_t n, unsigned level)
+static void level_sort(struct live_table **tables, size_t n, unsigned level)
 {
 	if (n > 1)
 		qsort(tables, n, sizeof *tables, level == 0 ? newest_first : key_order);
 }
 
-static enum st
-check_removed(const struct version *v, const struct version_edit *e)
+static enum st check_removed(const struct version *v, const struct version_edit *e)
 {
 	for (size_t i = 0; i < e->removed_count; i++) {
 		if (!version_find(v, e->removed[i]))
@@ -202,8 +186,8 @@ check_removed(const struct version *v, const struct version_edit *e)
 
 /* One added table by itself: a known level, an order in its bounds, an id that is free or leaves in the same
  * edit. */
-static enum st
-check_one_added(const struct version *v, const struct version_edit *e, const struct live_table *t)
+static enum st check_one_added(const struct version *v, const struct version_edit *e,
+			       const struct live_table *t)
 {
 	const struct table_facts *f = &t->facts;
 
@@ -216,8 +200,7 @@ check_one_added(const struct version *v, const struct version_edit *e, const str
 	return ST_OK;
 }
 
-static enum st
-check_added(const struct version *v, const struct version_edit *e)
+static enum st check_added(const struct version *v, const struct version_edit *e)
 {
 	struct live_table **sorted = mem_alloc((e->added_count + 1) * sizeof *sorted);
 	enum st st = ST_OK;
@@ -237,8 +220,7 @@ check_added(const struct version *v, const struct version_edit *e)
 }
 
 /* The level as it would be; on loan from the version and the edit. */
-static enum st
-check_level(const struct version *v, const struct version_edit *e, unsigned level)
+static enum st check_level(const struct version *v, const struct version_edit *e, unsigned level)
 {
 	struct live_table **next = mem_alloc((v->counts[level] + e->added_count + 1) * sizeof *next);
 	enum st st = ST_OK;
@@ -259,8 +241,7 @@ check_level(const struct version *v, const struct version_edit *e, unsigned leve
 	return st;
 }
 
-enum st
-version_check(const struct version *v, const struct version_edit *e)
+enum st version_check(const struct version *v, const struct version_edit *e)
 {
 	enum st st;
 
@@ -274,8 +255,7 @@ version_check(const struct version *v, const struct version_edit *e)
 	return st;
 }
 
-static struct live_table *
-node_new(const struct live_table *t)
+static struct live_table *node_new(const struct live_table *t)
 {
 	struct table_node *n = mem_zalloc(sizeof *n);
 	const struct table_facts *f = &t->facts;
@@ -287,8 +267,7 @@ node_new(const struct live_table *t)
 }
 
 /* Drops leaving nodes from a list of pointers, in place. */
-static size_t
-drop_leaving(struct live_table **list, size_t n)
+static size_t drop_leaving(struct live_table **list, size_t n)
 {
 	size_t kept = 0;
 
@@ -298,8 +277,7 @@ drop_leaving(struct live_table **list, size_t n)
 	return kept;
 }
 
-static void
-apply_removed(struct version *v, const struct version_edit *e)
+static void apply_removed(struct version *v, const struct version_edit *e)
 {
 	struct live_table **gone = mem_alloc((e->removed_count + 1) * sizeof *gone);
 
@@ -321,8 +299,7 @@ apply_removed(struct version *v, const struct version_edit *e)
 	mem_free(gone);
 }
 
-static void
-apply_added(struct version *v, const struct version_edit *e)
+static void apply_added(struct version *v, const struct version_edit *e)
 {
 	size_t more[LEVEL_COUNT] = { 0 };
 
@@ -348,8 +325,7 @@ apply_added(struct version *v, const struct version_edit *e)
 
 /* Added tables are copied first: an edit that moves a table may lend us the keys of the very node that
  * leaves. */
-void
-version_apply(struct version *v, const struct version_edit *e)
+void version_apply(struct version *v, const struct version_edit *e)
 {
 	struct version_edit copy = *e;
 	struct arena keys;
@@ -369,8 +345,7 @@ version_apply(struct version *v, const struct version_edit *e)
 
 /* ---- the view ---- */
 
-static void
-describe_one(const struct live_table *t, struct arena *a, struct view_table *out)
+static void describe_one(const struct live_table *t, struct arena *a, struct view_table *out)
 {
 	const struct table_facts *f = &t->facts;
 
@@ -386,8 +361,7 @@ describe_one(const struct live_table *t, struct arena *a, struct view_table *out
 	};
 }
 
-void
-version_describe(const struct version *v, struct arena *a, struct view_desc *desc)
+void version_describe(const struct version *v, struct arena *a, struct view_desc *desc)
 {
 	obj_check(v, VERSION_MAGIC);
 	for (unsigned l = 0; l < LEVEL_COUNT; l++) {

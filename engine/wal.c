@@ -34,8 +34,7 @@ struct wal {
 	enum st broken;                  /* the first failure; ST_OK while there is none */
 };
 
-static enum st
-prepare_file(struct vfs *v, const char *data_dir, struct wal *w, uint64_t bytes)
+static enum st prepare_file(struct vfs *v, const char *data_dir, struct wal *w, uint64_t bytes)
 {
 	struct path file = path_wal(data_dir, w->id), dir = path_wal_dir(data_dir);
 	enum st st = vfs_open(v, file.s, VFS_CREATE, &w->file);
@@ -57,9 +56,8 @@ prepare_file(struct vfs *v, const char *data_dir, struct wal *w, uint64_t bytes)
 	return st;
 }
 
-enum st
-wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes,
-	    struct wal **wp)
+enum st wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t preallocate_bytes,
+		    struct wal **wp)
 {
 	struct wal *w = mem_zalloc(sizeof *w);
 	enum st st;
@@ -76,9 +74,8 @@ wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t pre
 	return st;
 }
 
-enum st
-wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
-	  struct slice origins)
+enum st wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
+		  struct slice origins)
 {
 	struct wal_header h = { WAL_VERSION, database, w->id, last_seq, *before };
 
@@ -94,8 +91,7 @@ wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wa
 	return w->broken;
 }
 
-void
-wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice head, struct slice body)
+void wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice head, struct slice body)
 {
 	struct wal_record r = {
 		.segment = (uint32_t)w->id.v,
@@ -114,8 +110,7 @@ wal_append(struct wal *w, struct seq first_seq, uint32_t count, struct slice hea
 }
 
 /* Disk blocks for all that is buffered. */
-static enum st
-grow(struct wal *w)
+static enum st grow(struct wal *w)
 {
 	uint64_t want = wal_bytes(w);
 	enum st st;
@@ -129,8 +124,7 @@ grow(struct wal *w)
 	return st;
 }
 
-enum st
-wal_write(struct wal *w)
+enum st wal_write(struct wal *w)
 {
 	obj_check(w, WAL_MAGIC);
 	if (w->broken || w->buffer.n == 0)
@@ -148,8 +142,7 @@ wal_write(struct wal *w)
 	return ST_OK;
 }
 
-enum st
-wal_sync(struct wal *w)
+enum st wal_sync(struct wal *w)
 {
 	uint64_t upto = w->written;
 
@@ -162,30 +155,26 @@ wal_sync(struct wal *w)
 	return w->broken;
 }
 
-uint64_t
-wal_bytes(const struct wal *w)
+uint64_t wal_bytes(const struct wal *w)
 {
 	obj_check(w, WAL_MAGIC);
 	return w->written + w->buffer.n;
 }
 
-struct file_id
-wal_id(const struct wal *w)
+struct file_id wal_id(const struct wal *w)
 {
 	obj_check(w, WAL_MAGIC);
 	return w->id;
 }
 
-struct wal_link
-wal_end(const struct wal *w)
+struct wal_link wal_end(const struct wal *w)
 {
 	obj_check(w, WAL_MAGIC);
 	must(w->begun && w->buffer.n == 0 && w->synced == w->written);
 	return (struct wal_link){ w->id, w->written, w->last_seq };
 }
 
-void
-wal_close(struct wal **wp)
+void wal_close(struct wal **wp)
 {
 	struct wal *w = *wp;
 

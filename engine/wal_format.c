@@ -7,8 +7,7 @@
 
 static const uint8_t magic_bytes[8] = { 'L', 'S', 'M', 'W', 'A', 'L', '\r', '\n' };
 
-void
-wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES])
+void wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES])
 {
 	memset(out, 0, WAL_HEADER_BYTES);
 	memcpy(out, magic_bytes, sizeof magic_bytes);
@@ -23,8 +22,7 @@ wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES])
 	put_u32(out + 68, crc32_of(0, out, 68));
 }
 
-bool
-wal_header_decode(const uint8_t p[WAL_HEADER_BYTES], struct wal_header *hp)
+bool wal_header_decode(const uint8_t p[WAL_HEADER_BYTES], struct wal_header *hp)
 {
 	*hp = (struct wal_header){ 0 };
 	if (memcmp(p, magic_bytes, sizeof magic_bytes) != 0 || get_u32(p + 68) != crc32_of(0, p, 68))
@@ -39,8 +37,7 @@ wal_header_decode(const uint8_t p[WAL_HEADER_BYTES], struct wal_header *hp)
 	return true;
 }
 
-uint32_t
-wal_crc_seed(uint64_t database, struct file_id segment)
+uint32_t wal_crc_seed(uint64_t database, struct file_id segment)
 {
 	uint8_t p[16];
 
@@ -49,9 +46,8 @@ wal_crc_seed(uint64_t database, struct file_id segment)
 	return crc32_of(0, p, sizeof p);
 }
 
-void
-wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, struct slice head,
-		  struct slice body)
+void wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, struct slice head,
+		       struct slice body)
 {
 	size_t length = head.n + body.n, total = wal_record_bytes((uint32_t)length);
 	uint8_t *p = buf_reserve(out, total);
@@ -70,8 +66,7 @@ wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, st
 	out->n += total;
 }
 
-void
-wal_record_decode_head(const uint8_t p[WAL_HEAD_BYTES], struct wal_record *rp)
+void wal_record_decode_head(const uint8_t p[WAL_HEAD_BYTES], struct wal_record *rp)
 {
 	*rp = (struct wal_record){
 		.crc = get_u32(p),
@@ -83,20 +78,17 @@ wal_record_decode_head(const uint8_t p[WAL_HEAD_BYTES], struct wal_record *rp)
 	};
 }
 
-bool
-wal_head_is_zero(const uint8_t p[WAL_HEAD_BYTES])
+bool wal_head_is_zero(const uint8_t p[WAL_HEAD_BYTES])
 {
 	return (get_u64(p) | get_u64(p + 8) | get_u64(p + 16) | get_u64(p + 24)) == 0;
 }
 
-bool
-wal_record_holds(const uint8_t *p, uint32_t seed, const struct wal_record *r)
+bool wal_record_holds(const uint8_t *p, uint32_t seed, const struct wal_record *r)
 {
 	return crc32_of(seed, p + 4, (size_t)wal_record_bytes(r->length) - 4) == r->crc;
 }
 
-const char *
-wal_damage_text(enum wal_damage d)
+const char *wal_damage_text(enum wal_damage d)
 {
 	switch (d) {
 	case WAL_DAMAGE_NONE:

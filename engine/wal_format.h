@@ -62,8 +62,7 @@ struct wal_record {
 };
 
 /* Bytes of a record on disk: head, payload, padding. */
-static inline uint64_t
-wal_record_bytes(uint32_t length)
+static inline uint64_t wal_record_bytes(uint32_t length)
 {
 	return WAL_HEAD_BYTES + (((uint64_t)length + 7) & ~(uint64_t)7);
 }

@@ -31,8 +31,7 @@ struct wal_reader {
 
 /* Makes bytes [offset, offset + n) of the file available at *pp; the caller saw to it that they lie inside
  * it. */
-static enum st
-look(struct wal_reader *r, uint64_t offset, size_t n, const uint8_t **pp)
+static enum st look(struct wal_reader *r, uint64_t offset, size_t n, const uint8_t **pp)
 {
 	size_t want = n > WINDOW_BYTES ? n : WINDOW_BYTES;
 	enum st st;
@@ -55,8 +54,7 @@ look(struct wal_reader *r, uint64_t offset, size_t n, const uint8_t **pp)
 	return ST_OK;
 }
 
-static bool
-all_zero(const uint8_t *p, size_t n)
+static bool all_zero(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (p[i])
@@ -64,8 +62,7 @@ all_zero(const uint8_t *p, size_t n)
 	return true;
 }
 
-static enum st
-read_header(struct wal_reader *r)
+static enum st read_header(struct wal_reader *r)
 {
 	size_t n = r->size < WAL_HEADER_BYTES ? (size_t)r->size : WAL_HEADER_BYTES;
 	const uint8_t *p;
@@ -83,8 +80,8 @@ read_header(struct wal_reader *r)
 	return ST_OK;
 }
 
-enum st
-wal_reader_open(struct vfs *v, const char *path, uint64_t database, struct file_id id, struct wal_reader **rp)
+enum st wal_reader_open(struct vfs *v, const char *path, uint64_t database, struct file_id id,
+			struct wal_reader **rp)
 {
 	struct wal_reader *r = mem_zalloc(sizeof *r);
 	enum st st;
@@ -108,8 +105,7 @@ wal_reader_open(struct vfs *v, const char *path, uint64_t database, struct file_
 	return st;
 }
 
-void
-wal_reader_close(struct wal_reader **rp)
+void wal_reader_close(struct wal_reader **rp)
 {
 	struct wal_reader *r = *rp;
 
@@ -123,39 +119,35 @@ wal_reader_close(struct wal_reader **rp)
 	*rp = NULL;
 }
 
-uint64_t
-wal_reader_size(const struct wal_reader *r)
+uint64_t wal_reader_size(const struct wal_reader *r)
 {
 	obj_check(r, WAL_READER_MAGIC);
 	return r->size;
 }
 
-enum wal_opening
-wal_reader_header(const struct wal_reader *r, struct wal_header *hp)
+enum wal_opening wal_reader_header(const struct wal_reader *r, struct wal_header *hp)
 {
 	obj_check(r, WAL_READER_MAGIC);
 	*hp = r->header;
 	return r->opening;
 }
 
-uint64_t
-wal_reader_offset(const struct wal_reader *r)
+uint64_t wal_reader_offset(const struct wal_reader *r)
 {
 	obj_check(r, WAL_READER_MAGIC);
 	return r->at;
 }
 
 /* Could a record with this head stand at offset at all? */
-static bool
-fits(const struct wal_reader *r, uint64_t offset, const struct wal_record *rec)
+static bool fits(const struct wal_reader *r, uint64_t offset, const struct wal_record *rec)
 {
 	return rec->segment == (uint32_t)r->id.v && rec->length <= WAL_PAYLOAD_MAX &&
 	       wal_record_bytes(rec->length) <= r->size - offset;
 }
 
 /* The record at offset, when there is one there; *whyp when not. */
-static enum st
-record_at(struct wal_reader *r, uint64_t offset, struct wal_record *recp, enum wal_damage *whyp)
+static enum st record_at(struct wal_reader *r, uint64_t offset, struct wal_record *recp,
+			 enum wal_damage *whyp)
 {
 	const uint8_t *p;
 	enum st st;
@@ -191,8 +183,7 @@ record_at(struct wal_reader *r, uint64_t offset, struct wal_record *recp, enum w
 	return ST_OK;
 }
 
-enum st
-wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_damage *whyp)
+enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_damage *whyp)
 {
 	enum st st;
 
@@ -204,8 +195,7 @@ wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_damage *
 }
 
 /* Is there a record at `place` that promises bytes behind `offset`? Cheap refusals first. */
-static enum st
-promise_at(struct wal_reader *r, uint64_t place, uint64_t offset, struct wal_rest *restp)
+static enum st promise_at(struct wal_reader *r, uint64_t place, uint64_t offset, struct wal_rest *restp)
 {
 	enum wal_damage why;
 	struct wal_record rec;
@@ -227,8 +217,7 @@ promise_at(struct wal_reader *r, uint64_t place, uint64_t offset, struct wal_res
 
 /* Zero bytes from offset on, as far as the window shows, in whole steps of 8: the preallocated rest of a segment is
  * most of what there is to look through. */
-static uint64_t
-zeros_behind(const struct wal_reader *r, uint64_t offset)
+static uint64_t zeros_behind(const struct wal_reader *r, uint64_t offset)
 {
 	uint64_t at = offset, end = r->base + r->filled;
 
@@ -237,8 +226,7 @@ zeros_behind(const struct wal_reader *r, uint64_t offset)
 	return at - offset;
 }
 
-enum st
-wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
+enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
 {
 	const uint8_t *p;
 	enum st st = ST_OK;

@@ -16,21 +16,18 @@
 
 /* ---- keys ---- */
 
-static ProtobufCBinaryData
-binary(struct slice s)
+static ProtobufCBinaryData binary(struct slice s)
 {
 	return (ProtobufCBinaryData){ s.n, (uint8_t *)(uintptr_t)s.p };
 }
 
-static struct slice
-plain(ProtobufCBinaryData b)
+static struct slice plain(ProtobufCBinaryData b)
 {
 	return slice_of(b.data, b.len);
 }
 
 /* Two keys of legal size, min not above max. */
-static bool
-range_ok(struct slice min, struct slice max)
+static bool range_ok(struct slice min, struct slice max)
 {
 	return min.n >= 1 && min.n <= KEY_MAX_BYTES && max.n >= 1 && max.n <= KEY_MAX_BYTES &&
 	    slice_cmp(min, max) <= 0;
@@ -38,8 +35,7 @@ range_ok(struct slice min, struct slice max)
 
 /* ---- order ---- */
 
-static Lsm__CompactInput **
-input_messages(struct arena *a, const struct compact_order *o)
+static Lsm__CompactInput **input_messages(struct arena *a, const struct compact_order *o)
 {
 	Lsm__CompactInput **list = arena_alloc(a, o->input_count * sizeof *list);
 
@@ -53,8 +49,7 @@ input_messages(struct arena *a, const struct compact_order *o)
 	return list;
 }
 
-static Lsm__KeyRange **
-range_messages(struct arena *a, const struct compact_order *o)
+static Lsm__KeyRange **range_messages(struct arena *a, const struct compact_order *o)
 {
 	Lsm__KeyRange **list = arena_alloc(a, o->deeper_count * sizeof *list);
 
@@ -67,8 +62,7 @@ range_messages(struct arena *a, const struct compact_order *o)
 	return list;
 }
 
-void
-compact_order_encode(const struct compact_order *o, struct buf *out)
+void compact_order_encode(const struct compact_order *o, struct buf *out)
 {
 	Lsm__CompactOrder m = LSM__COMPACT_ORDER__INIT;
 	struct arena a;
@@ -91,8 +85,7 @@ compact_order_encode(const struct compact_order *o, struct buf *out)
 	arena_fini(&a);
 }
 
-static enum st
-take_inputs(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
+static enum st take_inputs(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
 {
 	o->input_count = m->n_inputs;
 	o->inputs = arena_alloc(a, m->n_inputs * sizeof *o->inputs);
@@ -107,8 +100,7 @@ take_inputs(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o
 	return ST_OK;
 }
 
-static enum st
-take_deeper(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
+static enum st take_deeper(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
 {
 	o->deeper_count = m->n_deeper;
 	o->deeper = arena_alloc(a, m->n_deeper * sizeof *o->deeper);
@@ -125,8 +117,7 @@ take_deeper(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o
 }
 
 /* What a job needs; a cancellation needs none of it. */
-static enum st
-check_job(const Lsm__CompactOrder *m)
+static enum st check_job(const Lsm__CompactOrder *m)
 {
 	if (m->n_inputs == 0)
 		return fail(ST_INVALID, "compaction order without an input");
@@ -141,8 +132,7 @@ check_job(const Lsm__CompactOrder *m)
 	return ST_OK;
 }
 
-enum st
-compact_order_decode(struct slice message, struct arena *a, struct compact_order *op)
+enum st compact_order_decode(struct slice message, struct arena *a, struct compact_order *op)
 {
 	ProtobufCMessage *base;
 	Lsm__CompactOrder *m;
@@ -164,8 +154,7 @@ compact_order_decode(struct slice message, struct arena *a, struct compact_order
 
 /* ---- report ---- */
 
-static Lsm__CompactOutput *
-output_message(struct arena *a, const struct table_facts *t)
+static Lsm__CompactOutput *output_message(struct arena *a, const struct table_facts *t)
 {
 	Lsm__CompactOutput *m = arena_alloc(a, sizeof *m);
 
@@ -183,8 +172,7 @@ output_message(struct arena *a, const struct table_facts *t)
 	return m;
 }
 
-static void
-fill_report(const struct compact_report *r, struct arena *a, Lsm__CompactReport *m)
+static void fill_report(const struct compact_report *r, struct arena *a, Lsm__CompactReport *m)
 {
 	m->incarnation = r->incarnation;
 	m->job = r->job;
@@ -201,8 +189,7 @@ fill_report(const struct compact_report *r, struct arena *a, Lsm__CompactReport 
 	m->damaged_input = r->damaged_input.v;
 }
 
-void
-compact_report_encode(const struct compact_report *r, struct buf *out)
+void compact_report_encode(const struct compact_report *r, struct buf *out)
 {
 	Lsm__CompactReport m = LSM__COMPACT_REPORT__INIT;
 	struct arena a;
@@ -218,8 +205,7 @@ compact_report_encode(const struct compact_report *r, struct buf *out)
 }
 
 /* A table that can exist. Whether it is the one that was ordered is the engine's question. */
-static enum st
-take_output(const Lsm__CompactOutput *m, struct table_facts *t)
+static enum st take_output(const Lsm__CompactOutput *m, struct table_facts *t)
 {
 	*t = (struct table_facts){ file_id(m->id), m->size_bytes, m->file_crc, plain(m->min_key), plain(m->max_key),
 	    seq(m->min_sequence), seq(m->max_sequence), m->entry_count, m->tombstone_count, m->uncompressed_bytes };
@@ -234,8 +220,7 @@ take_output(const Lsm__CompactOutput *m, struct table_facts *t)
 	return ST_OK;
 }
 
-static enum st
-take_outputs(const Lsm__CompactReport *m, struct arena *a, struct compact_report *r)
+static enum st take_outputs(const Lsm__CompactReport *m, struct arena *a, struct compact_report *r)
 {
 	enum st st = ST_OK;
 
@@ -246,8 +231,7 @@ take_outputs(const Lsm__CompactReport *m, struct arena *a, struct compact_report
 	return st;
 }
 
-enum st
-compact_report_decode(struct slice message, struct arena *a, struct compact_report *rp)
+enum st compact_report_decode(struct slice message, struct arena *a, struct compact_report *rp)
 {
 	ProtobufCMessage *base;
 	Lsm__CompactReport *m;

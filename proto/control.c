@@ -11,14 +11,12 @@
 #include "proto/limits.h"
 #include "proto/unpack.h"
 
-static char *
-text(struct arena *a, const char *s)
+static char *text(struct arena *a, const char *s)
 {
 	return unpack_text(a, slice_str(s ? s : ""));
 }
 
-void
-control_request_encode(const struct control_request *r, struct buf *out)
+void control_request_encode(const struct control_request *r, struct buf *out)
 {
 	Lsm__ControlRequest m = LSM__CONTROL_REQUEST__INIT;
 	struct arena a;
@@ -30,8 +28,7 @@ control_request_encode(const struct control_request *r, struct buf *out)
 	arena_fini(&a);
 }
 
-enum st
-control_request_decode(struct slice message, struct arena *a, struct control_request *rp)
+enum st control_request_decode(struct slice message, struct arena *a, struct control_request *rp)
 {
 	ProtobufCMessage *base;
 	Lsm__ControlRequest *m;
@@ -50,8 +47,7 @@ control_request_decode(struct slice message, struct arena *a, struct control_req
 	return ST_OK;
 }
 
-static Lsm__WorkerStatus *
-worker_message(struct arena *a, const struct worker_status *w)
+static Lsm__WorkerStatus *worker_message(struct arena *a, const struct worker_status *w)
 {
 	Lsm__WorkerStatus *m = arena_alloc(a, sizeof *m);
 
@@ -65,8 +61,7 @@ worker_message(struct arena *a, const struct worker_status *w)
 	return m;
 }
 
-void
-control_reply_encode(const struct control_reply *r, struct buf *out)
+void control_reply_encode(const struct control_reply *r, struct buf *out)
 {
 	Lsm__ControlReply m = LSM__CONTROL_REPLY__INIT;
 	struct arena a;
@@ -87,15 +82,13 @@ control_reply_encode(const struct control_reply *r, struct buf *out)
 	arena_fini(&a);
 }
 
-static struct worker_status
-worker_plain(const Lsm__WorkerStatus *m)
+static struct worker_status worker_plain(const Lsm__WorkerStatus *m)
 {
 	return (struct worker_status){ .name = m->name, .state = m->state, .last_end = m->last_end, .pid = m->pid,
 	    .uptime_ms = m->uptime_ms, .restarts = m->restarts };
 }
 
-static struct control_reply
-reply_plain(const Lsm__ControlReply *m, struct arena *a)
+static struct control_reply reply_plain(const Lsm__ControlReply *m, struct arena *a)
 {
 	struct control_reply r = { .status = (enum st)m->status, .detail = m->detail, .listen = m->listen,
 	    .data_dir = m->data_dir, .version = m->version, .supervisor_pid = m->supervisor_pid,
@@ -107,8 +100,7 @@ reply_plain(const Lsm__ControlReply *m, struct arena *a)
 	return r;
 }
 
-enum st
-control_reply_decode(struct slice message, struct arena *a, struct control_reply *rp)
+enum st control_reply_decode(struct slice message, struct arena *a, struct control_reply *rp)
 {
 	ProtobufCMessage *base;
 	enum st st;

@@ -2,8 +2,7 @@
 /* Strict reading of protobuf fields in place (see fields.h). */
 #include "proto/fields.h"
 
-const char *
-fields_read(struct wire_reader *r, uint32_t stop, fields_take_f *take, void *into)
+const char *fields_read(struct wire_reader *r, uint32_t stop, fields_take_f *take, void *into)
 {
 	struct wire_field f;
 	uint32_t last = 0;
@@ -28,16 +27,14 @@ fields_read(struct wire_reader *r, uint32_t stop, fields_take_f *take, void *int
 	}
 }
 
-const char *
-fields_read_all(struct slice message, fields_take_f *take, void *into)
+const char *fields_read_all(struct slice message, fields_take_f *take, void *into)
 {
 	struct wire_reader r = wire_reader(message);
 
 	return fields_read(&r, UINT32_MAX, take, into);
 }
 
-struct slice
-fields_run(struct wire_reader *r, uint32_t number)
+struct slice fields_run(struct wire_reader *r, uint32_t number)
 {
 	const uint8_t *begin = r->at;
 	struct wire_reader next = *r;
@@ -48,8 +45,7 @@ fields_run(struct wire_reader *r, uint32_t number)
 	return slice_of(begin, (size_t)(r->at - begin));
 }
 
-bool
-fields_status_known(uint64_t number)
+bool fields_status_known(uint64_t number)
 {
 	switch (number) {
 #define ST(name, code, text) case (code):
@@ -61,16 +57,14 @@ fields_status_known(uint64_t number)
 	}
 }
 
-bool
-fields_status(const struct wire_field *f, enum st *stp)
+bool fields_status(const struct wire_field *f, enum st *stp)
 {
 	*stp = (enum st)f->value;
 	return f->type == WIRE_VARINT && fields_status_known(f->value);
 }
 
 /* Bytes of the UTF-8 sequence that begins at p (before end); 0: there is none, or it is a NUL. RFC 3629. */
-static size_t
-utf8_length(const uint8_t *p, const uint8_t *end)
+static size_t utf8_length(const uint8_t *p, const uint8_t *end)
 {
 	uint8_t lowest = 0x80, highest = 0xbf;
 	size_t n;
@@ -98,8 +92,7 @@ utf8_length(const uint8_t *p, const uint8_t *end)
 	return n;
 }
 
-struct slice
-fields_text_prefix(struct slice s)
+struct slice fields_text_prefix(struct slice s)
 {
 	const uint8_t *p = s.p, *end = slice_end(s);
 	size_t n;

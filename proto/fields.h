@@ -28,57 +28,49 @@ const char *fields_read_all(struct slice message, fields_take_f *take, void *int
 /* Moves the reader over fields of this one number and type bytes; the slice covers them, tags included. */
 struct slice fields_run(struct wire_reader *r, uint32_t number);
 
-static inline bool
-fields_u64(const struct wire_field *f, uint64_t *vp)
+static inline bool fields_u64(const struct wire_field *f, uint64_t *vp)
 {
 	*vp = f->value;
 	return f->type == WIRE_VARINT;
 }
 
-static inline bool
-fields_fixed64(const struct wire_field *f, uint64_t *vp)
+static inline bool fields_fixed64(const struct wire_field *f, uint64_t *vp)
 {
 	*vp = f->value;
 	return f->type == WIRE_FIXED64;
 }
 
-static inline bool
-fields_i64(const struct wire_field *f, int64_t *vp)
+static inline bool fields_i64(const struct wire_field *f, int64_t *vp)
 {
 	*vp = (int64_t)f->value;
 	return f->type == WIRE_VARINT;
 }
 
-static inline bool
-fields_u32(const struct wire_field *f, uint32_t *vp)
+static inline bool fields_u32(const struct wire_field *f, uint32_t *vp)
 {
 	*vp = (uint32_t)f->value;
 	return f->type == WIRE_VARINT && f->value <= UINT32_MAX;
 }
 
-static inline bool
-fields_bool(const struct wire_field *f, bool *vp)
+static inline bool fields_bool(const struct wire_field *f, bool *vp)
 {
 	*vp = f->value == 1;
 	return f->type == WIRE_VARINT && f->value <= 1;
 }
 
-static inline bool
-fields_bytes(const struct wire_field *f, struct slice *sp)
+static inline bool fields_bytes(const struct wire_field *f, struct slice *sp)
 {
 	*sp = f->bytes;
 	return f->type == WIRE_BYTES;
 }
 
-static inline bool
-fields_seq(const struct wire_field *f, struct seq *sp)
+static inline bool fields_seq(const struct wire_field *f, struct seq *sp)
 {
 	sp->v = f->value;
 	return f->type == WIRE_VARINT && f->value <= SEQ_MAX.v;
 }
 
-static inline bool
-fields_file_id(const struct wire_field *f, struct file_id *ip)
+static inline bool fields_file_id(const struct wire_field *f, struct file_id *ip)
 {
 	ip->v = f->value;
 	return f->type == WIRE_VARINT;

@@ -13,8 +13,7 @@
 /* ---- the door ---- */
 
 /* The bytes of a string field. */
-static const char *
-check_text(struct slice s)
+static const char *check_text(struct slice s)
 {
 	return fields_text_prefix(s).n == s.n ? NULL : "has text that is not UTF-8";
 }
@@ -22,8 +21,7 @@ check_text(struct slice s)
 static const char *check_message(struct slice message, const ProtobufCMessageDescriptor *d, int depth);
 
 /* A field's value. Packed lists of numbers do not occur in the messages of this room that are unpacked. */
-static const char *
-check_value(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, int depth)
+static const char *check_value(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, int depth)
 {
 	static const char *const wrong = "has a value of a wrong type or out of range";
 
@@ -54,8 +52,8 @@ check_value(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, int 
 }
 
 /* A field after one of number `last`, of which `repeats` were seen. */
-static const char *
-check_order(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, uint32_t last, size_t repeats)
+static const char *check_order(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, uint32_t last,
+			       size_t repeats)
 {
 	if (!fd)
 		return "has an unknown field";
@@ -66,8 +64,7 @@ check_order(const struct wire_field *f, const ProtobufCFieldDescriptor *fd, uint
 	return NULL;
 }
 
-static const char *
-check_message(struct slice message, const ProtobufCMessageDescriptor *d, int depth)
+static const char *check_message(struct slice message, const ProtobufCMessageDescriptor *d, int depth)
 {
 	struct wire_reader r = wire_reader(message);
 	const ProtobufCFieldDescriptor *fd;
@@ -94,23 +91,20 @@ check_message(struct slice message, const ProtobufCMessageDescriptor *d, int dep
 
 /* ---- behind it ---- */
 
-static void *
-arena_give(void *ctx, size_t n)
+static void *arena_give(void *ctx, size_t n)
 {
 	return arena_try(ctx, n);
 }
 
 /* Also called when unpacking gives up half way: the arena keeps what it gave. */
-static void
-arena_keep(void *ctx, void *p)
+static void arena_keep(void *ctx, void *p)
 {
 	(void)ctx;
 	(void)p;
 }
 
-enum st
-unpack_strict(const ProtobufCMessageDescriptor *d, struct slice message, size_t max_bytes, struct arena *a,
-    ProtobufCMessage **mp)
+enum st unpack_strict(const ProtobufCMessageDescriptor *d, struct slice message, size_t max_bytes,
+		      struct arena *a, ProtobufCMessage **mp)
 {
 	ProtobufCAllocator allocator = { arena_give, arena_keep, a };
 	const char *wrong;
@@ -126,8 +120,7 @@ unpack_strict(const ProtobufCMessageDescriptor *d, struct slice message, size_t 
 	return *mp ? ST_OK : fail(ST_INVALID, "%s cannot be unpacked", d->short_name);
 }
 
-void
-unpack_reverse(const ProtobufCMessage *m, struct buf *out)
+void unpack_reverse(const ProtobufCMessage *m, struct buf *out)
 {
 	size_t n = protobuf_c_message_get_packed_size(m);
 
@@ -135,8 +128,7 @@ unpack_reverse(const ProtobufCMessage *m, struct buf *out)
 		out->n += protobuf_c_message_pack(m, buf_reserve(out, n));
 }
 
-char *
-unpack_text(struct arena *a, struct slice s)
+char *unpack_text(struct arena *a, struct slice s)
 {
 	struct slice t = fields_text_prefix(s);
 	char *text = arena_alloc(a, t.n + 1);

@@ -20,20 +20,17 @@
 
 /* ---- writing ---- */
 
-static size_t
-number_size(uint64_t v)
+static size_t number_size(uint64_t v)
 {
 	return v ? 1 + varint_size(v) : 0;
 }
 
-static size_t
-bytes_size(size_t n)
+static size_t bytes_size(size_t n)
 {
 	return 1 + varint_size(n) + n;
 }
 
-static size_t
-table_size(const struct view_table *t)
+static size_t table_size(const struct view_table *t)
 {
 	size_t n = number_size(t->id.v) + number_size(t->size_bytes);
 
@@ -43,8 +40,7 @@ table_size(const struct view_table *t)
 	return n + number_size(t->compacting) + number_size(t->quarantined);
 }
 
-static size_t
-level_size(unsigned number, const struct view_level *l)
+static size_t level_size(unsigned number, const struct view_level *l)
 {
 	size_t n = number_size(number);
 
@@ -54,8 +50,7 @@ level_size(unsigned number, const struct view_level *l)
 }
 
 /* Tag and length of a nested message. */
-static void
-put_head(struct buf *out, uint32_t field, size_t n)
+static void put_head(struct buf *out, uint32_t field, size_t n)
 {
 	uint8_t *begin = buf_reserve(out, 2 * VARINT_MAX_BYTES), *p = begin;
 
@@ -64,8 +59,7 @@ put_head(struct buf *out, uint32_t field, size_t n)
 	out->n += (size_t)(p - begin);
 }
 
-static void
-put_table(struct buf *out, const struct view_table *t)
+static void put_table(struct buf *out, const struct view_table *t)
 {
 	put_head(out, TABLES_FIELD, table_size(t));
 	wire_put_varint(out, 1, t->id.v);
@@ -78,8 +72,7 @@ put_table(struct buf *out, const struct view_table *t)
 	wire_put_varint(out, 8, t->quarantined);
 }
 
-static void
-put_level(struct buf *out, unsigned number, const struct view_level *l)
+static void put_level(struct buf *out, unsigned number, const struct view_level *l)
 {
 	put_head(out, LEVELS_FIELD, level_size(number, l));
 	wire_put_varint(out, 1, number);
@@ -87,8 +80,7 @@ put_level(struct buf *out, unsigned number, const struct view_level *l)
 		put_table(out, &l->tables[i]);
 }
 
-void
-view_desc_encode(const struct view_desc *v, struct buf *out)
+void view_desc_encode(const struct view_desc *v, struct buf *out)
 {
 	wire_put_fixed64(out, 1, v->incarnation);
 	wire_put_varint(out, 2, v->generation);
@@ -105,8 +97,7 @@ view_desc_encode(const struct view_desc *v, struct buf *out)
 /* ---- reading ---- */
 
 /* Counts the fields of a run and leaves its bytes in *runp; false: more than a list may have. */
-static bool
-take_run(struct wire_reader *r, uint32_t number, struct slice *runp, size_t *np)
+static bool take_run(struct wire_reader *r, uint32_t number, struct slice *runp, size_t *np)
 {
 	struct wire_reader in;
 	struct wire_field f;
@@ -119,8 +110,7 @@ take_run(struct wire_reader *r, uint32_t number, struct slice *runp, size_t *np)
 	return *np <= LIST_MAX;
 }
 
-static bool
-take_table_field(void *into, const struct wire_field *f)
+static bool take_table_field(void *into, const struct wire_field *f)
 {
 	struct view_table *t = into;
 
@@ -146,15 +136,13 @@ take_table_field(void *into, const struct wire_field *f)
 	}
 }
 
-static bool
-key_ok(struct slice key)
+static bool key_ok(struct slice key)
 {
 	return key.n >= 1 && key.n <= KEY_MAX_BYTES;
 }
 
 /* A table by itself, and behind the one before it (NULL: none) on its level. */
-static const char *
-check_table(const struct view_table *t, const struct view_table *before, unsigned level)
+static const char *check_table(const struct view_table *t, const struct view_table *before, unsigned level)
 {
 	if (t->id.v == 0 || !key_ok(t->min_key) || !key_ok(t->max_key) ||
 	    slice_cmp(t->min_key, t->max_key) > 0)
@@ -166,8 +154,7 @@ check_table(const struct view_table *t, const struct view_table *before, unsigne
 	return NULL;
 }
 
-static const char *
-read_tables(struct slice run, unsigned level, struct view_level *l)
+static const char *read_tables(struct slice run, unsigned level, struct view_level *l)
 {
 	struct wire_reader r = wire_reader(run);
 	struct wire_field f;
@@ -182,15 +169,13 @@ read_tables(struct slice run, unsigned level, struct view_level *l)
 	return wrong;
 }
 
-static bool
-take_level_number(void *into, const struct wire_field *f)
+static bool take_level_number(void *into, const struct wire_field *f)
 {
 	return f->number == 1 && fields_u32(f, into);
 }
 
 /* One level into its place; *nextp is the lowest number it may have. */
-static const char *
-read_level(struct slice message, struct arena *a, struct view_desc *v, uint32_t *nextp)
+static const char *read_level(struct slice message, struct arena *a, struct view_desc *v, uint32_t *nextp)
 {
 	struct wire_reader r = wire_reader(message);
 	struct view_level *l;
@@ -212,8 +197,7 @@ read_level(struct slice message, struct arena *a, struct view_desc *v, uint32_t 
 	return read_tables(run, number, l);
 }
 
-static const char *
-read_levels(struct slice run, struct arena *a, struct view_desc *v)
+static const char *read_levels(struct slice run, struct arena *a, struct view_desc *v)
 {
 	struct wire_reader r = wire_reader(run);
 	struct wire_field f;
@@ -225,14 +209,12 @@ read_levels(struct slice run, struct arena *a, struct view_desc *v)
 	return wrong;
 }
 
-static bool
-take_memtable_field(void *into, const struct wire_field *f)
+static bool take_memtable_field(void *into, const struct wire_field *f)
 {
 	return f->number == 1 && fields_file_id(f, into);
 }
 
-static const char *
-read_memtables(struct slice run, struct arena *a, struct view_desc *v)
+static const char *read_memtables(struct slice run, struct arena *a, struct view_desc *v)
 {
 	struct wire_reader r = wire_reader(run);
 	struct wire_field f;
@@ -250,8 +232,7 @@ read_memtables(struct slice run, struct arena *a, struct view_desc *v)
 	return NULL;
 }
 
-static bool
-take_view_field(void *into, const struct wire_field *f)
+static bool take_view_field(void *into, const struct wire_field *f)
 {
 	struct view_desc *v = into;
 
@@ -265,14 +246,12 @@ take_view_field(void *into, const struct wire_field *f)
 	}
 }
 
-static bool
-take_database(void *into, const struct wire_field *f)
+static bool take_database(void *into, const struct wire_field *f)
 {
 	return f->number == 5 && fields_fixed64(f, into);
 }
 
-static const char *
-read_view(struct slice message, struct arena *a, struct view_desc *v)
+static const char *read_view(struct slice message, struct arena *a, struct view_desc *v)
 {
 	struct wire_reader r = wire_reader(message);
 	struct slice memtables, levels;
@@ -290,8 +269,7 @@ read_view(struct slice message, struct arena *a, struct view_desc *v)
 	return wrong ? wrong : read_levels(levels, a, v);
 }
 
-enum st
-view_desc_decode(struct slice message, struct arena *a, struct view_desc *vp)
+enum st view_desc_decode(struct slice message, struct arena *a, struct view_desc *vp)
 {
 	const char *wrong;
 

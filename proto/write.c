@@ -22,14 +22,12 @@
 
 /* ---- building ---- */
 
-static uint8_t *
-put_tag(uint8_t *p, uint32_t field, enum wire_type type)
+static uint8_t *put_tag(uint8_t *p, uint32_t field, enum wire_type type)
 {
 	return put_varint(p, (uint64_t)field << 3 | type);
 }
 
-static uint8_t *
-put_field_bytes(uint8_t *p, uint32_t field, struct slice s)
+static uint8_t *put_field_bytes(uint8_t *p, uint32_t field, struct slice s)
 {
 	p = put_tag(p, field, WIRE_BYTES);
 	p = put_varint(p, s.n);
@@ -38,14 +36,12 @@ put_field_bytes(uint8_t *p, uint32_t field, struct slice s)
 	return p + s.n;
 }
 
-static size_t
-bytes_field_size(struct slice s)
+static size_t bytes_field_size(struct slice s)
 {
 	return 1 + varint_size(s.n) + s.n;
 }
 
-static size_t
-entry_size(const struct write_op *op)
+static size_t entry_size(const struct write_op *op)
 {
 	size_t n = (op->is_delete ? 2 : 0) + bytes_field_size(op->key);
 
@@ -56,8 +52,7 @@ entry_size(const struct write_op *op)
 	return n;
 }
 
-void
-write_batch_add(struct buf *batch, const struct write_op *op)
+void write_batch_add(struct buf *batch, const struct write_op *op)
 {
 	size_t n = entry_size(op);
 	uint8_t *begin = buf_reserve(batch, 1 + VARINT_MAX_BYTES + n), *p = begin;
@@ -78,14 +73,12 @@ write_batch_add(struct buf *batch, const struct write_op *op)
 	batch->n += (size_t)(p - begin);
 }
 
-void
-write_request_add_batch(struct buf *batches, struct slice batch)
+void write_request_add_batch(struct buf *batches, struct slice batch)
 {
 	wire_put_message(batches, WRITE__BATCHES_FIELD, batch);
 }
 
-void
-write_request_encode(const struct write_request *r, struct buf *out)
+void write_request_encode(const struct write_request *r, struct buf *out)
 {
 	wire_put_fixed64(out, 1, r->incarnation);
 	wire_put_fixed64(out, 2, r->origin);
@@ -96,8 +89,7 @@ write_request_encode(const struct write_request *r, struct buf *out)
 
 /* ---- one operation ---- */
 
-static inline bool
-take_op_field(struct write_op *op, const struct wire_field *f)
+static inline bool take_op_field(struct write_op *op, const struct wire_field *f)
 {
 	switch (f->number) {
 	case 3:
@@ -115,8 +107,7 @@ take_op_field(struct write_op *op, const struct wire_field *f)
 }
 
 /* The shape of an entry, without limits. */
-static inline bool
-parse_op(struct slice entry, struct write_op *op)
+static inline bool parse_op(struct slice entry, struct write_op *op)
 {
 	struct wire_reader r = wire_reader(entry);
 	struct wire_field f;
@@ -132,8 +123,7 @@ parse_op(struct slice entry, struct write_op *op)
 	return got == 0;
 }
 
-static enum st
-check_op(const struct write_op *op)
+static enum st check_op(const struct write_op *op)
 {
 	if (op->key.n == 0)
 		return fail(ST_INVALID, "operation without a key");
@@ -151,8 +141,7 @@ check_op(const struct write_op *op)
 
 /* ---- checking ---- */
 
-static void
-count_op(const struct write_op *op, struct write_counts *c)
+static void count_op(const struct write_op *op, struct write_counts *c)
 {
 	c->entries++;
 	c->deletes += op->is_delete;
@@ -160,8 +149,7 @@ count_op(const struct write_op *op, struct write_counts *c)
 	c->key_value_bytes += op->key.n + op->value.n;
 }
 
-static enum st
-check_batch(struct slice batch, struct write_counts *c)
+static enum st check_batch(struct slice batch, struct write_counts *c)
 {
 	struct wire_reader r = wire_reader(batch);
 	struct wire_field f;
@@ -188,8 +176,7 @@ check_batch(struct slice batch, struct write_counts *c)
 	return ST_OK;
 }
 
-enum st
-write__batches(struct wire_reader *r, struct slice *batchesp, struct write_counts *countsp)
+enum st write__batches(struct wire_reader *r, struct slice *batchesp, struct write_counts *countsp)
 {
 	const uint8_t *begin = r->at;
 	struct wire_field f;
@@ -209,8 +196,7 @@ write__batches(struct wire_reader *r, struct slice *batchesp, struct write_count
 	return ST_OK;
 }
 
-static bool
-take_request_field(void *into, const struct wire_field *f)
+static bool take_request_field(void *into, const struct wire_field *f)
 {
 	struct write_request *r = into;
 
@@ -229,8 +215,7 @@ take_request_field(void *into, const struct wire_field *f)
 }
 
 /* The numbers of a request: who, which, and not too far ahead of what it still waits for. */
-static enum st
-check_request(const struct write_request *r)
+static enum st check_request(const struct write_request *r)
 {
 	uint64_t oldest = r->oldest_unanswered ? r->oldest_unanswered : 1;
 
@@ -245,8 +230,7 @@ check_request(const struct write_request *r)
 	return ST_OK;
 }
 
-enum st
-write_request_decode(struct slice message, struct write_request *rp, struct write_counts *countsp)
+enum st write_request_decode(struct slice message, struct write_request *rp, struct write_counts *countsp)
 {
 	struct wire_reader r = wire_reader(message);
 	const char *wrong;
@@ -273,15 +257,13 @@ write_request_decode(struct slice message, struct write_request *rp, struct writ
 
 /* ---- walking ---- */
 
-struct write_walk
-write_walk_begin(struct slice batches)
+struct write_walk write_walk_begin(struct slice batches)
 {
 	return (struct write_walk){ batches.p, slice_end(batches), batches.p, UINT32_MAX };
 }
 
 /* The walk stands at the end of a batch: steps into the next one. */
-static bool
-enter_batch(struct write_walk *w)
+static bool enter_batch(struct write_walk *w)
 {
 	struct wire_reader r = { w->at, w->end };
 	struct wire_field f;
@@ -294,8 +276,7 @@ enter_batch(struct write_walk *w)
 	return true;
 }
 
-bool
-write_walk_next(struct write_walk *w, struct write_op *opp)
+bool write_walk_next(struct write_walk *w, struct write_op *opp)
 {
 	struct wire_reader r;
 	struct wire_field f;

@@ -13,15 +13,13 @@
 #define HELLO_FIELD 1u
 #define REPLIES_FIELD 2u
 
-static void
-add_message(struct buf *out, uint32_t field, struct buf *inner)
+static void add_message(struct buf *out, uint32_t field, struct buf *inner)
 {
 	wire_put_message(out, field, buf_slice(inner));
 	buf_fini(inner);
 }
 
-void
-engine_hello_encode(uint64_t incarnation, uint64_t pid, struct buf *out)
+void engine_hello_encode(uint64_t incarnation, uint64_t pid, struct buf *out)
 {
 	struct buf inner = BUF_INIT;
 
@@ -30,8 +28,7 @@ engine_hello_encode(uint64_t incarnation, uint64_t pid, struct buf *out)
 	add_message(out, HELLO_FIELD, &inner);
 }
 
-void
-engine_replies_add(struct buf *out, const struct write_reply *r)
+void engine_replies_add(struct buf *out, const struct write_reply *r)
 {
 	struct slice detail = slice_of(r->detail, strnlen(r->detail, sizeof r->detail - 1));
 	struct buf inner = BUF_INIT;
@@ -45,8 +42,7 @@ engine_replies_add(struct buf *out, const struct write_reply *r)
 	add_message(out, REPLIES_FIELD, &inner);
 }
 
-static bool
-take_detail(const struct wire_field *f, struct write_reply *r)
+static bool take_detail(const struct wire_field *f, struct write_reply *r)
 {
 	if (f->type != WIRE_BYTES || f->bytes.n >= sizeof r->detail ||
 	    fields_text_prefix(f->bytes).n != f->bytes.n)
@@ -57,8 +53,7 @@ take_detail(const struct wire_field *f, struct write_reply *r)
 	return true;
 }
 
-static bool
-take_reply_field(void *into, const struct wire_field *f)
+static bool take_reply_field(void *into, const struct wire_field *f)
 {
 	struct write_reply *r = into;
 
@@ -80,8 +75,7 @@ take_reply_field(void *into, const struct wire_field *f)
 	}
 }
 
-static const char *
-read_reply(struct slice message, struct write_reply *r)
+static const char *read_reply(struct slice message, struct write_reply *r)
 {
 	r->request_id = 0;
 	r->status = ST_OK;
@@ -92,8 +86,7 @@ read_reply(struct slice message, struct write_reply *r)
 	return fields_read_all(message, take_reply_field, r);
 }
 
-static bool
-take_hello_field(void *into, const struct wire_field *f)
+static bool take_hello_field(void *into, const struct wire_field *f)
 {
 	struct engine_message *m = into;
 
@@ -108,8 +101,7 @@ take_hello_field(void *into, const struct wire_field *f)
 }
 
 /* A field of EngineMessage before the replies: the hello. */
-static bool
-take_hello(void *into, const struct wire_field *f)
+static bool take_hello(void *into, const struct wire_field *f)
 {
 	struct engine_message *m = into;
 
@@ -118,8 +110,7 @@ take_hello(void *into, const struct wire_field *f)
 	    !fields_read_all(f->bytes, take_hello_field, m);
 }
 
-enum st
-engine_message_decode(struct slice message, struct engine_message *mp)
+enum st engine_message_decode(struct slice message, struct engine_message *mp)
 {
 	struct wire_reader r = wire_reader(message);
 	struct write_reply reply;
@@ -145,8 +136,7 @@ engine_message_decode(struct slice message, struct engine_message *mp)
 	return got == 0 ? ST_OK : fail(ST_INVALID, "engine message is cut short or no protobuf message");
 }
 
-bool
-engine_message_next_reply(struct engine_message *m, struct write_reply *rp)
+bool engine_message_next_reply(struct engine_message *m, struct write_reply *rp)
 {
 	struct wire_reader r = wire_reader(m->rest);
 	struct wire_field f;

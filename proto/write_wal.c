@@ -18,8 +18,7 @@
 
 /* ---- the payload ---- */
 
-void
-wal_batch_encode_head(const struct wal_batch *b, struct buf *out)
+void wal_batch_encode_head(const struct wal_batch *b, struct buf *out)
 {
 	wire_put_varint(out, 1, b->first_sequence.v);
 	wire_put_varint(out, 2, (uint64_t)b->timestamp_ms);
@@ -28,8 +27,7 @@ wal_batch_encode_head(const struct wal_batch *b, struct buf *out)
 	buf_append_slice(out, b->origins);
 }
 
-static bool
-take_wal_field(void *into, const struct wire_field *f)
+static bool take_wal_field(void *into, const struct wire_field *f)
 {
 	struct wal_batch *b = into;
 
@@ -47,8 +45,7 @@ take_wal_field(void *into, const struct wire_field *f)
 	}
 }
 
-static bool
-take_applied_field(void *into, const struct wire_field *f)
+static bool take_applied_field(void *into, const struct wire_field *f)
 {
 	struct applied_request *a = into;
 
@@ -71,8 +68,7 @@ struct origin_state {
 	size_t applied_count;
 };
 
-static bool
-take_origin_field(void *into, const struct wire_field *f)
+static bool take_origin_field(void *into, const struct wire_field *f)
 {
 	struct origin_state *o = into;
 
@@ -86,8 +82,7 @@ take_origin_field(void *into, const struct wire_field *f)
 	}
 }
 
-static const char *
-read_origin_state(struct slice message, struct origin_state *o)
+static const char *read_origin_state(struct slice message, struct origin_state *o)
 {
 	struct wire_reader r = wire_reader(message);
 	struct applied_request a;
@@ -112,8 +107,7 @@ read_origin_state(struct slice message, struct origin_state *o)
 	return got == 0 ? NULL : "is cut short or no protobuf message";
 }
 
-static enum st
-check_origins(struct slice origins)
+static enum st check_origins(struct slice origins)
 {
 	struct wire_reader r = wire_reader(origins);
 	struct origin_state o;
@@ -129,8 +123,7 @@ check_origins(struct slice origins)
 }
 
 /* The sequences of all entries exist. */
-static enum st
-check_sequences(const struct wal_batch *b, const struct write_counts *c)
+static enum st check_sequences(const struct wal_batch *b, const struct write_counts *c)
 {
 	if (c->entries == 0)
 		return ST_OK;
@@ -140,8 +133,7 @@ check_sequences(const struct wal_batch *b, const struct write_counts *c)
 	return ST_OK;
 }
 
-enum st
-wal_batch_decode(struct slice payload, struct wal_batch *bp, struct write_counts *countsp)
+enum st wal_batch_decode(struct slice payload, struct wal_batch *bp, struct write_counts *countsp)
 {
 	struct wire_reader r = wire_reader(payload);
 	const char *wrong;
@@ -164,8 +156,7 @@ wal_batch_decode(struct slice payload, struct wal_batch *bp, struct write_counts
 
 /* ---- origin states ---- */
 
-static void
-add_applied(struct buf *state, const struct applied_request *a, struct buf *scratch)
+static void add_applied(struct buf *state, const struct applied_request *a, struct buf *scratch)
 {
 	buf_reset(scratch);
 	wire_put_varint(scratch, 1, a->request_id);
@@ -174,9 +165,8 @@ add_applied(struct buf *state, const struct applied_request *a, struct buf *scra
 	wire_put_message(state, APPLIED_FIELD, buf_slice(scratch));
 }
 
-void
-origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n,
-    struct buf *out)
+void origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_request *applied, size_t n,
+			 struct buf *out)
 {
 	struct buf state = BUF_INIT, scratch = BUF_INIT;
 
@@ -190,8 +180,7 @@ origin_state_encode(uint64_t origin, uint64_t floor, const struct applied_reques
 }
 
 /* The applied requests of a checked state, on the heap. */
-static struct applied_request *
-copy_applied(const struct origin_state *o)
+static struct applied_request *copy_applied(const struct origin_state *o)
 {
 	struct applied_request *list = mem_zalloc((o->applied_count + 1) * sizeof *list);
 	struct wire_reader r = wire_reader(o->applied);
@@ -204,9 +193,8 @@ copy_applied(const struct origin_state *o)
 	return list;
 }
 
-bool
-origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp,
-    struct applied_request **appliedp, size_t *np)
+bool origin_walk_next(struct origin_walk *w, uint64_t *originp, uint64_t *floorp,
+		      struct applied_request **appliedp, size_t *np)
 {
 	struct wire_reader r = wire_reader(w->rest);
 	struct origin_state o;

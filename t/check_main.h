@@ -34,8 +34,7 @@
 #define CHECK_MAIN_TIMEOUT_S 120
 
 /* Runs the tests that `add` registers; the exit code of the program. */
-static inline int
-check_main_run(const char *name, void (*add)(TCase *))
+static inline int check_main_run(const char *name, void (*add)(TCase *))
 {
 	Suite *s = suite_create(name);
 	TCase *tc = tcase_create(name);

@@ -11,20 +11,17 @@
 
 static char dir[TESTLIB_DIR_MAX];
 
-static void
-setup(void)
+static void setup(void)
 {
 	testlib_dir(dir);
 }
 
-static void
-teardown(void)
+static void teardown(void)
 {
 	testlib_remove(dir);
 }
 
-static struct manifest *
-open_state(struct manifest_state *s)
+static struct manifest *open_state(struct manifest_state *s)
 {
 	struct path p = path_manifest(dir);
 	struct buf complaint = BUF_INIT;
@@ -36,8 +33,7 @@ open_state(struct manifest_state *s)
 	return m;
 }
 
-static struct manifest *
-open_plain(void)
+static struct manifest *open_plain(void)
 {
 	struct manifest_state s;
 	struct manifest *m = open_state(&s);
@@ -47,8 +43,7 @@ open_plain(void)
 }
 
 /* Opening must refuse, with a sentence that holds `word`, and leave the file as it is. */
-static void
-expect_refusal(const char *word)
+static void expect_refusal(const char *word)
 {
 	struct path p = path_manifest(dir);
 	struct buf complaint = BUF_INIT;
@@ -71,8 +66,7 @@ expect_refusal(const char *word)
 	buf_fini(&complaint);
 }
 
-static int64_t
-number(const char *sql)
+static int64_t number(const char *sql)
 {
 	struct path p = path_manifest(dir);
 	sqlite3 *db;
@@ -88,8 +82,7 @@ number(const char *sql)
 	return v;
 }
 
-static void
-change(const char *sql)
+static void change(const char *sql)
 {
 	struct path p = path_manifest(dir);
 	sqlite3 *db;
@@ -99,8 +92,7 @@ change(const char *sql)
 	sqlite3_close(db);
 }
 
-static const struct live_table *
-find_table(const struct manifest_state *s, uint64_t id)
+static const struct live_table *find_table(const struct manifest_state *s, uint64_t id)
 {
 	for (size_t i = 0; i < s->table_count; i++)
 		if (s->tables[i].facts.id.v == id)
@@ -168,8 +160,7 @@ START_TEST(reopening_sees_every_fact_of_an_edit)
 }
 END_TEST
 
-static struct job_row
-job_row(uint64_t job)
+static struct job_row job_row(uint64_t job)
 {
 	return (struct job_row){
 		.job = job, .reason = "level 0 has 2 tables", .input_level = 0, .output_level = 1, .bytes_in = 2000,
@@ -388,8 +379,7 @@ START_TEST(an_interrupted_creation_is_done_again)
 END_TEST
 
 /* Writes edits until it is killed: job n replaces table n by table n + 1; ids are reserved before. */
-static _Noreturn void
-commit_for_ever(int told)
+static _Noreturn void commit_for_ever(int told)
 {
 	struct manifest *m = open_plain();
 	struct live_table t = testlib_table(1, 1, "a", "m", 1, 10);
@@ -450,8 +440,7 @@ START_TEST(kill_9_in_the_middle_of_commits_tears_nothing)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, an_empty_directory_gets_a_manifest_with_first_values);

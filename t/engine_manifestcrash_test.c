@@ -23,8 +23,7 @@ struct work {
 	enum st st;
 };
 
-static struct vfs *
-disk_new(void)
+static struct vfs *disk_new(void)
 {
 	struct vfs *sim = sim_new();
 
@@ -33,8 +32,7 @@ disk_new(void)
 	return sim;
 }
 
-static enum st
-open_on(struct vfs *v, struct manifest **mp, struct manifest_state *sp)
+static enum st open_on(struct vfs *v, struct manifest **mp, struct manifest_state *sp)
 {
 	struct buf complaint = BUF_INIT;
 	enum st st;
@@ -47,8 +45,7 @@ open_on(struct vfs *v, struct manifest **mp, struct manifest_state *sp)
 }
 
 /* Edit n: job n replaces table n by table n + 1; everything says n. */
-static enum st
-commit_edit(struct manifest *m, uint64_t n)
+static enum st commit_edit(struct manifest *m, uint64_t n)
 {
 	struct live_table t = testlib_table(n + 1, 1, "a", "m", 1, 10);
 	struct file_id gone = { n };
@@ -59,8 +56,7 @@ commit_edit(struct manifest *m, uint64_t n)
 	return manifest_commit(m, &e);
 }
 
-static void
-edit_on(struct manifest *m, struct work *w, uint64_t upto)
+static void edit_on(struct manifest *m, struct work *w, uint64_t upto)
 {
 	for (uint64_t n = w->committed + 1; n <= upto && !w->st; n++) {
 		w->st = manifest_reserve_ids(m, file_id(n * 100));
@@ -75,8 +71,7 @@ edit_on(struct manifest *m, struct work *w, uint64_t upto)
 }
 
 /* A life of a manifest: made, edited, closed, opened again, edited. After a failed commit it must refuse. */
-static struct work
-work_on(struct vfs *v)
+static struct work work_on(struct vfs *v)
 {
 	struct work w = { 0 };
 
@@ -98,8 +93,7 @@ work_on(struct vfs *v)
 }
 
 /* Opens and checks; edits seen. */
-static uint64_t
-look(struct vfs *v, const struct work *w)
+static uint64_t look(struct vfs *v, const struct work *w)
 {
 	struct manifest_state s;
 	struct manifest *m;
@@ -121,8 +115,7 @@ look(struct vfs *v, const struct work *w)
 }
 
 /* What this opening returns, the one after a power cut returns too. */
-static void
-look_for_good(struct vfs *disk, const struct work *w, struct rnd *rnd)
+static void look_for_good(struct vfs *disk, const struct work *w, struct rnd *rnd)
 {
 	struct manifest_state s;
 	struct manifest *m;
@@ -193,8 +186,7 @@ START_TEST(a_failed_operation_is_decided_by_the_next_opening)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, committed_edits_survive_a_power_cut_at_every_event);
 	tcase_add_loop_test(tc, a_failed_operation_is_decided_by_the_next_opening, 0, 2);

@@ -3,14 +3,12 @@
 #include "engine/origins.h"
 #include "t/engine_testlib.h"
 
-static void
-record(struct origins *o, uint64_t origin, uint64_t id)
+static void record(struct origins *o, uint64_t origin, uint64_t id)
 {
 	origins_record(o, origin, &(struct applied_request){ id, seq(id * 10), (int64_t)id + 1000 });
 }
 
-static bool
-known(const struct origins *o, uint64_t origin, uint64_t id)
+static bool known(const struct origins *o, uint64_t origin, uint64_t id)
 {
 	struct applied_request a;
 
@@ -152,8 +150,7 @@ START_TEST(an_encoded_state_comes_back_the_same_in_the_same_order_of_forgetting)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, an_applied_request_is_found_with_its_result);
 	tcase_add_test(tc, a_settled_request_counts_as_applied_without_a_result);

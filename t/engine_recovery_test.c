@@ -7,27 +7,23 @@
 static char dir[TESTLIB_DIR_MAX];
 static struct vfs *v;
 
-static void
-setup(void)
+static void setup(void)
 {
 	v = vfs_posix();
 	testlib_dir(dir);
 }
 
-static void
-teardown(void)
+static void teardown(void)
 {
 	testlib_remove(dir);
 }
 
-static enum st
-replay(unsigned mode, struct replayed *r)
+static enum st replay(unsigned mode, struct replayed *r)
 {
 	return replay_from(v, dir, mode, 0, 0, r);
 }
 
-static bool
-in_quarantine(const char *name)
+static bool in_quarantine(const char *name)
 {
 	struct path p = path_join(path_quarantine_dir(dir).s, name);
 	bool yes;
@@ -36,8 +32,7 @@ in_quarantine(const char *name)
 	return yes;
 }
 
-static void
-empty_quarantine(void)
+static void empty_quarantine(void)
 {
 	char *command = mem_printf("rm -rf -- '%s'", path_quarantine_dir(dir).s);
 
@@ -46,8 +41,7 @@ empty_quarantine(void)
 }
 
 /* Segment id with n groups; the pen stays open for more segments. */
-static struct pen
-written(uint64_t id, int groups)
+static struct pen written(uint64_t id, int groups)
 {
 	struct pen p = { .v = v, .dir = dir };
 
@@ -57,8 +51,7 @@ written(uint64_t id, int groups)
 	return p;
 }
 
-static void
-next_segment(struct pen *p, uint64_t id, int groups)
+static void next_segment(struct pen *p, uint64_t id, int groups)
 {
 	ck_ok(pen_begin(p, id, 2048));
 	for (int i = 0; i < groups; i++)
@@ -188,8 +181,7 @@ START_TEST(a_flipped_byte_in_the_last_group_is_a_torn_tail)
 END_TEST
 
 /* A log whose first segment is complete and whose second has a promise over everything but its last group. */
-static void
-two_segments(struct image images[2], uint64_t *promisedp)
+static void two_segments(struct image images[2], uint64_t *promisedp)
 {
 	struct pen p = written(1, 2);
 
@@ -201,16 +193,14 @@ two_segments(struct image images[2], uint64_t *promisedp)
 		images[id - 1] = image_of(v, path_wal(dir, file_id(id)).s);
 }
 
-static void
-put_two(const struct image images[2])
+static void put_two(const struct image images[2])
 {
 	for (uint64_t id = 1; id <= 2; id++)
 		image_put(v, path_wal(dir, file_id(id)).s, images[id - 1].p, images[id - 1].n);
 }
 
 /* How many bytes of the image are content. */
-static size_t
-content(const struct image *i)
+static size_t content(const struct image *i)
 {
 	size_t n = i->n;
 
@@ -251,8 +241,7 @@ START_TEST(damage_at_every_byte_of_acknowledged_data_is_refused_untouched)
 END_TEST
 
 /* Flips a byte, recovers in truncate mode, and starts again in strict mode: the same prefix, nothing amiss. */
-static void
-truncate_at(const struct image images[2], int i, size_t at)
+static void truncate_at(const struct image images[2], int i, size_t at)
 {
 	struct replayed r, again;
 	char name[64];
@@ -315,8 +304,7 @@ START_TEST(cut_bytes_are_kept_as_they_were)
 END_TEST
 
 /* Damage of a kind, in strict mode, that names segment id. */
-static void
-expect_damage(enum wal_damage kind, uint64_t id, const char *word)
+static void expect_damage(enum wal_damage kind, uint64_t id, const char *word)
 {
 	struct replayed r;
 
@@ -327,8 +315,7 @@ expect_damage(enum wal_damage kind, uint64_t id, const char *word)
 		ck_abort_msg("\"%s\" does not say \"%s\"", r.report.sentence, word);
 }
 
-static void
-three_segments(void)
+static void three_segments(void)
 {
 	struct pen p = written(1, 2);
 
@@ -435,8 +422,7 @@ START_TEST(a_segment_cut_at_a_record_boundary_is_found_out_by_its_successor)
 END_TEST
 
 /* Writes a segment's bytes from made-up records. */
-static void
-put_made_up(uint64_t id, struct buf *records)
+static void put_made_up(uint64_t id, struct buf *records)
 {
 	struct wal_header h = { .version = WAL_VERSION, .database = DB, .id = file_id(id) };
 	struct buf all = BUF_INIT;
@@ -449,8 +435,7 @@ put_made_up(uint64_t id, struct buf *records)
 	buf_fini(records);
 }
 
-static void
-make_up(struct buf *records, uint64_t id, uint64_t first_seq, uint32_t count, uint32_t real_count)
+static void make_up(struct buf *records, uint64_t id, uint64_t first_seq, uint32_t count, uint32_t real_count)
 {
 	struct wal_record r = { .segment = (uint32_t)id, .count = count, .first_seq = seq(first_seq) };
 	struct buf head = BUF_INIT, body = BUF_INIT;
@@ -611,8 +596,7 @@ START_TEST(the_floor_keeps_its_name_when_truncate_mode_moves_it_away)
 }
 END_TEST
 
-static bool
-there(struct path p)
+static bool there(struct path p)
 {
 	bool yes;
 
@@ -695,8 +679,7 @@ START_TEST(random_damage_never_yields_more_than_a_prefix)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, what_was_synced_is_replayed_in_order_over_segments);

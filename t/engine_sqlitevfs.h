@@ -26,14 +26,12 @@ struct sqlitevfs_file {
 	void *regions[SQLITEVFS_REGIONS];
 };
 
-static inline int
-sqlitevfs_rc(enum st st, int failed)
+static inline int sqlitevfs_rc(enum st st, int failed)
 {
 	return st == ST_OK ? SQLITE_OK : st == ST_FULL ? SQLITE_FULL : failed;
 }
 
-static inline enum st
-sqlitevfs_sync_folder(struct vfs *v, const char *path)
+static inline enum st sqlitevfs_sync_folder(struct vfs *v, const char *path)
 {
 	char folder[256];
 
@@ -44,15 +42,13 @@ sqlitevfs_sync_folder(struct vfs *v, const char *path)
 
 /* ---- files ---- */
 
-static inline int
-sqlitevfs_close(sqlite3_file *f)
+static inline int sqlitevfs_close(sqlite3_file *f)
 {
 	vfs_close(&((struct sqlitevfs_file *)f)->file);
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_read(sqlite3_file *f, void *p, int n, sqlite3_int64 offset)
+static inline int sqlitevfs_read(sqlite3_file *f, void *p, int n, sqlite3_int64 offset)
 {
 	size_t got = 0;
 	enum st st = vfs_read(((struct sqlitevfs_file *)f)->file, p, (size_t)n, (uint64_t)offset, false, &got);
@@ -63,21 +59,18 @@ sqlitevfs_read(sqlite3_file *f, void *p, int n, sqlite3_int64 offset)
 	return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 offset)
+static inline int sqlitevfs_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 offset)
 {
 	return sqlitevfs_rc(vfs_write(((struct sqlitevfs_file *)f)->file, p, (size_t)n, (uint64_t)offset),
 			    SQLITE_IOERR_WRITE);
 }
 
-static inline int
-sqlitevfs_truncate(sqlite3_file *f, sqlite3_int64 size)
+static inline int sqlitevfs_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
 	return sqlitevfs_rc(vfs_truncate(((struct sqlitevfs_file *)f)->file, (uint64_t)size), SQLITE_IOERR_TRUNCATE);
 }
 
-static inline int
-sqlitevfs_sync(sqlite3_file *f, int flags)
+static inline int sqlitevfs_sync(sqlite3_file *f, int flags)
 {
 	struct sqlitevfs_file *sf = (struct sqlitevfs_file *)f;
 	enum st st = vfs_sync(sf->file);
@@ -93,8 +86,7 @@ sqlitevfs_sync(sqlite3_file *f, int flags)
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_size(sqlite3_file *f, sqlite3_int64 *sizep)
+static inline int sqlitevfs_size(sqlite3_file *f, sqlite3_int64 *sizep)
 {
 	uint64_t size = 0;
 	enum st st = vfs_size(((struct sqlitevfs_file *)f)->file, &size);
@@ -103,24 +95,21 @@ sqlitevfs_size(sqlite3_file *f, sqlite3_int64 *sizep)
 	return sqlitevfs_rc(st, SQLITE_IOERR_FSTAT);
 }
 
-static inline int
-sqlitevfs_lock(sqlite3_file *f, int how)
+static inline int sqlitevfs_lock(sqlite3_file *f, int how)
 {
 	(void)f;
 	(void)how;
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_reserved(sqlite3_file *f, int *heldp)
+static inline int sqlitevfs_reserved(sqlite3_file *f, int *heldp)
 {
 	(void)f;
 	*heldp = 0;
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_control(sqlite3_file *f, int op, void *arg)
+static inline int sqlitevfs_control(sqlite3_file *f, int op, void *arg)
 {
 	(void)f;
 	(void)op;
@@ -128,22 +117,19 @@ sqlitevfs_control(sqlite3_file *f, int op, void *arg)
 	return SQLITE_NOTFOUND;
 }
 
-static inline int
-sqlitevfs_sector(sqlite3_file *f)
+static inline int sqlitevfs_sector(sqlite3_file *f)
 {
 	(void)f;
 	return 512;
 }
 
-static inline int
-sqlitevfs_traits(sqlite3_file *f)
+static inline int sqlitevfs_traits(sqlite3_file *f)
 {
 	(void)f;
 	return 0;
 }
 
-static inline int
-sqlitevfs_shm_map(sqlite3_file *f, int region, int bytes, int extend, void volatile **pp)
+static inline int sqlitevfs_shm_map(sqlite3_file *f, int region, int bytes, int extend, void volatile **pp)
 {
 	struct sqlitevfs_file *sf = (struct sqlitevfs_file *)f;
 
@@ -155,8 +141,7 @@ sqlitevfs_shm_map(sqlite3_file *f, int region, int bytes, int extend, void volat
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+static inline int sqlitevfs_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
 	(void)f;
 	(void)offset;
@@ -165,14 +150,12 @@ sqlitevfs_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 	return SQLITE_OK;
 }
 
-static inline void
-sqlitevfs_shm_barrier(sqlite3_file *f)
+static inline void sqlitevfs_shm_barrier(sqlite3_file *f)
 {
 	(void)f;
 }
 
-static inline int
-sqlitevfs_shm_unmap(sqlite3_file *f, int remove)
+static inline int sqlitevfs_shm_unmap(sqlite3_file *f, int remove)
 {
 	struct sqlitevfs_file *sf = (struct sqlitevfs_file *)f;
 
@@ -204,8 +187,7 @@ static const sqlite3_io_methods sqlitevfs_methods = {
 
 /* ---- names ---- */
 
-static inline int
-sqlitevfs_open(sqlite3_vfs *s, const char *name, sqlite3_file *f, int flags, int *flagsp)
+static inline int sqlitevfs_open(sqlite3_vfs *s, const char *name, sqlite3_file *f, int flags, int *flagsp)
 {
 	struct sqlitevfs_file *sf = (struct sqlitevfs_file *)f;
 	enum st st;
@@ -228,8 +210,7 @@ sqlitevfs_open(sqlite3_vfs *s, const char *name, sqlite3_file *f, int flags, int
 	return SQLITE_OK;
 }
 
-static inline int
-sqlitevfs_delete(sqlite3_vfs *s, const char *name, int sync_folder)
+static inline int sqlitevfs_delete(sqlite3_vfs *s, const char *name, int sync_folder)
 {
 	enum st st = vfs_unlink(s->pAppData, name);
 
@@ -241,8 +222,7 @@ sqlitevfs_delete(sqlite3_vfs *s, const char *name, int sync_folder)
 }
 
 /* As in the unix VFS, an empty file does not exist. */
-static inline int
-sqlitevfs_access(sqlite3_vfs *s, const char *name, int flags, int *yesp)
+static inline int sqlitevfs_access(sqlite3_vfs *s, const char *name, int flags, int *yesp)
 {
 	struct vfs_file *f;
 	uint64_t size = 0;
@@ -258,8 +238,7 @@ sqlitevfs_access(sqlite3_vfs *s, const char *name, int flags, int *yesp)
 	return sqlitevfs_rc(st, SQLITE_IOERR_ACCESS);
 }
 
-static inline int
-sqlitevfs_full_path(sqlite3_vfs *s, const char *name, int n, char *out)
+static inline int sqlitevfs_full_path(sqlite3_vfs *s, const char *name, int n, char *out)
 {
 	(void)s;
 	snprintf(out, (size_t)n, "%s", name);
@@ -267,8 +246,7 @@ sqlitevfs_full_path(sqlite3_vfs *s, const char *name, int n, char *out)
 }
 
 /* Registers the VFS, on v from now on; clock and randomness are the system's. */
-static inline void
-sqlitevfs_use(struct vfs *v)
+static inline void sqlitevfs_use(struct vfs *v)
 {
 	static sqlite3_vfs s;
 

@@ -19,8 +19,7 @@
 #define ck_ok(call) ck_assert_int_eq((call), ST_OK)
 
 /* A new data directory with its folders; on v, which may be a simulated disk. */
-static inline void
-testlib_folders(struct vfs *v, const char *dir)
+static inline void testlib_folders(struct vfs *v, const char *dir)
 {
 	struct path folders[] = { path_wal_dir(dir), path_sst_dir(dir), path_tmp_dir(dir) };
 
@@ -30,8 +29,7 @@ testlib_folders(struct vfs *v, const char *dir)
 	ck_ok(vfs_sync_dir(v, dir));
 }
 
-static inline void
-testlib_dir(char dir[TESTLIB_DIR_MAX])
+static inline void testlib_dir(char dir[TESTLIB_DIR_MAX])
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -40,8 +38,7 @@ testlib_dir(char dir[TESTLIB_DIR_MAX])
 	testlib_folders(vfs_posix(), dir);
 }
 
-static inline void
-testlib_remove(const char *dir)
+static inline void testlib_remove(const char *dir)
 {
 	char *command = mem_printf("rm -r -- '%s'", dir);
 
@@ -49,8 +46,7 @@ testlib_remove(const char *dir)
 	mem_free(command);
 }
 
-static inline void
-testlib_put_file(struct vfs *v, const char *path, const void *bytes, size_t n)
+static inline void testlib_put_file(struct vfs *v, const char *path, const void *bytes, size_t n)
 {
 	struct vfs_file *f;
 
@@ -61,8 +57,8 @@ testlib_put_file(struct vfs *v, const char *path, const void *bytes, size_t n)
 }
 
 /* A table with keys first..last. */
-static inline struct live_table
-testlib_table(uint64_t id, unsigned level, const char *first, const char *last, uint64_t seq_from, uint64_t seq_to)
+static inline struct live_table testlib_table(uint64_t id, unsigned level, const char *first,
+					      const char *last, uint64_t seq_from, uint64_t seq_to)
 {
 	return (struct live_table){
 		.level = level,
@@ -83,8 +79,8 @@ testlib_table(uint64_t id, unsigned level, const char *first, const char *last, 
 }
 
 /* One request of n puts: the head and the batches of its WALBatch. */
-static inline void
-testlib_batch(struct buf *head, struct buf *body, uint64_t first_seq, unsigned n, uint64_t origin, uint64_t request)
+static inline void testlib_batch(struct buf *head, struct buf *body, uint64_t first_seq, unsigned n,
+				 uint64_t origin, uint64_t request)
 {
 	struct wal_batch b = {
 		.first_sequence = seq(first_seq), .timestamp_ms = 1700000000000, .origin = origin, .request_id = request,

@@ -3,8 +3,7 @@
 #include "engine/version.h"
 #include "t/engine_testlib.h"
 
-static void
-add(struct version *v, struct live_table t)
+static void add(struct version *v, struct live_table t)
 {
 	struct version_edit e = { .added = &t, .added_count = 1 };
 
@@ -12,8 +11,7 @@ add(struct version *v, struct live_table t)
 	version_apply(v, &e);
 }
 
-static enum st
-check_add(const struct version *v, struct live_table t)
+static enum st check_add(const struct version *v, struct live_table t)
 {
 	struct version_edit e = { .added = &t, .added_count = 1 };
 
@@ -21,8 +19,7 @@ check_add(const struct version *v, struct live_table t)
 }
 
 /* Level 1: c-f (id 10), m-p (id 11), x-x (id 12). */
-static struct version *
-sample(void)
+static struct version *sample(void)
 {
 	struct version *v = version_new();
 
@@ -190,8 +187,7 @@ START_TEST(a_description_shows_levels_marks_and_owns_its_keys)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, level_0_is_newest_first_and_deeper_levels_by_key);
 	tcase_add_test(tc, an_overlap_on_a_deep_level_is_refused);

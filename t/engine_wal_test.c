@@ -7,21 +7,18 @@
 static char dir[TESTLIB_DIR_MAX];
 static struct vfs *v;
 
-static void
-setup(void)
+static void setup(void)
 {
 	v = vfs_posix();
 	testlib_dir(dir);
 }
 
-static void
-teardown(void)
+static void teardown(void)
 {
 	testlib_remove(dir);
 }
 
-static struct wal_reader *
-reader_of(uint64_t id, uint64_t database)
+static struct wal_reader *reader_of(uint64_t id, uint64_t database)
 {
 	struct wal_reader *r;
 
@@ -237,8 +234,7 @@ START_TEST(records_hold_only_for_their_database_and_segment)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_header_comes_back_and_every_flipped_bit_is_noticed);

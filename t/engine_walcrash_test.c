@@ -19,8 +19,7 @@ struct work {
 	bool failed;
 };
 
-static struct vfs *
-disk_new(void)
+static struct vfs *disk_new(void)
 {
 	struct vfs *sim = sim_new();
 
@@ -30,15 +29,13 @@ disk_new(void)
 }
 
 /* After the first failure a few more tries: none may be acknowledged (invariant 9). */
-static void
-insist(struct pen *p)
+static void insist(struct pen *p)
 {
 	for (int i = 0; i < 3 && p->wal; i++)
 		ck_assert_int_ne(pen_group(p), ST_OK);
 }
 
-static bool
-write_groups(struct pen *p, int groups, struct work *w)
+static bool write_groups(struct pen *p, int groups, struct work *w)
 {
 	for (int i = 0; i < groups; i++) {
 		enum st st = pen_group(p);
@@ -55,8 +52,7 @@ write_groups(struct pen *p, int groups, struct work *w)
 
 /* Two segments of three groups, the last group so large that the file must grow; then a record that is
  * written and never synced. */
-static struct work
-work_on(struct vfs *v)
+static struct work work_on(struct vfs *v)
 {
 	struct pen p = { .v = v, .dir = DIR };
 	struct work w = { 0 };
@@ -72,8 +68,7 @@ work_on(struct vfs *v)
 	return w;
 }
 
-static uint64_t
-events_of_work(void)
+static uint64_t events_of_work(void)
 {
 	struct vfs *sim = disk_new();
 	uint64_t before = sim_events(sim), n;
@@ -86,8 +81,7 @@ events_of_work(void)
 }
 
 /* A disk on which the writer died at its n-th event. */
-static struct vfs *
-dead_disk(uint64_t n, struct work *w)
+static struct vfs *dead_disk(uint64_t n, struct work *w)
 {
 	struct vfs *sim = disk_new();
 
@@ -96,8 +90,7 @@ dead_disk(uint64_t n, struct work *w)
 	return sim;
 }
 
-static void
-check_work(const struct replayed *r, const struct work *w)
+static void check_work(const struct replayed *r, const struct work *w)
 {
 	check_dense(r);
 	ck_assert_uint_ge(r->count, w->acked);
@@ -106,8 +99,7 @@ check_work(const struct replayed *r, const struct work *w)
 }
 
 /* Recovers and checks; then the power goes again: what was returned is returned again (invariant 8). */
-static void
-recover_for_good(struct vfs *disk, const struct work *w, struct rnd *rnd)
+static void recover_for_good(struct vfs *disk, const struct work *w, struct rnd *rnd)
 {
 	static const enum sim_cut cuts[] = ALL_CUTS;
 	struct replayed first, again;
@@ -181,8 +173,7 @@ END_TEST
 
 /* A process that dies leaves the disk as it was: nothing written is lost, and what recovery returns is then
  * made safe, also what a failed sync had left in memory only. */
-static void
-after_a_fault(struct vfs *sim, const struct work *w)
+static void after_a_fault(struct vfs *sim, const struct work *w)
 {
 	struct rnd rnd = { 5 };
 	struct vfs *cut = sim_after_power_cut(sim, SIM_CUT_SYNCED_ONLY, &rnd);
@@ -277,8 +268,7 @@ START_TEST(a_power_cut_inside_a_repair_is_repaired_by_the_next_one)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, acknowledged_groups_survive_a_power_cut_at_every_event);
 	tcase_add_test(tc, a_power_cut_inside_recovery_loses_nothing);

@@ -27,8 +27,7 @@ struct pen {
 };
 
 /* Begins segment id behind what was written so far. */
-static inline enum st
-pen_begin(struct pen *p, uint64_t id, uint64_t preallocate)
+static inline enum st pen_begin(struct pen *p, uint64_t id, uint64_t preallocate)
 {
 	enum st st;
 
@@ -41,8 +40,7 @@ pen_begin(struct pen *p, uint64_t id, uint64_t preallocate)
 }
 
 /* Appends one record of n puts. */
-static inline void
-pen_append(struct pen *p, unsigned n)
+static inline void pen_append(struct pen *p, unsigned n)
 {
 	struct buf head = BUF_INIT, body = BUF_INIT;
 
@@ -54,8 +52,7 @@ pen_append(struct pen *p, unsigned n)
 }
 
 /* One group of two records, written and synced: acknowledged when this answers ST_OK. */
-static inline enum st
-pen_group(struct pen *p)
+static inline enum st pen_group(struct pen *p)
 {
 	enum st st;
 
@@ -76,8 +73,7 @@ struct replayed {
 	uint64_t progress_done, progress_total;
 };
 
-static inline enum st
-replayed_segment(void *ctx, struct file_id id, uint64_t bytes)
+static inline enum st replayed_segment(void *ctx, struct file_id id, uint64_t bytes)
 {
 	struct replayed *r = ctx;
 
@@ -86,8 +82,7 @@ replayed_segment(void *ctx, struct file_id id, uint64_t bytes)
 	return ST_OK;
 }
 
-static inline enum st
-replayed_record(void *ctx, const struct wal_batch *b, const struct write_counts *counts)
+static inline enum st replayed_record(void *ctx, const struct wal_batch *b, const struct write_counts *counts)
 {
 	struct write_walk w = write_walk_begin(b->batches);
 	struct replayed *r = ctx;
@@ -112,8 +107,7 @@ replayed_record(void *ctx, const struct wal_batch *b, const struct write_counts 
 	return ST_OK;
 }
 
-static inline void
-replayed_progress(void *ctx, uint64_t done, uint64_t total)
+static inline void replayed_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct replayed *r = ctx;
 
@@ -121,8 +115,8 @@ replayed_progress(void *ctx, uint64_t done, uint64_t total)
 	r->progress_total = total;
 }
 
-static inline enum st
-replay_from(struct vfs *v, const char *dir, unsigned mode, uint64_t floor, uint64_t flushed, struct replayed *r)
+static inline enum st replay_from(struct vfs *v, const char *dir, unsigned mode, uint64_t floor,
+				  uint64_t flushed, struct replayed *r)
 {
 	const struct recovery_sink sink = { r, replayed_segment, replayed_record, replayed_progress };
 
@@ -133,8 +127,7 @@ replay_from(struct vfs *v, const char *dir, unsigned mode, uint64_t floor, uint6
 }
 
 /* Everything handed on is 1, 2, ... without a hole, whatever else happened. */
-static inline void
-check_dense(const struct replayed *r)
+static inline void check_dense(const struct replayed *r)
 {
 	for (size_t i = 0; i < r->count; i++)
 		ck_assert_uint_eq(r->seqs[i], i + 1);
@@ -144,8 +137,7 @@ check_dense(const struct replayed *r)
 
 struct image { uint8_t *p; size_t n; };
 
-static inline struct image
-image_of(struct vfs *v, const char *path)
+static inline struct image image_of(struct vfs *v, const char *path)
 {
 	struct image i;
 
@@ -153,8 +145,7 @@ image_of(struct vfs *v, const char *path)
 	return i;
 }
 
-static inline void
-image_put(struct vfs *v, const char *path, const uint8_t *p, size_t n)
+static inline void image_put(struct vfs *v, const char *path, const uint8_t *p, size_t n)
 {
 	struct vfs_file *f;
 	enum st st = vfs_unlink(v, path);
@@ -165,8 +156,7 @@ image_put(struct vfs *v, const char *path, const uint8_t *p, size_t n)
 	vfs_close(&f);
 }
 
-static inline bool
-image_is(struct vfs *v, const char *path, const uint8_t *p, size_t n)
+static inline bool image_is(struct vfs *v, const char *path, const uint8_t *p, size_t n)
 {
 	struct image now = image_of(v, path);
 	bool same = now.n == n && memcmp(now.p, p, n) == 0;

@@ -21,8 +21,7 @@
 
 static char dir[64], path[80];
 
-static void
-make_path(void)
+static void make_path(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -31,16 +30,14 @@ make_path(void)
 	snprintf(path, sizeof path, "%s/handoff", dir);
 }
 
-static void
-remove_path(void)
+static void remove_path(void)
 {
 	unlink(path);
 	rmdir(dir);
 }
 
 /* A memory file that holds its number. */
-static int
-memory_file(uint64_t number)
+static int memory_file(uint64_t number)
 {
 	int fd = memfd_create("t", MFD_CLOEXEC);
 
@@ -49,14 +46,12 @@ memory_file(uint64_t number)
 	return fd;
 }
 
-static void
-push(struct handoff_server *h, uint64_t id)
+static void push(struct handoff_server *h, uint64_t id)
 {
 	handoff_push(h, file_id(id), memory_file(id));       /* the descriptor is on loan and goes with the process */
 }
 
-static struct handoff_client *
-connected(void)
+static struct handoff_client *connected(void)
 {
 	struct handoff_client *c;
 
@@ -67,8 +62,7 @@ connected(void)
 }
 
 /* The next memtable is this one, and its descriptor really leads to it. */
-static void
-expect(struct handoff_client *c, uint64_t id)
+static void expect(struct handoff_client *c, uint64_t id)
 {
 	struct file_id got;
 	uint64_t number = 0;
@@ -82,8 +76,7 @@ expect(struct handoff_client *c, uint64_t id)
 	close(fd);
 }
 
-static void
-expect_status(struct handoff_client *c, int wait_ms, enum st st)
+static void expect_status(struct handoff_client *c, int wait_ms, enum st st)
 {
 	struct file_id id;
 	int fd;
@@ -184,8 +177,7 @@ START_TEST(retired_memtable_is_not_sent_to_later_readers)
 END_TEST
 
 /* The engine as a process: pushes 1, and when told 2, and is killed in the moment after. */
-static pid_t
-begin_engine(int ready, int go)
+static pid_t begin_engine(int ready, int go)
 {
 	struct handoff_server *h;
 	pid_t child = fork();
@@ -302,8 +294,7 @@ START_TEST(reader_that_does_not_read_is_cut_off_and_gets_the_living_anew)
 }
 END_TEST
 
-static size_t
-open_descriptors(void)
+static size_t open_descriptors(void)
 {
 	size_t n = 0;
 
@@ -398,8 +389,7 @@ START_TEST(reader_of_another_user_gets_nothing)
 END_TEST
 
 /* One packet from a server that is none of ours. */
-static void
-send_strange(int reader, size_t bytes, int descriptors)
+static void send_strange(int reader, size_t bytes, int descriptors)
 {
 	char data[32] = { 0 };
 	struct iovec iov = { data, bytes };
@@ -464,8 +454,7 @@ START_TEST(path_too_long_for_a_socket_is_invalid)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, reader_gets_what_was_pushed_before_and_after_it_came);
 	tcase_add_test(tc, every_reader_gets_everything_in_order);

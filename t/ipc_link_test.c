@@ -28,8 +28,7 @@ static bool nng_leaks;
 
 int __lsan_is_turned_off(void);
 
-int
-__lsan_is_turned_off(void)
+int __lsan_is_turned_off(void)
 {
 	return nng_leaks;
 }
@@ -43,8 +42,7 @@ struct end {
 
 static char dir[64], path[80];
 
-static void
-make_path(void)
+static void make_path(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -53,15 +51,13 @@ make_path(void)
 	snprintf(path, sizeof path, "%s/link", dir);
 }
 
-static void
-remove_path(void)
+static void remove_path(void)
 {
 	unlink(path);
 	rmdir(dir);
 }
 
-static void
-ring(void *ctx)
+static void ring(void *ctx)
 {
 	struct end *e = ctx;
 	uint64_t one = 1;
@@ -70,8 +66,7 @@ ring(void *ctx)
 		abort();
 }
 
-static void
-begin_end(struct end *e, bool listening, size_t max_bytes)
+static void begin_end(struct end *e, bool listening, size_t max_bytes)
 {
 	e->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ck_assert_int_eq(listening ? link_listen(path, max_bytes, ring, e, &e->link)
@@ -79,8 +74,7 @@ begin_end(struct end *e, bool listening, size_t max_bytes)
 }
 
 /* Sleeps until the bell rings or step_ms passed. */
-static void
-wait_bell(struct end *e, int step_ms)
+static void wait_bell(struct end *e, int step_ms)
 {
 	struct pollfd p = { .fd = e->bell, .events = POLLIN };
 	uint64_t rings;
@@ -90,8 +84,7 @@ wait_bell(struct end *e, int step_ms)
 }
 
 /* The next event; the bell must ring when there was none. */
-static struct link_event
-next_event(struct end *e)
+static struct link_event next_event(struct end *e)
 {
 	uint64_t give_up_us = clock_mono_us() + PATIENCE_MS * 1000ull;
 	struct link_event event;
@@ -103,8 +96,7 @@ next_event(struct end *e)
 	return event;
 }
 
-static void
-expect(struct end *e, enum link_event_kind kind, uint64_t connection)
+static void expect(struct end *e, enum link_event_kind kind, uint64_t connection)
 {
 	struct link_event event = next_event(e);
 
@@ -113,8 +105,7 @@ expect(struct end *e, enum link_event_kind kind, uint64_t connection)
 }
 
 /* A message of n bytes: number, its complement, then filling that depends on the number. */
-static struct link_msg *
-numbered(uint64_t number, size_t n)
+static struct link_msg *numbered(uint64_t number, size_t n)
 {
 	struct link_msg *m = link_msg_new(n);
 
@@ -124,8 +115,7 @@ numbered(uint64_t number, size_t n)
 	return m;
 }
 
-static void
-send_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
+static void send_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
 {
 	struct link_msg *m = numbered(number, n);
 
@@ -133,8 +123,7 @@ send_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
 	ck_assert_ptr_null(m);
 }
 
-static void
-expect_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
+static void expect_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
 {
 	struct link_event event = next_event(e);
 	struct link_msg *good = numbered(number, n);
@@ -150,8 +139,7 @@ expect_numbered(struct end *e, uint64_t connection, uint64_t number, size_t n)
 /* Both guard themselves, as their event loops would; `from` greets each peer that comes, until a greeting
  * gets to `to`. Connections that the listener never took (it was deaf, or had another peer) may come and go
  * meanwhile. */
-static void
-expect_through(struct end *from, struct end *to, uint64_t number)
+static void expect_through(struct end *from, struct end *to, uint64_t number)
 {
 	uint64_t give_up_us = clock_mono_us() + PATIENCE_MS * 1000ull;
 	struct link_event event;
@@ -174,8 +162,7 @@ expect_through(struct end *from, struct end *to, uint64_t number)
 	link_msg_free(&event.msg);
 }
 
-static void
-join_ends(struct end *a, struct end *b)
+static void join_ends(struct end *a, struct end *b)
 {
 	make_path();
 	begin_end(a, true, MAX_BYTES);
@@ -289,8 +276,7 @@ START_TEST(send_to_an_earlier_or_later_connection_is_unavailable)
 END_TEST
 
 /* Connects a raw peer as connection n. Refused as long as the one before is not quite gone. */
-static int
-join_raw(struct end *e, uint64_t n)
+static int join_raw(struct end *e, uint64_t n)
 {
 	struct link_event event = { LINK_NOTHING, NULL, 0 };
 	char c;
@@ -382,8 +368,7 @@ START_TEST(message_for_a_dying_peer_never_reaches_the_next)
 END_TEST
 
 /* A process that sends back what it gets, once told to begin. */
-static pid_t
-begin_echo(int go)
+static pid_t begin_echo(int go)
 {
 	static struct end b;
 	struct link_event event;
@@ -706,8 +691,7 @@ START_TEST(socket_file_of_a_killed_process_is_replaced)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, messages_arrive_whole_and_in_order_both_ways);
 	tcase_add_test(tc, largest_and_empty_messages_pass);

@@ -15,8 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static inline struct sockaddr_un
-raw_address(const char *path)
+static inline struct sockaddr_un raw_address(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
@@ -25,8 +24,7 @@ raw_address(const char *path)
 }
 
 /* A connected socket, or -1 with errno. */
-static inline int
-raw_connect(const char *path)
+static inline int raw_connect(const char *path)
 {
 	struct sockaddr_un a = raw_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -37,8 +35,7 @@ raw_connect(const char *path)
 	return -1;
 }
 
-static inline int
-raw_listen(const char *path)
+static inline int raw_listen(const char *path)
 {
 	struct sockaddr_un a = raw_address(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -50,8 +47,7 @@ raw_listen(const char *path)
 }
 
 /* Reads n bytes; how many came before the end. */
-static inline size_t
-raw_read(int fd, void *p, size_t n)
+static inline size_t raw_read(int fd, void *p, size_t n)
 {
 	size_t done = 0;
 	ssize_t got;
@@ -61,15 +57,13 @@ raw_read(int fd, void *p, size_t n)
 	return done;
 }
 
-static inline int
-raw_write(int fd, const void *p, size_t n)
+static inline int raw_write(int fd, const void *p, size_t n)
 {
 	return send(fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 /* Our half of the handshake and the other's; nonzero when both went through. */
-static inline int
-raw_handshake(int fd)
+static inline int raw_handshake(int fd)
 {
 	static const uint8_t hello[8] = { 0, 'S', 'P', 0, 0, 0x10, 0, 0 };
 	uint8_t theirs[8];
@@ -78,16 +72,14 @@ raw_handshake(int fd)
 	    memcmp(hello, theirs, sizeof hello) == 0;
 }
 
-static inline void
-raw_head(uint8_t head[9], uint64_t n)
+static inline void raw_head(uint8_t head[9], uint64_t n)
 {
 	head[0] = 1;
 	for (int i = 0; i < 8; i++)
 		head[1 + i] = (uint8_t)(n >> (56 - 8 * i));
 }
 
-static inline int
-raw_send(int fd, const void *p, size_t n)
+static inline int raw_send(int fd, const void *p, size_t n)
 {
 	uint8_t head[9];
 
@@ -96,8 +88,7 @@ raw_send(int fd, const void *p, size_t n)
 }
 
 /* Reads the length of the next message; 0 when none comes any more. */
-static inline int
-raw_receive_head(int fd, uint64_t *np)
+static inline int raw_receive_head(int fd, uint64_t *np)
 {
 	uint8_t head[9];
 

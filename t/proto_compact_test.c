@@ -11,8 +11,7 @@ static struct compact_input inputs[] = { { { 9 }, 0, 900 }, { { 8 }, 0, 800 }, {
 static struct key_range deeper[2];
 static struct table_facts outputs[2];
 
-static struct compact_order
-some_order(void)
+static struct compact_order some_order(void)
 {
 	deeper[0] = (struct key_range){ slice_str("a"), slice_str("c") };
 	deeper[1] = (struct key_range){ slice_str("c"), slice_of("\0\xff", 2) };
@@ -22,8 +21,7 @@ some_order(void)
 	    .deeper = deeper, .deeper_count = 2 };
 }
 
-static struct compact_report
-some_report(void)
+static struct compact_report some_report(void)
 {
 	outputs[0] = (struct table_facts){ { 20 }, 1000, 0xdeadbeef, slice_of("\0a", 2), slice_str("m"), { 5 }, { 90 },
 	    100, 3, 5000 };
@@ -34,8 +32,7 @@ some_report(void)
 	    .damaged_input = { 3 } };
 }
 
-static enum st
-order_status(const struct compact_order *o)
+static enum st order_status(const struct compact_order *o)
 {
 	struct compact_order back;
 	struct buf m = BUF_INIT;
@@ -50,8 +47,7 @@ order_status(const struct compact_order *o)
 	return st;
 }
 
-static enum st
-report_status(const struct compact_report *r)
+static enum st report_status(const struct compact_report *r)
 {
 	struct compact_report back;
 	struct buf m = BUF_INIT;
@@ -196,8 +192,7 @@ START_TEST(detail_that_is_no_text_is_cut_before_it_is_sent)
 }
 END_TEST
 
-static enum st
-raw_report_status(struct slice message)
+static enum st raw_report_status(struct slice message)
 {
 	struct compact_report back;
 	struct arena a;
@@ -237,8 +232,7 @@ START_TEST(endless_lists_and_messages_are_refused)
 }
 END_TEST
 
-static void
-try_both(struct slice message)
+static void try_both(struct slice message)
 {
 	struct compact_order o;
 	struct compact_report r;
@@ -275,8 +269,7 @@ START_TEST(hostile_reports_are_refused_or_sound)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, order_comes_out_as_it_went_in);
 	tcase_add_test(tc, report_comes_out_as_it_went_in);

@@ -11,15 +11,13 @@ static struct worker_status workers[] = {
 	{ "frontend.0", "waiting", "", 0, 0, 0 },
 };
 
-static struct control_reply
-some_reply(void)
+static struct control_reply some_reply(void)
 {
 	return (struct control_reply){ .status = ST_OK, .detail = "fine", .listen = "127.0.0.1:5000", .data_dir = "/d\xc3\xa4ta",
 	    .version = "0.1", .supervisor_pid = 4700, .uptime_ms = 99, .workers = workers, .worker_count = 2 };
 }
 
-static enum st
-request_status(const struct control_request *r, struct control_request *back, struct arena *a)
+static enum st request_status(const struct control_request *r, struct control_request *back, struct arena *a)
 {
 	struct buf m = BUF_INIT;
 	enum st st;
@@ -134,8 +132,7 @@ START_TEST(message_beyond_the_limit_is_too_big)
 }
 END_TEST
 
-static void
-try_both(struct slice message)
+static void try_both(struct slice message)
 {
 	struct control_request request;
 	struct control_reply reply;
@@ -164,8 +161,7 @@ START_TEST(hostile_messages_are_refused_or_sound)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, requests_come_out_as_they_went_in);
 	tcase_add_test(tc, requests_that_ask_for_nothing_are_invalid);

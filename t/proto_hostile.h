@@ -15,8 +15,7 @@
 
 typedef void hostile_try_f(struct slice message);
 
-static inline void
-hostile_give(hostile_try_f *decode, const uint8_t *p, size_t n)
+static inline void hostile_give(hostile_try_f *decode, const uint8_t *p, size_t n)
 {
 	uint8_t *exact = mem_dup(p, n);
 
@@ -24,15 +23,13 @@ hostile_give(hostile_try_f *decode, const uint8_t *p, size_t n)
 	mem_free(exact);
 }
 
-static inline void
-hostile_truncations(hostile_try_f *decode, struct slice good)
+static inline void hostile_truncations(hostile_try_f *decode, struct slice good)
 {
 	for (size_t n = 0; n < good.n; n++)
 		hostile_give(decode, good.p, n);
 }
 
-static inline void
-hostile_changes(hostile_try_f *decode, struct slice good, unsigned rounds)
+static inline void hostile_changes(hostile_try_f *decode, struct slice good, unsigned rounds)
 {
 	struct rnd r = { 42 };
 	uint8_t *copy = mem_alloc(good.n);
@@ -48,8 +45,7 @@ hostile_changes(hostile_try_f *decode, struct slice good, unsigned rounds)
 	mem_free(copy);
 }
 
-static inline void
-hostile_noise(hostile_try_f *decode, unsigned rounds)
+static inline void hostile_noise(hostile_try_f *decode, unsigned rounds)
 {
 	struct rnd r = { 43 };
 	uint8_t noise[64];
@@ -62,8 +58,7 @@ hostile_noise(hostile_try_f *decode, unsigned rounds)
 }
 
 /* All of it. A refusal logs, which is as wanted but not thousands of times. */
-static inline void
-hostile_all(hostile_try_f *decode, struct slice good)
+static inline void hostile_all(hostile_try_f *decode, struct slice good)
 {
 	log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
 	hostile_truncations(decode, good);

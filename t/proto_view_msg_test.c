@@ -9,16 +9,14 @@
 #include "proto/view_msg.h"
 #include "t/proto_hostile.h"
 
-static struct view_table
-table(uint64_t id, const char *min, const char *max, uint64_t max_seq)
+static struct view_table table(uint64_t id, const char *min, const char *max, uint64_t max_seq)
 {
 	return (struct view_table){ .id = file_id(id), .size_bytes = 1000 * id, .entry_count = 10 * id,
 	    .min_key = slice_str(min), .max_key = slice_str(max), .max_seq = seq(max_seq) };
 }
 
 /* Two memtables; level 0: 9, 8 (overlapping, newest first); level 2: 3, 4 (compacting), 5 (quarantined). */
-static struct buf
-some_view(void)
+static struct buf some_view(void)
 {
 	static struct file_id memtables[] = { { 12 }, { 11 } };
 	struct view_table top[] = { table(9, "a", "z", 90), table(8, "c", "d", 80) };
@@ -104,8 +102,7 @@ START_TEST(generated_code_agrees_both_ways)
 END_TEST
 
 /* A level of `count` tables with keys 000000, 000001, ... */
-static struct buf
-view_of_many(size_t count)
+static struct buf view_of_many(size_t count)
 {
 	struct view_table *tables = mem_zalloc(count * sizeof *tables);
 	char (*keys)[7] = mem_alloc(count * sizeof *keys);
@@ -143,8 +140,7 @@ START_TEST(as_many_tables_as_a_database_may_have_pass_and_no_more)
 END_TEST
 
 /* Status of a view with these two tables on a level. */
-static enum st
-status_of(unsigned level, struct view_table first, struct view_table second)
+static enum st status_of(unsigned level, struct view_table first, struct view_table second)
 {
 	struct view_table tables[] = { first, second };
 	struct view_desc v = { .generation = 1 }, back;
@@ -181,8 +177,7 @@ START_TEST(tables_out_of_order_or_impossible_are_invalid)
 }
 END_TEST
 
-static void
-try_view(struct slice message)
+static void try_view(struct slice message)
 {
 	struct view_desc v;
 	struct arena a;
@@ -205,8 +200,7 @@ START_TEST(hostile_views_are_refused_or_sound)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, view_comes_out_as_it_went_in);
 	tcase_add_test(tc, empty_view_comes_out_empty);

@@ -10,8 +10,7 @@
 static const struct write_reply good = { 41, ST_OK, 1700000000123, { 77 }, 0, "" };
 static const struct write_reply busy = { 42, ST_BUSY, 0, { 0 }, 250, "Too many writes: caf\xc3\xa9" };
 
-static struct buf
-hello_and_two(void)
+static struct buf hello_and_two(void)
 {
 	struct buf m = BUF_INIT;
 
@@ -21,8 +20,7 @@ hello_and_two(void)
 	return m;
 }
 
-static void
-assert_same(const struct write_reply *a, const struct write_reply *b)
+static void assert_same(const struct write_reply *a, const struct write_reply *b)
 {
 	ck_assert_uint_eq(a->request_id, b->request_id);
 	ck_assert_int_eq(a->status, b->status);
@@ -108,8 +106,7 @@ START_TEST(detail_cut_inside_a_character_loses_the_character)
 END_TEST
 
 /* Status of a message with one reply made of these bytes. */
-static enum st
-status_of_reply(const char *bytes, size_t n)
+static enum st status_of_reply(const char *bytes, size_t n)
 {
 	struct engine_message em;
 	struct buf m = BUF_INIT;
@@ -164,8 +161,7 @@ START_TEST(message_beyond_the_limit_is_too_big)
 }
 END_TEST
 
-static void
-try_message(struct slice message)
+static void try_message(struct slice message)
 {
 	struct engine_message em;
 	struct write_reply r;
@@ -188,8 +184,7 @@ START_TEST(hostile_messages_are_refused_or_within_limits)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, hello_and_replies_come_out_as_they_went_in);
 	tcase_add_test(tc, message_may_lack_hello_or_replies);

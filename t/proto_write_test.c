@@ -8,21 +8,18 @@
 #include "proto/write.pb-c.h"
 #include "t/proto_hostile.h"
 
-static struct write_op
-put_op(const char *key, const char *value, int64_t expires_at_ms)
+static struct write_op put_op(const char *key, const char *value, int64_t expires_at_ms)
 {
 	return (struct write_op){ false, slice_str(key), slice_str(value), expires_at_ms };
 }
 
-static struct write_op
-delete_op(const char *key)
+static struct write_op delete_op(const char *key)
 {
 	return (struct write_op){ true, slice_str(key), slice_of(NULL, 0), 0 };
 }
 
 /* Two batches: {put a=1, delete b}, {put c="" expiring}. */
-static struct buf
-two_batches(void)
+static struct buf two_batches(void)
 {
 	struct buf batch = BUF_INIT, batches = BUF_INIT;
 	struct write_op ops[] = { put_op("a", "1", 0), delete_op("b"), put_op("c", "", 1700000000000) };
@@ -37,8 +34,7 @@ two_batches(void)
 	return batches;
 }
 
-static struct buf
-request_of(struct slice batches)
+static struct buf request_of(struct slice batches)
 {
 	struct write_request r = { 0x1122334455667788, 0x99aabbccddeeff00, 300, 200, batches };
 	struct buf out = BUF_INIT;
@@ -47,8 +43,7 @@ request_of(struct slice batches)
 	return out;
 }
 
-static struct buf
-request_of_two(void)
+static struct buf request_of_two(void)
 {
 	struct buf batches = two_batches(), out = request_of(buf_slice(&batches));
 
@@ -57,8 +52,7 @@ request_of_two(void)
 }
 
 /* A request of one batch holding these entry bytes, `copies` times. */
-static struct buf
-request_of_entries(struct slice entries, unsigned copies)
+static struct buf request_of_entries(struct slice entries, unsigned copies)
 {
 	struct buf batch = BUF_INIT, batches = BUF_INIT, out;
 
@@ -71,15 +65,13 @@ request_of_entries(struct slice entries, unsigned copies)
 	return out;
 }
 
-static enum st
-decode(struct buf message, struct write_request *rp, struct write_counts *cp)
+static enum st decode(struct buf message, struct write_request *rp, struct write_counts *cp)
 {
 	return write_request_decode(buf_slice(&message), rp, cp);
 }
 
 /* The status of a request with this one operation. */
-static enum st
-status_of(const struct write_op *op)
+static enum st status_of(const struct write_op *op)
 {
 	struct buf entry = BUF_INIT, m;
 	struct write_request r;
@@ -314,8 +306,7 @@ START_TEST(message_beyond_the_limit_is_too_big)
 END_TEST
 
 /* One entry made by hand: fields as (number, type, value). */
-static void
-put_raw(struct buf *b, uint32_t field, enum wire_type type, uint64_t value)
+static void put_raw(struct buf *b, uint32_t field, enum wire_type type, uint64_t value)
 {
 	uint8_t *p = buf_reserve(b, 2 * VARINT_MAX_BYTES), *begin = p;
 
@@ -330,9 +321,8 @@ put_raw(struct buf *b, uint32_t field, enum wire_type type, uint64_t value)
 }
 
 /* Status of a request whose one entry is key "k" between two extra fields (type -1: none). */
-static enum st
-status_with(uint32_t before, int before_type, uint64_t before_value, uint32_t after, int after_type,
-    uint64_t after_value)
+static enum st status_with(uint32_t before, int before_type, uint64_t before_value, uint32_t after,
+			   int after_type, uint64_t after_value)
 {
 	struct buf inner = BUF_INIT, entry = BUF_INIT, m;
 	struct write_request r;
@@ -371,8 +361,7 @@ START_TEST(entry_with_foreign_fields_is_invalid)
 END_TEST
 
 /* Status of a request with this head and then one good batch and `behind`. */
-static enum st
-status_of_head(const struct write_request *head, struct slice behind)
+static enum st status_of_head(const struct write_request *head, struct slice behind)
 {
 	struct buf batch = BUF_INIT, m = BUF_INIT;
 	struct write_op op = put_op("k", "v", 0);
@@ -417,8 +406,7 @@ START_TEST(fields_behind_the_batches_are_invalid)
 END_TEST
 
 /* What is accepted is within the limits and can be walked to its end. */
-static void
-try_request(struct slice message)
+static void try_request(struct slice message)
 {
 	struct write_request r;
 	struct write_counts c;
@@ -445,8 +433,7 @@ START_TEST(hostile_requests_are_refused_or_within_limits)
 }
 END_TEST
 
-static void
-walk_anything(struct slice bytes)
+static void walk_anything(struct slice bytes)
 {
 	struct write_walk w = write_walk_begin(bytes);
 	struct write_op op;
@@ -466,8 +453,7 @@ START_TEST(walk_stays_inside_any_bytes)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, request_comes_out_as_it_went_in);
 	tcase_add_test(tc, walk_yields_every_operation_in_order_with_its_batch);

@@ -8,8 +8,7 @@
 
 static const struct applied_request applied[] = { { 8, { 100 }, 1700000000001 }, { 10, { 105 }, -5 }, { 11, { 0 }, 0 } };
 
-static struct buf
-two_batches(void)
+static struct buf two_batches(void)
 {
 	struct buf batch = BUF_INIT, batches = BUF_INIT;
 	struct write_op put = { false, slice_str("key"), slice_str("value"), 0 };
@@ -23,8 +22,7 @@ two_batches(void)
 	return batches;
 }
 
-static struct buf
-two_origins(void)
+static struct buf two_origins(void)
 {
 	struct buf origins = BUF_INIT;
 
@@ -34,8 +32,7 @@ two_origins(void)
 }
 
 /* Head with or without origins, then batches or none. */
-static struct buf
-payload_of(struct seq first, bool with_origins, struct slice batches)
+static struct buf payload_of(struct seq first, bool with_origins, struct slice batches)
 {
 	struct buf origins = two_origins(), out = BUF_INIT;
 	struct wal_batch b = { .first_sequence = first, .timestamp_ms = 1700000000000, .origin = 0xcafe,
@@ -156,8 +153,7 @@ START_TEST(generated_code_writes_the_same_bytes)
 }
 END_TEST
 
-static enum st
-status_from(struct seq first)
+static enum st status_from(struct seq first)
 {
 	struct buf batches = two_batches(), m = payload_of(first, false, buf_slice(&batches));
 	struct wal_batch b;
@@ -202,8 +198,7 @@ START_TEST(empty_payload_is_an_empty_state)
 }
 END_TEST
 
-static void
-try_payload(struct slice message)
+static void try_payload(struct slice message)
 {
 	struct wal_batch b;
 	struct write_counts c;
@@ -238,8 +233,7 @@ START_TEST(hostile_payloads_are_refused_or_within_limits)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, payload_comes_out_as_it_went_in);
 	tcase_add_test(tc, batches_of_a_request_are_valid_in_the_payload_as_they_are);

@@ -7,8 +7,7 @@
 #include "t/check_main.h"
 
 /* A small life of a file; the first outcome that is not ST_OK. */
-static enum st
-life(struct vfs *v)
+static enum st life(struct vfs *v)
 {
 	struct vfs_file *f;
 	char bytes[8];
@@ -25,8 +24,7 @@ life(struct vfs *v)
 	return st ? st : vfs_sync_dir(v, "/");
 }
 
-static void
-clean(struct vfs *v)
+static void clean(struct vfs *v)
 {
 	fault_arm(v, FAULT_ALL, 0, false, ST_OK);
 	(void)!vfs_unlink(v, "new");
@@ -157,8 +155,7 @@ START_TEST(everything_passes_through_unchanged)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, unarmed_injector_only_counts);
 	tcase_add_loop_test(tc, every_operation_can_be_hit, 0, 2);

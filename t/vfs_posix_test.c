@@ -12,8 +12,7 @@
 
 static char dir[200];
 
-static void
-begin(void)
+static void begin(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -21,8 +20,7 @@ begin(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 }
 
-static void
-end(void)
+static void end(void)
 {
 	char command[300];
 
@@ -31,8 +29,7 @@ end(void)
 }
 
 /* The path of a name in the test's directory; good until the fourth call from now. */
-static const char *
-at(const char *name)
+static const char *at(const char *name)
 {
 	static char paths[4][300];
 	static unsigned next;
@@ -42,8 +39,7 @@ at(const char *name)
 	return path;
 }
 
-static struct vfs_file *
-open_at(const char *name, enum vfs_open_flags flags)
+static struct vfs_file *open_at(const char *name, enum vfs_open_flags flags)
 {
 	struct vfs_file *f;
 
@@ -51,8 +47,7 @@ open_at(const char *name, enum vfs_open_flags flags)
 	return f;
 }
 
-static void
-make(const char *name, const char *content)
+static void make(const char *name, const char *content)
 {
 	struct vfs_file *f = open_at(name, VFS_CREATE);
 
@@ -61,8 +56,7 @@ make(const char *name, const char *content)
 	ck_assert_ptr_null(f);
 }
 
-static void
-expect(const char *name, const char *content)
+static void expect(const char *name, const char *content)
 {
 	uint8_t *bytes;
 	size_t n;
@@ -72,8 +66,7 @@ expect(const char *name, const char *content)
 	mem_free(bytes);
 }
 
-static bool
-exists(const char *name)
+static bool exists(const char *name)
 {
 	bool yes;
 
@@ -264,8 +257,7 @@ START_TEST(names_come_move_and_go)
 }
 END_TEST
 
-static enum st
-count_letters(void *ctx, const char *name)
+static enum st count_letters(void *ctx, const char *name)
 {
 	unsigned *seen = ctx;
 
@@ -293,8 +285,7 @@ START_TEST(list_tells_every_name_once_and_stops_when_told)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, written_bytes_are_read_back_at_their_offsets);
 	tcase_add_test(tc, opening_follows_its_flags);

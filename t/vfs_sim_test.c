@@ -12,8 +12,7 @@
 
 #define CUTS 150                /* random cuts where every outcome is to be seen */
 
-static struct vfs_file *
-open_in(struct vfs *v, const char *path, enum vfs_open_flags flags)
+static struct vfs_file *open_in(struct vfs *v, const char *path, enum vfs_open_flags flags)
 {
 	struct vfs_file *f;
 
@@ -22,8 +21,7 @@ open_in(struct vfs *v, const char *path, enum vfs_open_flags flags)
 }
 
 /* A new file with this content, nothing synced. */
-static void
-make(struct vfs *v, const char *path, const char *content)
+static void make(struct vfs *v, const char *path, const char *content)
 {
 	struct vfs_file *f = open_in(v, path, VFS_CREATE);
 
@@ -31,8 +29,7 @@ make(struct vfs *v, const char *path, const char *content)
 	vfs_close(&f);
 }
 
-static void
-sync_file(struct vfs *v, const char *path)
+static void sync_file(struct vfs *v, const char *path)
 {
 	struct vfs_file *f = open_in(v, path, VFS_WRITE);
 
@@ -40,15 +37,13 @@ sync_file(struct vfs *v, const char *path)
 	vfs_close(&f);
 }
 
-static void
-sync_dir(struct vfs *v, const char *path)
+static void sync_dir(struct vfs *v, const char *path)
 {
 	ck_assert_int_eq(vfs_sync_dir(v, path), ST_OK);
 }
 
 /* A new file that survives whatever comes. */
-static void
-make_safe(struct vfs *v, const char *path, const char *content)
+static void make_safe(struct vfs *v, const char *path, const char *content)
 {
 	make(v, path, content);
 	sync_file(v, path);
@@ -56,8 +51,7 @@ make_safe(struct vfs *v, const char *path, const char *content)
 }
 
 /* Does the path name a file with this content? (NULL: is there no such name?) */
-static bool
-holds(struct vfs *v, const char *path, const char *content)
+static bool holds(struct vfs *v, const char *path, const char *content)
 {
 	uint8_t *bytes;
 	size_t n;
@@ -71,8 +65,7 @@ holds(struct vfs *v, const char *path, const char *content)
 	return same;
 }
 
-static struct vfs *
-cut(struct vfs *v, enum sim_cut how, uint64_t seed)
+static struct vfs *cut(struct vfs *v, enum sim_cut how, uint64_t seed)
 {
 	struct rnd rnd = { seed };
 
@@ -80,8 +73,7 @@ cut(struct vfs *v, enum sim_cut how, uint64_t seed)
 }
 
 /* Is `path` there with `content` after a cut of this kind? */
-static bool
-holds_after(struct vfs *v, enum sim_cut how, uint64_t seed, const char *path, const char *content)
+static bool holds_after(struct vfs *v, enum sim_cut how, uint64_t seed, const char *path, const char *content)
 {
 	struct vfs *later = cut(v, how, seed);
 	bool yes = holds(later, path, content);
@@ -91,8 +83,7 @@ holds_after(struct vfs *v, enum sim_cut how, uint64_t seed, const char *path, co
 }
 
 /* In how many of CUTS random cuts is it so? */
-static int
-times(struct vfs *v, enum sim_cut how, const char *path, const char *content)
+static int times(struct vfs *v, enum sim_cut how, const char *path, const char *content)
 {
 	int n = 0;
 
@@ -102,8 +93,7 @@ times(struct vfs *v, enum sim_cut how, const char *path, const char *content)
 }
 
 /* After no cut of any kind may anything else be seen. */
-static void
-always(struct vfs *v, const char *path, const char *content)
+static void always(struct vfs *v, const char *path, const char *content)
 {
 	ck_assert(holds_after(v, SIM_CUT_SYNCED_ONLY, 0, path, content));
 	ck_assert(holds_after(v, SIM_CUT_ALL, 0, path, content));
@@ -112,8 +102,7 @@ always(struct vfs *v, const char *path, const char *content)
 }
 
 /* By chance only: all kept, none kept, and both among the random cuts. */
-static void
-by_chance(struct vfs *v, const char *path, const char *before, const char *after)
+static void by_chance(struct vfs *v, const char *path, const char *before, const char *after)
 {
 	int n = times(v, SIM_CUT_RANDOM, path, after), m = times(v, SIM_CUT_PREFIX, path, after);
 
@@ -370,8 +359,7 @@ START_TEST(rename_over_a_file_leaves_the_old_or_the_new)
 END_TEST
 
 /* After random cuts: how often the file has its old name only, the new one only, both. Never none. */
-static void
-count_names(struct vfs *v, int counts[3])
+static void count_names(struct vfs *v, int counts[3])
 {
 	memset(counts, 0, 3 * sizeof counts[0]);
 	for (uint64_t seed = 0; seed < CUTS; seed++) {
@@ -577,22 +565,19 @@ END_TEST
 
 struct pair { struct vfs *sim; char dir[200]; };
 
-static enum st
-collect(void *ctx, const char *name)
+static enum st collect(void *ctx, const char *name)
 {
 	strcat(ctx, name);
 	return ST_OK;
 }
 
-static int
-by_letter(const void *a, const void *b)
+static int by_letter(const void *a, const void *b)
 {
 	return *(const char *)a - *(const char *)b;
 }
 
 /* Everything below root as one line: per directory the names in order, then all contents. */
-static void
-describe(struct vfs *v, const char *root, struct buf *out)
+static void describe(struct vfs *v, const char *root, struct buf *out)
 {
 	char names[100], path[320];
 	uint8_t *bytes;
@@ -615,8 +600,7 @@ describe(struct vfs *v, const char *root, struct buf *out)
 }
 
 /* One random operation, the same for the same random numbers; its outcome. */
-static enum st
-random_operation(struct vfs *v, const char *root, struct rnd *rnd)
+static enum st random_operation(struct vfs *v, const char *root, struct rnd *rnd)
 {
 	char a[320], b[320], bytes[700];
 	enum vfs_open_flags flags = (enum vfs_open_flags)rnd_below(rnd, 3);
@@ -717,8 +701,7 @@ START_TEST(what_was_synced_last_is_there_after_any_cut)
 END_TEST
 
 /* The recipe for a file that is there or not at all, as the README tells it. */
-static enum st
-replace(struct vfs *v)
+static enum st replace(struct vfs *v)
 {
 	struct vfs_file *f;
 	enum st st = vfs_open(v, "d/f.new", VFS_CREATE, &f);
@@ -755,8 +738,7 @@ START_TEST(replaced_file_is_old_or_new_wherever_the_power_goes)
 }
 END_TEST
 
-static void *
-writing_thread(void *arg)
+static void *writing_thread(void *arg)
 {
 	static _Atomic int number;
 	char path[20];
@@ -807,8 +789,7 @@ START_TEST(threads_may_use_one_disk)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, synced_content_survives_and_later_writes_only_by_chance);
 	tcase_add_test(tc, sync_of_one_file_says_nothing_about_another);

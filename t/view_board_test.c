@@ -12,8 +12,7 @@
 #include "common/base/rand.h"
 #include "t/check_main.h"
 
-static struct board *
-attach(int fd, bool writable)
+static struct board *attach(int fd, bool writable)
 {
 	struct board *b;
 
@@ -21,8 +20,7 @@ attach(int fd, bool writable)
 	return b;
 }
 
-static void
-publish(struct board *b, const char *view, uint64_t expected_generation)
+static void publish(struct board *b, const char *view, uint64_t expected_generation)
 {
 	uint64_t generation;
 
@@ -31,8 +29,7 @@ publish(struct board *b, const char *view, uint64_t expected_generation)
 	ck_assert_uint_eq(generation, expected_generation);
 }
 
-static void
-expect(struct board *b, const char *view, uint64_t expected_generation)
+static void expect(struct board *b, const char *view, uint64_t expected_generation)
 {
 	struct buf out = BUF_INIT;
 	uint64_t generation;
@@ -224,22 +221,19 @@ END_TEST
 #define VIEWS 3000u
 #define SEQS_A_VIEW 10u
 
-static size_t
-view_length(uint64_t generation)
+static size_t view_length(uint64_t generation)
 {
 	return (size_t)(generation * 7919 % 4099);
 }
 
-static void
-view_make(struct buf *out, uint64_t generation)
+static void view_make(struct buf *out, uint64_t generation)
 {
 	buf_reset(out);
 	for (size_t i = 0, n = view_length(generation); i < n; i++)
 		buf_append_byte(out, (uint8_t)(generation + i));
 }
 
-static bool
-view_is(const struct buf *view, uint64_t generation)
+static bool view_is(const struct buf *view, uint64_t generation)
 {
 	bool same = view->n == view_length(generation);
 
@@ -249,8 +243,7 @@ view_is(const struct buf *view, uint64_t generation)
 }
 
 /* Reads until the last view. Sequence s is made visible after generation s / SEQS_A_VIEW (rule 4). */
-static bool
-read_along(struct board *b)
+static bool read_along(struct board *b)
 {
 	struct buf out = BUF_INIT;
 	uint64_t generation = 0, last = 0;
@@ -275,14 +268,12 @@ read_along(struct board *b)
 	return ok;
 }
 
-static void *
-reader_thread(void *arg)
+static void *reader_thread(void *arg)
 {
 	return (void *)(uintptr_t)read_along(arg);
 }
 
-static void
-write_along(struct board *b)
+static void write_along(struct board *b)
 {
 	struct buf view = BUF_INIT;
 	uint64_t generation;
@@ -340,8 +331,7 @@ START_TEST(another_process_never_sees_a_torn_view_nor_a_step_back)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, fresh_board_has_no_view);
 	tcase_add_test(tc, what_is_set_is_seen_through_another_mapping);

@@ -20,8 +20,7 @@
 
 /* ---- helpers ---- */
 
-static struct memtable *
-make(uint64_t id, uint64_t capacity)
+static struct memtable *make(uint64_t id, uint64_t capacity)
 {
 	struct memtable *m;
 
@@ -29,22 +28,19 @@ make(uint64_t id, uint64_t capacity)
 	return m;
 }
 
-static void
-put(struct memtable *m, const char *key, uint64_t s, const char *value)
+static void put(struct memtable *m, const char *key, uint64_t s, const char *value)
 {
 	struct entry e = { .key = slice_str(key), .value = slice_str(value), .seq = seq(s) };
 
 	memtable_insert(m, &e);
 }
 
-static bool
-get(struct memtable *m, const char *key, uint64_t s, struct entry *ep)
+static bool get(struct memtable *m, const char *key, uint64_t s, struct entry *ep)
 {
 	return memtable_get(m, slice_str(key), seq(s), ep);
 }
 
-static bool
-value_is(const struct entry *e, const char *value)
+static bool value_is(const struct entry *e, const char *value)
 {
 	return slice_eq(e->value, slice_str(value));
 }
@@ -58,23 +54,20 @@ struct model {
 	size_t n;
 };
 
-static int
-model_cmp(const void *a, const void *b)
+static int model_cmp(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
 	return entry_cmp(x->key, x->seq, y->key, y->seq);
 }
 
-static void
-model_sort(struct model *model)
+static void model_sort(struct model *model)
 {
 	qsort(model->e, model->n, sizeof model->e[0], model_cmp);
 }
 
 /* Index of the first entry at or behind (key, s), in a sorted model. */
-static size_t
-model_seek(const struct model *model, struct slice key, struct seq s)
+static size_t model_seek(const struct model *model, struct slice key, struct seq s)
 {
 	size_t i = 0;
 
@@ -83,8 +76,7 @@ model_seek(const struct model *model, struct slice key, struct seq s)
 	return i;
 }
 
-static void
-model_free(struct model *model)
+static void model_free(struct model *model)
 {
 	for (size_t i = 0; i < model->n; i++) {
 		mem_free((void *)(uintptr_t)model->e[i].key.p);
@@ -94,8 +86,7 @@ model_free(struct model *model)
 }
 
 /* Keys of few letters and many lengths, so that prefixes of each other and of eight bytes are common. */
-static struct slice
-random_bytes(struct rnd *rnd, size_t max, unsigned letters)
+static struct slice random_bytes(struct rnd *rnd, size_t max, unsigned letters)
 {
 	size_t n = rnd_below(rnd, max + 1);
 	uint8_t *p = mem_alloc(n + 1);
@@ -105,8 +96,7 @@ random_bytes(struct rnd *rnd, size_t max, unsigned letters)
 	return slice_of(p, n);
 }
 
-static struct entry
-random_entry(struct rnd *rnd, const struct model *model, uint64_t s)
+static struct entry random_entry(struct rnd *rnd, const struct model *model, uint64_t s)
 {
 	struct entry e = {
 		.value = random_bytes(rnd, 40, 256), .seq = seq(s),
@@ -126,8 +116,7 @@ random_entry(struct rnd *rnd, const struct model *model, uint64_t s)
 	return e;
 }
 
-static bool
-same(const struct entry *a, const struct entry *b)
+static bool same(const struct entry *a, const struct entry *b)
 {
 	return slice_eq(a->key, b->key) && slice_eq(a->value, b->value) && a->seq.v == b->seq.v
 	    && a->timestamp_ms == b->timestamp_ms && a->expires_at_ms == b->expires_at_ms
@@ -135,8 +124,7 @@ same(const struct entry *a, const struct entry *b)
 }
 
 /* Fills both with n random entries, sequences in mixed order. */
-static void
-fill(struct memtable *m, struct model *model, size_t n, struct rnd *rnd)
+static void fill(struct memtable *m, struct model *model, size_t n, struct rnd *rnd)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t s = i ^ 3;             /* not rising: neighbours change places */
@@ -351,8 +339,7 @@ END_TEST
 
 #define SHARED_ENTRIES 20000u
 
-static void
-shared_put(struct memtable *m, uint64_t i)
+static void shared_put(struct memtable *m, uint64_t i)
 {
 	uint64_t key = __builtin_bswap64(i * 0x9e3779b97f4a7c15u), value[4] = { i, ~i, i * 3, i ^ 0x5555 };
 	struct entry e = { .key = slice_of(&key, sizeof key), .value = slice_of(value, sizeof value),
@@ -362,8 +349,7 @@ shared_put(struct memtable *m, uint64_t i)
 }
 
 /* Does the entry tell one and the same number in all its parts? */
-static bool
-shared_is_whole(const struct entry *e)
+static bool shared_is_whole(const struct entry *e)
 {
 	uint64_t i = e->seq.v - 1, key, value[4];
 
@@ -376,8 +362,7 @@ shared_is_whole(const struct entry *e)
 }
 
 /* Reads until everything is there; what was counted as inserted must be found, and every entry be whole. */
-static bool
-read_until_full(struct memtable *m, uint64_t seed)
+static bool read_until_full(struct memtable *m, uint64_t seed)
 {
 	struct rnd rnd = { seed };
 	uint64_t there;
@@ -396,8 +381,7 @@ read_until_full(struct memtable *m, uint64_t seed)
 	return true;
 }
 
-static bool
-scan_is_whole(struct memtable *m, uint64_t *np)
+static bool scan_is_whole(struct memtable *m, uint64_t *np)
 {
 	struct iter *it = memtable_iter_new(m);
 	bool whole = true;
@@ -409,8 +393,7 @@ scan_is_whole(struct memtable *m, uint64_t *np)
 	return whole;
 }
 
-static bool
-read_all_along(struct memtable *m, uint64_t seed)
+static bool read_all_along(struct memtable *m, uint64_t seed)
 {
 	uint64_t before = 0, n;
 
@@ -422,8 +405,7 @@ read_all_along(struct memtable *m, uint64_t seed)
 	return read_until_full(m, seed);
 }
 
-static void *
-reader_thread(void *arg)
+static void *reader_thread(void *arg)
 {
 	struct memtable *m = arg;
 	bool ok = read_until_full(m, (uintptr_t)&ok);
@@ -432,8 +414,7 @@ reader_thread(void *arg)
 	return (void *)(uintptr_t)ok;
 }
 
-static void *
-scanner_thread(void *arg)
+static void *scanner_thread(void *arg)
 {
 	struct memtable *m = arg;
 	bool ok = read_all_along(m, (uintptr_t)&ok);
@@ -466,8 +447,7 @@ START_TEST(threads_see_whole_entries_while_one_writes)
 END_TEST
 
 /* The life of the reading process: its own mapping of the descriptor; the exit code says what it saw. */
-static int
-reader_process(int fd)
+static int reader_process(int fd)
 {
 	struct memtable *m;
 	uint64_t n;
@@ -501,8 +481,7 @@ END_TEST
 /* ---- damage ---- */
 
 /* The file's bytes as they are now. */
-static uint8_t *
-file_copy(struct memtable *m, size_t *np)
+static uint8_t *file_copy(struct memtable *m, size_t *np)
 {
 	struct stat sb;
 	uint8_t *p;
@@ -515,8 +494,7 @@ file_copy(struct memtable *m, size_t *np)
 }
 
 /* A sealed memory file of these bytes. */
-static int
-file_of(const uint8_t *p, size_t n)
+static int file_of(const uint8_t *p, size_t n)
 {
 	int fd = memfd_create("damaged", MFD_ALLOW_SEALING);
 
@@ -526,8 +504,7 @@ file_of(const uint8_t *p, size_t n)
 }
 
 /* Everything a reader can do; must end, whatever the bytes. */
-static void
-read_everything(struct memtable *m, struct rnd *rnd)
+static void read_everything(struct memtable *m, struct rnd *rnd)
 {
 	struct iter *it = memtable_iter_new(m);
 	uint64_t sum = 0;
@@ -551,8 +528,7 @@ read_everything(struct memtable *m, struct rnd *rnd)
 	iter_free(&it);
 }
 
-static void
-read_damaged(const uint8_t *p, size_t n, struct rnd *rnd)
+static void read_damaged(const uint8_t *p, size_t n, struct rnd *rnd)
 {
 	struct memtable *r;
 
@@ -562,8 +538,7 @@ read_damaged(const uint8_t *p, size_t n, struct rnd *rnd)
 	memtable_unref(&r);
 }
 
-static uint8_t *
-sound_file(struct memtable **mp, struct rnd *rnd, size_t *np)
+static uint8_t *sound_file(struct memtable **mp, struct rnd *rnd, size_t *np)
 {
 	struct model *model = mem_zalloc(sizeof *model);
 
@@ -662,8 +637,7 @@ START_TEST(link_out_of_the_file_is_reported_as_damage)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, get_sees_newest_version_not_above_sequence);
 	tcase_add_test(tc, keys_that_differ_only_in_zeros_are_different);

@@ -31,8 +31,7 @@ struct place {
 	uint64_t next_id;
 };
 
-static struct place *
-place_new(void)
+static struct place *place_new(void)
 {
 	struct place *p = mem_zalloc(sizeof *p);
 	const char *tmp = getenv("TMPDIR");
@@ -49,8 +48,7 @@ place_new(void)
 	return p;
 }
 
-static void
-place_free(struct place *p)
+static void place_free(struct place *p)
 {
 	char command[300];
 
@@ -69,8 +67,7 @@ place_free(struct place *p)
 }
 
 /* A memtable older than those added before. */
-static struct memtable *
-add_memtable(struct place *p)
+static struct memtable *add_memtable(struct place *p)
 {
 	size_t i = p->desc.memtable_count++;
 
@@ -80,8 +77,7 @@ add_memtable(struct place *p)
 }
 
 /* A table of n entries in entry order, behind those of its level. */
-static struct file_id
-add_table(struct place *p, unsigned level, const struct entry *e, size_t n)
+static struct file_id add_table(struct place *p, unsigned level, const struct entry *e, size_t n)
 {
 	struct table_options o = { .database = DATABASE, .level = level, .block_bytes = 200 };
 	struct view_table *t = &p->tables[level][p->desc.levels[level].count++];
@@ -102,20 +98,17 @@ add_table(struct place *p, unsigned level, const struct entry *e, size_t n)
 	return t->id;
 }
 
-static struct entry
-put_of(const char *key, uint64_t s, const char *value)
+static struct entry put_of(const char *key, uint64_t s, const char *value)
 {
 	return (struct entry){ .key = slice_str(key), .value = slice_str(value), .seq = seq(s) };
 }
 
-static struct entry
-delete_of(const char *key, uint64_t s)
+static struct entry delete_of(const char *key, uint64_t s)
 {
 	return (struct entry){ .key = slice_str(key), .seq = seq(s), .is_tombstone = true };
 }
 
-static struct entry
-expiring(const char *key, uint64_t s, const char *value, int64_t at_ms)
+static struct entry expiring(const char *key, uint64_t s, const char *value, int64_t at_ms)
 {
 	struct entry e = put_of(key, s, value);
 
@@ -123,21 +116,18 @@ expiring(const char *key, uint64_t s, const char *value, int64_t at_ms)
 	return e;
 }
 
-static void
-insert(struct memtable *m, struct entry e)
+static void insert(struct memtable *m, struct entry e)
 {
 	memtable_insert(m, &e);
 }
 
 /* A table of one entry. */
-static struct file_id
-add_one(struct place *p, unsigned level, struct entry e)
+static struct file_id add_one(struct place *p, unsigned level, struct entry e)
 {
 	return add_table(p, level, &e, 1);
 }
 
-static struct memtable *
-find_in_place(void *ctx, struct file_id id)
+static struct memtable *find_in_place(void *ctx, struct file_id id)
 {
 	struct place *p = ctx;
 
@@ -147,8 +137,7 @@ find_in_place(void *ctx, struct file_id id)
 	return NULL;
 }
 
-static struct view *
-view_of(struct place *p)
+static struct view *view_of(struct place *p)
 {
 	struct view *v;
 
@@ -157,8 +146,7 @@ view_of(struct place *p)
 }
 
 /* Must the get of key at s answer this value (NULL: not found)? */
-static void
-expect(struct view *v, const char *key, uint64_t s, const char *value)
+static void expect(struct view *v, const char *key, uint64_t s, const char *value)
 {
 	struct read_cost cost = { 0 };
 	struct view_pin pin;
@@ -173,8 +161,7 @@ expect(struct view *v, const char *key, uint64_t s, const char *value)
 	view_pin_release(&pin);
 }
 
-static enum st
-outcome(struct view *v, const char *key, bool nowait)
+static enum st outcome(struct view *v, const char *key, bool nowait)
 {
 	struct read_cost cost = { 0 };
 	struct view_pin pin;
@@ -205,8 +192,7 @@ START_TEST(empty_view_finds_nothing)
 END_TEST
 
 /* key "k" in every place, newest on top: sequences 90, 80 in memtables, 70, 60 in level 0, 50 ... 0 below. */
-static void
-stack(struct place *p)
+static void stack(struct place *p)
 {
 	insert(add_memtable(p), put_of("k", 90, "m0"));
 	insert(add_memtable(p), put_of("k", 80, "m1"));
@@ -330,8 +316,7 @@ END_TEST
 /* ---- what never falls through ---- */
 
 /* Turns a byte near the front of the file, which lies in the first data block. */
-static void
-damage(struct place *p, struct file_id id)
+static void damage(struct place *p, struct file_id id)
 {
 	int fd = open(path_sst(p->dir, id).s, O_RDWR);
 	uint8_t c;
@@ -470,8 +455,7 @@ START_TEST(get_that_may_not_wait_opens_no_table)
 }
 END_TEST
 
-static void *
-get_thread(void *arg)
+static void *get_thread(void *arg)
 {
 	struct view *v = arg;
 	char key[8];
@@ -521,8 +505,7 @@ struct world {
 	char values[ENTRIES][12];
 };
 
-static struct world *
-world_new(struct rnd *rnd)
+static struct world *world_new(struct rnd *rnd)
 {
 	struct world *w = mem_zalloc(sizeof *w);
 
@@ -540,8 +523,7 @@ world_new(struct rnd *rnd)
 }
 
 /* The visible entry of a key at s, NULL when it has none. */
-static const struct entry *
-world_get(const struct world *w, const char *key, uint64_t s)
+static const struct entry *world_get(const struct world *w, const char *key, uint64_t s)
 {
 	for (unsigned i = ENTRIES; i-- > 0;)
 		if (w->e[i].seq.v <= s && slice_eq(w->e[i].key, slice_str(key))) {
@@ -552,8 +534,7 @@ world_get(const struct world *w, const char *key, uint64_t s)
 	return NULL;
 }
 
-static int
-by_entry(const void *a, const void *b)
+static int by_entry(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
@@ -561,8 +542,8 @@ by_entry(const void *a, const void *b)
 }
 
 /* Spreads entries from..to over tables of one level, keys never split among two. */
-static void
-fill_level(struct place *p, unsigned level, const struct world *w, unsigned from, unsigned to, size_t tables)
+static void fill_level(struct place *p, unsigned level, const struct world *w, unsigned from, unsigned to,
+		       size_t tables)
 {
 	struct entry *e = mem_dup(&w->e[from], (to - from) * sizeof *e);
 	size_t n = to - from, begin = 0, end;
@@ -579,8 +560,7 @@ fill_level(struct place *p, unsigned level, const struct world *w, unsigned from
 }
 
 /* Oldest entries deepest, newest in memory; the borders drawn at random. */
-static void
-fill_place(struct place *p, const struct world *w, struct rnd *rnd)
+static void fill_place(struct place *p, const struct world *w, struct rnd *rnd)
 {
 	unsigned cut[8] = { 0 };
 
@@ -599,8 +579,7 @@ fill_place(struct place *p, const struct world *w, struct rnd *rnd)
 		insert(p->memtables[1], w->e[i]);
 }
 
-static void
-scan_agrees(struct view *v, const struct world *w, uint64_t s, unsigned from)
+static void scan_agrees(struct view *v, const struct world *w, uint64_t s, unsigned from)
 {
 	struct iter *it;
 
@@ -698,8 +677,7 @@ START_TEST(iterator_keeps_its_view)
 }
 END_TEST
 
-static void
-suite(TCase *tc)
+static void suite(TCase *tc)
 {
 	tcase_add_test(tc, empty_view_finds_nothing);
 	tcase_add_test(tc, get_sees_newest_visible_version);

@@ -67,8 +67,7 @@ union control {
 
 /* ---- both sides ---- */
 
-static enum st
-make_address(const char *path, struct sockaddr_un *ap)
+static enum st make_address(const char *path, struct sockaddr_un *ap)
 {
 	*ap = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof ap->sun_path)
@@ -79,8 +78,7 @@ make_address(const char *path, struct sockaddr_un *ap)
 }
 
 /* The process at the other end runs as the user we are. */
-static bool
-peer_is_us(int fd)
+static bool peer_is_us(int fd)
 {
 	struct ucred peer;
 	socklen_t n = sizeof peer;
@@ -91,8 +89,7 @@ peer_is_us(int fd)
 /* ---- server ---- */
 
 /* 0 or the errno with which it could not be sent. */
-static int
-send_living(int reader, const struct living *m)
+static int send_living(int reader, const struct living *m)
 {
 	uint8_t packet[PACKET_BYTES];
 	struct iovec iov = { packet, sizeof packet };
@@ -110,8 +107,7 @@ send_living(int reader, const struct living *m)
 }
 
 /* Ends the connection of a reader that could not be sent to. */
-static void
-cut_off(int reader, int error)
+static void cut_off(int reader, int error)
 {
 	if (error != EPIPE && error != ECONNRESET)
 		log_warn("a reader does not take its memtables and is cut off: %s", strerror(error));
@@ -119,8 +115,7 @@ cut_off(int reader, int error)
 }
 
 /* Lock held. Takes over the reader. */
-static void
-greet(struct handoff_server *h, int reader)
+static void greet(struct handoff_server *h, int reader)
 {
 	for (size_t i = 0; i < h->living_count; i++) {
 		int error = send_living(reader, &h->living[i]);
@@ -139,8 +134,7 @@ greet(struct handoff_server *h, int reader)
 
 /* Lock held. Closes the sockets of readers that went; a push would find out, but there may be none
  * for long. */
-static void
-sweep(struct handoff_server *h)
+static void sweep(struct handoff_server *h)
 {
 	size_t kept = 0;
 
@@ -155,8 +149,7 @@ sweep(struct handoff_server *h)
 	h->reader_count = kept;
 }
 
-static void *
-accept_readers(void *arg)
+static void *accept_readers(void *arg)
 {
 	struct handoff_server *h = arg;
 
@@ -182,8 +175,7 @@ accept_readers(void *arg)
 }
 
 /* Removes what a process before us left; nothing that is no socket. */
-static void
-remove_old(const char *path)
+static void remove_old(const char *path)
 {
 	struct stat sb;
 
@@ -191,8 +183,7 @@ remove_old(const char *path)
 		unlink(path);
 }
 
-static enum st
-open_listener(const char *path, int *fdp)
+static enum st open_listener(const char *path, int *fdp)
 {
 	struct sockaddr_un address;
 	enum st st = make_address(path, &address);
@@ -215,8 +206,7 @@ open_listener(const char *path, int *fdp)
 	return ST_OK;
 }
 
-enum st
-handoff_listen(const char *path, struct handoff_server **hp)
+enum st handoff_listen(const char *path, struct handoff_server **hp)
 {
 	struct handoff_server *h;
 	int listener;
@@ -235,8 +225,7 @@ handoff_listen(const char *path, struct handoff_server **hp)
 	return ST_OK;
 }
 
-void
-handoff_push(struct handoff_server *h, struct file_id id, int fd)
+void handoff_push(struct handoff_server *h, struct file_id id, int fd)
 {
 	struct living m = { id, fd };
 	size_t kept = 0;
@@ -260,8 +249,7 @@ handoff_push(struct handoff_server *h, struct file_id id, int fd)
 	pthread_mutex_unlock(&h->lock);
 }
 
-void
-handoff_retire(struct handoff_server *h, struct file_id id)
+void handoff_retire(struct handoff_server *h, struct file_id id)
 {
 	size_t kept = 0;
 
@@ -274,8 +262,7 @@ handoff_retire(struct handoff_server *h, struct file_id id)
 	pthread_mutex_unlock(&h->lock);
 }
 
-size_t
-handoff_readers(struct handoff_server *h)
+size_t handoff_readers(struct handoff_server *h)
 {
 	size_t n;
 
@@ -289,8 +276,7 @@ handoff_readers(struct handoff_server *h)
 
 /* ---- client ---- */
 
-void
-handoff_client_new(const char *path, struct handoff_client **cp)
+void handoff_client_new(const char *path, struct handoff_client **cp)
 {
 	struct handoff_client *c = mem_zalloc(sizeof *c);
 
@@ -300,16 +286,14 @@ handoff_client_new(const char *path, struct handoff_client **cp)
 	*cp = c;
 }
 
-static void
-disconnect(struct handoff_client *c)
+static void disconnect(struct handoff_client *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
 }
 
-void
-handoff_client_free(struct handoff_client **cp)
+void handoff_client_free(struct handoff_client **cp)
 {
 	if (!*cp)
 		return;
@@ -321,14 +305,12 @@ handoff_client_free(struct handoff_client **cp)
 }
 
 /* Nobody listens, or too many wait already. */
-static bool
-is_absence(int error)
+static bool is_absence(int error)
 {
 	return error == ENOENT || error == ECONNREFUSED || error == EAGAIN;
 }
 
-enum st
-handoff_connect(struct handoff_client *c)
+enum st handoff_connect(struct handoff_client *c)
 {
 	struct sockaddr_un address;
 	enum st st;
@@ -357,15 +339,13 @@ handoff_connect(struct handoff_client *c)
 	return ST_OK;
 }
 
-int
-handoff_fd(const struct handoff_client *c)
+int handoff_fd(const struct handoff_client *c)
 {
 	return c->fd;
 }
 
 /* Sleeps until there is something to read, or wait_ms passed. */
-static void
-wait_readable(int fd, int wait_ms)
+static void wait_readable(int fd, int wait_ms)
 {
 	uint64_t end_us = clock_mono_us() + (uint64_t)wait_ms * 1000, now_us;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -379,8 +359,7 @@ wait_readable(int fd, int wait_ms)
 }
 
 /* The one descriptor that came with a packet; -1 when it was none or several (which are closed). */
-static int
-descriptor_of(struct msghdr *msg)
+static int descriptor_of(struct msghdr *msg)
 {
 	int fd = -1, one, count = 0;
 
@@ -402,8 +381,7 @@ descriptor_of(struct msghdr *msg)
 	return fd;
 }
 
-enum st
-handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp, int *fdp)
+enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp, int *fdp)
 {
 	uint8_t packet[PACKET_BYTES];
 	struct iovec iov = { packet, sizeof packet };

@@ -73,14 +73,12 @@ struct link {
 
 /* ---- messages ---- */
 
-static nng_msg *
-nng_of(const struct link_msg *m)
+static nng_msg *nng_of(const struct link_msg *m)
 {
 	return (nng_msg *)(uintptr_t)m;
 }
 
-struct link_msg *
-link_msg_new(size_t n)
+struct link_msg *link_msg_new(size_t n)
 {
 	nng_msg *m;
 
@@ -88,20 +86,17 @@ link_msg_new(size_t n)
 	return (struct link_msg *)m;
 }
 
-uint8_t *
-link_msg_body(struct link_msg *m)
+uint8_t *link_msg_body(struct link_msg *m)
 {
 	return nng_msg_body(nng_of(m));
 }
 
-struct slice
-link_msg_slice(const struct link_msg *m)
+struct slice link_msg_slice(const struct link_msg *m)
 {
 	return slice_of(nng_msg_body(nng_of(m)), nng_msg_len(nng_of(m)));
 }
 
-void
-link_msg_free(struct link_msg **mp)
+void link_msg_free(struct link_msg **mp)
 {
 	if (*mp)
 		nng_msg_free(nng_of(*mp));
@@ -111,8 +106,7 @@ link_msg_free(struct link_msg **mp)
 /* ---- receiving; all with the lock held ---- */
 
 /* Posts the receive operation unless enough is queued (3). */
-static void
-post_receive(struct link *l)
+static void post_receive(struct link *l)
 {
 	if (l->receive_posted || l->received_bytes > l->queue_max_bytes)
 		return;
@@ -121,8 +115,7 @@ post_receive(struct link *l)
 }
 
 /* Queues an event; true when somebody has to be told. */
-static bool
-queue_event(struct link *l, enum link_event_kind kind, struct link_msg *m)
+static bool queue_event(struct link *l, enum link_event_kind kind, struct link_msg *m)
 {
 	bool was_empty = l->received.count == 0;
 
@@ -134,8 +127,7 @@ queue_event(struct link *l, enum link_event_kind kind, struct link_msg *m)
 
 /* ---- connections; all with the lock held ---- */
 
-static void
-add_candidate(struct link *l, int pipe)
+static void add_candidate(struct link *l, int pipe)
 {
 	if (l->candidate_count == l->candidate_capacity) {
 		l->candidate_capacity = l->candidate_capacity ? 2 * l->candidate_capacity : 4;
@@ -144,8 +136,7 @@ add_candidate(struct link *l, int pipe)
 	l->candidates[l->candidate_count++] = pipe;
 }
 
-static bool
-is_candidate(const struct link *l, int pipe)
+static bool is_candidate(const struct link *l, int pipe)
 {
 	for (size_t i = 0; i < l->candidate_count; i++)
 		if (l->candidates[i] == pipe)
@@ -153,8 +144,7 @@ is_candidate(const struct link *l, int pipe)
 	return false;
 }
 
-static void
-remove_candidate(struct link *l, int pipe)
+static void remove_candidate(struct link *l, int pipe)
 {
 	for (size_t i = 0; i < l->candidate_count; i++)
 		if (l->candidates[i] == pipe) {
@@ -165,8 +155,7 @@ remove_candidate(struct link *l, int pipe)
 
 /* nng speaks of a pipe that pair0 took: is it the present connection, begun now if need be? *tellp: it
  * was. */
-static bool
-pipe_is_peer(struct link *l, int pipe, bool *tellp)
+static bool pipe_is_peer(struct link *l, int pipe, bool *tellp)
 {
 	if (l->pipe == pipe)
 		return true;
@@ -179,8 +168,7 @@ pipe_is_peer(struct link *l, int pipe, bool *tellp)
 }
 
 /* Ends the present connection: nothing that was queued for it leaves any more (2). */
-static void
-end_connection(struct link *l)
+static void end_connection(struct link *l)
 {
 	struct link_event e;
 
@@ -195,8 +183,7 @@ end_connection(struct link *l)
 
 /* ---- what nng calls ---- */
 
-static void
-on_receive(void *arg)
+static void on_receive(void *arg)
 {
 	struct link *l = arg;
 	struct link_msg *m;
@@ -219,8 +206,7 @@ on_receive(void *arg)
 }
 
 /* Hands the next message to nng. Lock held, no send under way. */
-static void
-send_next(struct link *l)
+static void send_next(struct link *l)
 {
 	struct link_event e = link_events_pop(&l->to_send);
 
@@ -231,8 +217,7 @@ send_next(struct link *l)
 	nng_send_aio(l->socket, l->send_aio);
 }
 
-static void
-on_sent(void *arg)
+static void on_sent(void *arg)
 {
 	struct link *l = arg;
 	bool tell;
@@ -252,8 +237,7 @@ on_sent(void *arg)
 }
 
 /* Whoever may write to the socket file may connect; only our own kind may stay. */
-static void
-on_pipe_offered(nng_pipe pipe, nng_pipe_ev event, void *arg)
+static void on_pipe_offered(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct link *l = arg;
 	uint64_t uid;
@@ -269,8 +253,7 @@ on_pipe_offered(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	pthread_mutex_unlock(&l->lock);
 }
 
-static void
-on_pipe_taken(nng_pipe pipe, nng_pipe_ev event, void *arg)
+static void on_pipe_taken(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct link *l = arg;
 	bool tell = false;
@@ -283,8 +266,7 @@ on_pipe_taken(nng_pipe pipe, nng_pipe_ev event, void *arg)
 		l->notify(l->ctx);
 }
 
-static void
-on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *arg)
+static void on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct link *l = arg;
 	bool was_peer;
@@ -302,8 +284,7 @@ on_pipe_gone(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 /* ---- end points ---- */
 
-static int
-begin_listening(struct link *l)
+static int begin_listening(struct link *l)
 {
 	nng_listener listener;
 	int error = nng_listener_create(&listener, l->socket, l->url);
@@ -321,8 +302,7 @@ begin_listening(struct link *l)
 }
 
 /* The first attempt, too, is made in the background: nobody listening is no error. */
-static int
-begin_dialling(struct link *l)
+static int begin_dialling(struct link *l)
 {
 	nng_dialer dialer;
 	int error = nng_dialer_create(&dialer, l->socket, l->url);
@@ -337,14 +317,12 @@ begin_dialling(struct link *l)
 	return error;
 }
 
-static int
-begin_endpoint(struct link *l)
+static int begin_endpoint(struct link *l)
 {
 	return l->listening ? begin_listening(l) : begin_dialling(l);
 }
 
-static void
-end_endpoint(struct link *l)
+static void end_endpoint(struct link *l)
 {
 	nng_listener listener = { (uint32_t)l->endpoint };
 	nng_dialer dialer = { (uint32_t)l->endpoint };
@@ -358,8 +336,7 @@ end_endpoint(struct link *l)
 	l->endpoint = 0;
 }
 
-void
-link_guard(struct link *l)
+void link_guard(struct link *l)
 {
 	int error = 0;
 
@@ -378,8 +355,7 @@ link_guard(struct link *l)
 /* ---- opening ---- */
 
 /* RECVMAXSZ is taken over by end points made later, so it comes first. */
-static int
-set_options(struct link *l, size_t max_bytes)
+static int set_options(struct link *l, size_t max_bytes)
 {
 	int error = nng_socket_set_size(l->socket, NNG_OPT_RECVMAXSZ, max_bytes);
 
@@ -396,8 +372,7 @@ set_options(struct link *l, size_t max_bytes)
 	return error;
 }
 
-static int
-begin(struct link *l, size_t max_bytes)
+static int begin(struct link *l, size_t max_bytes)
 {
 	int error = nng_pair0_open(&l->socket);
 
@@ -414,8 +389,7 @@ begin(struct link *l, size_t max_bytes)
 }
 
 /* A link that never came to life: no operation was begun and no peer can have come. */
-static void
-abandon(struct link *l)
+static void abandon(struct link *l)
 {
 	nng_close(l->socket);
 	nng_aio_free(l->send_aio);
@@ -426,8 +400,7 @@ abandon(struct link *l)
 	mem_free(l);
 }
 
-static enum st
-open_link(struct link *l, const char *path, size_t max_bytes, struct link **linkp)
+static enum st open_link(struct link *l, const char *path, size_t max_bytes, struct link **linkp)
 {
 	size_t longest = sizeof ((struct sockaddr_un *)NULL)->sun_path - 1;
 	int error;
@@ -455,8 +428,7 @@ open_link(struct link *l, const char *path, size_t max_bytes, struct link **link
 	return ST_OK;
 }
 
-static struct link *
-new_link(bool listening, link_notify_f *notify, void *ctx)
+static struct link *new_link(bool listening, link_notify_f *notify, void *ctx)
 {
 	struct link *l = mem_zalloc(sizeof *l);
 
@@ -466,22 +438,19 @@ new_link(bool listening, link_notify_f *notify, void *ctx)
 	return l;
 }
 
-enum st
-link_listen(const char *path, size_t max_bytes, link_notify_f *notify, void *ctx, struct link **linkp)
+enum st link_listen(const char *path, size_t max_bytes, link_notify_f *notify, void *ctx, struct link **linkp)
 {
 	return open_link(new_link(true, notify, ctx), path, max_bytes, linkp);
 }
 
-enum st
-link_dial(const char *path, size_t max_bytes, link_notify_f *notify, void *ctx, struct link **linkp)
+enum st link_dial(const char *path, size_t max_bytes, link_notify_f *notify, void *ctx, struct link **linkp)
 {
 	return open_link(new_link(false, notify, ctx), path, max_bytes, linkp);
 }
 
 /* ---- use ---- */
 
-struct link_event
-link_receive(struct link *l)
+struct link_event link_receive(struct link *l)
 {
 	struct link_event e;
 
@@ -496,8 +465,7 @@ link_receive(struct link *l)
 	return e;
 }
 
-enum st
-link_send(struct link *l, uint64_t connection, struct link_msg **mp)
+enum st link_send(struct link *l, uint64_t connection, struct link_msg **mp)
 {
 	bool there;
 
@@ -515,8 +483,7 @@ link_send(struct link *l, uint64_t connection, struct link_msg **mp)
 	return there ? ST_OK : ST_UNAVAILABLE;
 }
 
-size_t
-link_unsent(struct link *l)
+size_t link_unsent(struct link *l)
 {
 	size_t n;
 

@@ -7,8 +7,7 @@
 #define FIRST_CAPACITY 16u
 
 /* Twice the room, the oldest event at the front. */
-static void
-grow(struct link_events *q)
+static void grow(struct link_events *q)
 {
 	size_t capacity = q->capacity ? 2 * q->capacity : FIRST_CAPACITY, tail = q->capacity - q->first;
 	struct link_event *ring = mem_alloc(capacity * sizeof *ring);
@@ -23,16 +22,14 @@ grow(struct link_events *q)
 	q->first = 0;
 }
 
-void
-link_events_push(struct link_events *q, struct link_event e)
+void link_events_push(struct link_events *q, struct link_event e)
 {
 	if (q->count == q->capacity)
 		grow(q);
 	q->ring[(q->first + q->count++) & (q->capacity - 1)] = e;
 }
 
-struct link_event
-link_events_pop(struct link_events *q)
+struct link_event link_events_pop(struct link_events *q)
 {
 	struct link_event e = { LINK_NOTHING, NULL, 0 };
 

@@ -43,8 +43,7 @@ struct fault_file {
 	struct vfs_file *inner;
 };
 
-static struct fault *
-fault_lock(struct vfs *v)
+static struct fault *fault_lock(struct vfs *v)
 {
 	struct fault *f = (struct fault *)v;
 
@@ -53,15 +52,13 @@ fault_lock(struct vfs *v)
 	return f;
 }
 
-static void
-fault_unlock(struct fault *f)
+static void fault_unlock(struct fault *f)
 {
 	must(pthread_mutex_unlock(&f->lock) == 0);
 }
 
 /* Counts an operation; what it shall answer, ST_OK when it may go on. */
-static enum st
-strike(struct vfs *v, enum fault_kind kind)
+static enum st strike(struct vfs *v, enum fault_kind kind)
 {
 	struct fault *f = fault_lock(v);
 	enum st st = ST_OK;
@@ -77,16 +74,14 @@ strike(struct vfs *v, enum fault_kind kind)
 	return st;
 }
 
-static struct vfs *
-inner_of(struct vfs *v)
+static struct vfs *inner_of(struct vfs *v)
 {
 	return ((struct fault *)v)->inner;
 }
 
 /* ---- open files ---- */
 
-static struct fault_file *
-fault_file(struct vfs_file *f)
+static struct fault_file *fault_file(struct vfs_file *f)
 {
 	struct fault_file *ff = (struct fault_file *)f;
 
@@ -94,8 +89,7 @@ fault_file(struct vfs_file *f)
 	return ff;
 }
 
-static void
-file_close(struct vfs_file *f)
+static void file_close(struct vfs_file *f)
 {
 	struct fault_file *ff = fault_file(f);
 
@@ -104,8 +98,7 @@ file_close(struct vfs_file *f)
 	mem_free(ff);
 }
 
-static enum st
-file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
+static enum st file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_READ);
@@ -113,8 +106,7 @@ file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, s
 	return st ? st : vfs_read(ff->inner, p, n, offset, nowait, gotp);
 }
 
-static enum st
-file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
+static enum st file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_WRITE), half;
@@ -125,8 +117,7 @@ file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 	return half ? half : st;
 }
 
-static enum st
-file_sync(struct vfs_file *f, bool data_only)
+static enum st file_sync(struct vfs_file *f, bool data_only)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_SYNC);
@@ -138,8 +129,7 @@ file_sync(struct vfs_file *f, bool data_only)
 	return data_only ? vfs_sync_data(ff->inner) : vfs_sync(ff->inner);
 }
 
-static enum st
-file_truncate(struct vfs_file *f, uint64_t size)
+static enum st file_truncate(struct vfs_file *f, uint64_t size)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_META);
@@ -147,8 +137,7 @@ file_truncate(struct vfs_file *f, uint64_t size)
 	return st ? st : vfs_truncate(ff->inner, size);
 }
 
-static enum st
-file_allocate(struct vfs_file *f, uint64_t size)
+static enum st file_allocate(struct vfs_file *f, uint64_t size)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_META);
@@ -156,8 +145,7 @@ file_allocate(struct vfs_file *f, uint64_t size)
 	return st ? st : vfs_allocate(ff->inner, size);
 }
 
-static enum st
-file_size(struct vfs_file *f, uint64_t *sizep)
+static enum st file_size(struct vfs_file *f, uint64_t *sizep)
 {
 	struct fault_file *ff = fault_file(f);
 	enum st st = strike(&ff->fault->head, FAULT_META);
@@ -165,8 +153,7 @@ file_size(struct vfs_file *f, uint64_t *sizep)
 	return st ? st : vfs_size(ff->inner, sizep);
 }
 
-static void
-file_forget_cache(struct vfs_file *f)
+static void file_forget_cache(struct vfs_file *f)
 {
 	vfs_forget_cache(fault_file(f)->inner);
 }
@@ -179,8 +166,7 @@ static const struct vfs_file_ops fault_file_ops = {
 
 /* ---- directories ---- */
 
-static enum st
-fault_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
+static enum st fault_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
 {
 	struct vfs_file *inner;
 	struct fault_file *ff;
@@ -199,64 +185,56 @@ fault_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vf
 	return ST_OK;
 }
 
-static enum st
-fault_mkdir(struct vfs *v, const char *path)
+static enum st fault_mkdir(struct vfs *v, const char *path)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_mkdir(inner_of(v), path);
 }
 
-static enum st
-fault_rename(struct vfs *v, const char *from, const char *to)
+static enum st fault_rename(struct vfs *v, const char *from, const char *to)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_rename(inner_of(v), from, to);
 }
 
-static enum st
-fault_link(struct vfs *v, const char *from, const char *to)
+static enum st fault_link(struct vfs *v, const char *from, const char *to)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_link(inner_of(v), from, to);
 }
 
-static enum st
-fault_unlink(struct vfs *v, const char *path)
+static enum st fault_unlink(struct vfs *v, const char *path)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_unlink(inner_of(v), path);
 }
 
-static enum st
-fault_sync_dir(struct vfs *v, const char *path)
+static enum st fault_sync_dir(struct vfs *v, const char *path)
 {
 	enum st st = strike(v, FAULT_SYNC);
 
 	return st ? st : vfs_sync_dir(inner_of(v), path);
 }
 
-static enum st
-fault_exists(struct vfs *v, const char *path, bool *yesp)
+static enum st fault_exists(struct vfs *v, const char *path, bool *yesp)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_exists(inner_of(v), path, yesp);
 }
 
-static enum st
-fault_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
+static enum st fault_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 {
 	enum st st = strike(v, FAULT_META);
 
 	return st ? st : vfs_free_bytes(inner_of(v), path, bytesp);
 }
 
-static enum st
-fault_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
+static enum st fault_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
 {
 	enum st st = strike(v, FAULT_META);
 
@@ -271,8 +249,7 @@ static const struct vfs_ops fault_ops = {
 
 /* ---- the test's side ---- */
 
-struct vfs *
-fault_new(struct vfs *inner)
+struct vfs *fault_new(struct vfs *inner)
 {
 	struct fault *f = mem_zalloc(sizeof *f);
 
@@ -283,8 +260,7 @@ fault_new(struct vfs *inner)
 	return &f->head;
 }
 
-void
-fault_free(struct vfs **vp)
+void fault_free(struct vfs **vp)
 {
 	struct fault *f = (struct fault *)*vp;
 
@@ -297,8 +273,7 @@ fault_free(struct vfs **vp)
 	mem_free(f);
 }
 
-void
-fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum st st)
+void fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum st st)
 {
 	struct fault *f = fault_lock(fault);
 
@@ -312,8 +287,7 @@ fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum s
 	fault_unlock(f);
 }
 
-uint64_t
-fault_count(struct vfs *fault)
+uint64_t fault_count(struct vfs *fault)
 {
 	struct fault *f = fault_lock(fault);
 	uint64_t count = f->count;
@@ -322,8 +296,7 @@ fault_count(struct vfs *fault)
 	return count;
 }
 
-bool
-fault_fired(struct vfs *fault)
+bool fault_fired(struct vfs *fault)
 {
 	struct fault *f = fault_lock(fault);
 	bool fired = f->has_fired;

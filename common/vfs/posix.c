@@ -37,8 +37,7 @@ struct posix_file {
 };
 
 /* The outcome of a failed system call that did `what` to path. */
-static enum st
-posix_fail(int err, const char *what, const char *path)
+static enum st posix_fail(int err, const char *what, const char *path)
 {
 	if (err == ENOENT)
 		return ST_NOT_FOUND;
@@ -47,8 +46,7 @@ posix_fail(int err, const char *what, const char *path)
 	return fail(ST_IO, "cannot %s %s: %s", what, path, strerror(err));
 }
 
-static struct posix_file *
-posix_file(struct vfs_file *f)
+static struct posix_file *posix_file(struct vfs_file *f)
 {
 	struct posix_file *pf = (struct posix_file *)f;
 
@@ -56,14 +54,12 @@ posix_file(struct vfs_file *f)
 	return pf;
 }
 
-static enum st
-out_of_range(const struct posix_file *pf, uint64_t offset)
+static enum st out_of_range(const struct posix_file *pf, uint64_t offset)
 {
 	return fail(ST_INVALID, "offset %llu of %s is out of range", (unsigned long long)offset, pf->path);
 }
 
-static void
-posix_close(struct vfs_file *f)
+static void posix_close(struct vfs_file *f)
 {
 	struct posix_file *pf = posix_file(f);
 
@@ -74,8 +70,7 @@ posix_close(struct vfs_file *f)
 	mem_free(pf);
 }
 
-static enum st
-posix_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
+static enum st posix_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
 {
 	struct posix_file *pf = posix_file(f);
 	size_t got = 0;
@@ -102,8 +97,7 @@ posix_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, 
 	return ST_OK;
 }
 
-static enum st
-posix_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
+static enum st posix_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 {
 	struct posix_file *pf = posix_file(f);
 	const uint8_t *at = p;
@@ -126,8 +120,7 @@ posix_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 	return ST_OK;
 }
 
-static enum st
-posix_sync(struct vfs_file *f, bool data_only)
+static enum st posix_sync(struct vfs_file *f, bool data_only)
 {
 	struct posix_file *pf = posix_file(f);
 	int r;
@@ -138,8 +131,7 @@ posix_sync(struct vfs_file *f, bool data_only)
 	return r == 0 ? ST_OK : posix_fail(errno, "sync", pf->path);
 }
 
-static enum st
-posix_size(struct vfs_file *f, uint64_t *sizep)
+static enum st posix_size(struct vfs_file *f, uint64_t *sizep)
 {
 	struct posix_file *pf = posix_file(f);
 	struct stat sb;
@@ -150,8 +142,7 @@ posix_size(struct vfs_file *f, uint64_t *sizep)
 	return ST_OK;
 }
 
-static enum st
-posix_truncate(struct vfs_file *f, uint64_t size)
+static enum st posix_truncate(struct vfs_file *f, uint64_t size)
 {
 	struct posix_file *pf = posix_file(f);
 	int r;
@@ -163,8 +154,7 @@ posix_truncate(struct vfs_file *f, uint64_t size)
 }
 
 /* Zeros from the file's end to size, for file systems that cannot reserve blocks. */
-static enum st
-posix_write_zeros(struct vfs_file *f, uint64_t size)
+static enum st posix_write_zeros(struct vfs_file *f, uint64_t size)
 {
 	uint8_t *zeros;
 	uint64_t at;
@@ -183,8 +173,7 @@ posix_write_zeros(struct vfs_file *f, uint64_t size)
 	return st;
 }
 
-static enum st
-posix_allocate(struct vfs_file *f, uint64_t size)
+static enum st posix_allocate(struct vfs_file *f, uint64_t size)
 {
 	struct posix_file *pf = posix_file(f);
 	int r;
@@ -199,8 +188,7 @@ posix_allocate(struct vfs_file *f, uint64_t size)
 	return r == 0 ? ST_OK : posix_fail(errno, "allocate", pf->path);
 }
 
-static void
-posix_forget_cache(struct vfs_file *f)
+static void posix_forget_cache(struct vfs_file *f)
 {
 	/* Advice only: what the kernel keeps in spite of it costs memory, not truth. */
 	(void)posix_fadvise(posix_file(f)->fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -212,8 +200,7 @@ static const struct vfs_file_ops posix_file_ops = {
 	.forget_cache = posix_forget_cache,
 };
 
-static int
-posix_open_fd(const char *path, int flags)
+static int posix_open_fd(const char *path, int flags)
 {
 	int fd;
 
@@ -223,8 +210,7 @@ posix_open_fd(const char *path, int flags)
 	return fd;
 }
 
-static enum st
-posix_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
+static enum st posix_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
 {
 	int how = flags == VFS_CREATE ? O_RDWR | O_CREAT | O_EXCL : flags == VFS_WRITE ? O_RDWR : O_RDONLY;
 	int fd = posix_open_fd(path, how);
@@ -242,8 +228,7 @@ posix_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vf
 	return ST_OK;
 }
 
-static enum st
-posix_mkdir(struct vfs *v, const char *path)
+static enum st posix_mkdir(struct vfs *v, const char *path)
 {
 	struct stat sb;
 	int err;
@@ -257,29 +242,25 @@ posix_mkdir(struct vfs *v, const char *path)
 	return posix_fail(err, "make directory", path);
 }
 
-static enum st
-posix_rename(struct vfs *v, const char *from, const char *to)
+static enum st posix_rename(struct vfs *v, const char *from, const char *to)
 {
 	(void)v;
 	return rename(from, to) == 0 ? ST_OK : posix_fail(errno, "rename", from);
 }
 
-static enum st
-posix_link(struct vfs *v, const char *from, const char *to)
+static enum st posix_link(struct vfs *v, const char *from, const char *to)
 {
 	(void)v;
 	return link(from, to) == 0 ? ST_OK : posix_fail(errno, "link", from);
 }
 
-static enum st
-posix_unlink(struct vfs *v, const char *path)
+static enum st posix_unlink(struct vfs *v, const char *path)
 {
 	(void)v;
 	return unlink(path) == 0 ? ST_OK : posix_fail(errno, "remove", path);
 }
 
-static enum st
-posix_sync_dir(struct vfs *v, const char *path)
+static enum st posix_sync_dir(struct vfs *v, const char *path)
 {
 	int fd = posix_open_fd(path, O_RDONLY | O_DIRECTORY), r, err;
 
@@ -294,8 +275,7 @@ posix_sync_dir(struct vfs *v, const char *path)
 	return r == 0 ? ST_OK : posix_fail(err, "sync directory", path);
 }
 
-static enum st
-posix_exists(struct vfs *v, const char *path, bool *yesp)
+static enum st posix_exists(struct vfs *v, const char *path, bool *yesp)
 {
 	struct stat sb;
 
@@ -307,8 +287,7 @@ posix_exists(struct vfs *v, const char *path, bool *yesp)
 	return ST_OK;
 }
 
-static enum st
-posix_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
+static enum st posix_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 {
 	struct statvfs sb;
 
@@ -320,8 +299,7 @@ posix_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 	return ST_OK;
 }
 
-static enum st
-posix_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
+static enum st posix_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
 {
 	int fd = posix_open_fd(path, O_RDONLY | O_DIRECTORY);
 	struct dirent *d;
@@ -353,8 +331,7 @@ static const struct vfs_ops posix_ops = {
 
 static struct vfs posix_vfs = { &posix_ops };
 
-struct vfs *
-vfs_posix(void)
+struct vfs *vfs_posix(void)
 {
 	return &posix_vfs;
 }

@@ -27,8 +27,7 @@ struct sim_file {
 	bool writable;
 };
 
-static struct sim *
-sim_lock(struct vfs *v)
+static struct sim *sim_lock(struct vfs *v)
 {
 	struct sim *s = (struct sim *)v;
 
@@ -37,15 +36,13 @@ sim_lock(struct vfs *v)
 	return s;
 }
 
-static void
-sim_unlock(struct sim *s)
+static void sim_unlock(struct sim *s)
 {
 	must(pthread_mutex_unlock(&s->lock) == 0);
 }
 
 /* One more event, unless the disk dies of it or is dead. */
-static enum st
-sim_event(struct sim *s)
+static enum st sim_event(struct sim *s)
 {
 	if (s->dies_in > 0 && --s->dies_in == 0)
 		s->is_dead = true;
@@ -61,8 +58,7 @@ sim_event(struct sim *s)
 struct place { uint32_t dir; char name[SIM_NAME_MAX + 1]; uint32_t inode; };
 
 /* The next component of *pathp into name; false at the end of the path or when it is too long for a name. */
-static bool
-path_next(const char **pathp, char *name)
+static bool path_next(const char **pathp, char *name)
 {
 	const char *p = *pathp + strspn(*pathp, "/");
 	size_t n = strcspn(p, "/");
@@ -76,8 +72,7 @@ path_next(const char **pathp, char *name)
 }
 
 /* Walks a path. ST_NOT_FOUND when a directory on the way is missing, not when the last name is. */
-static enum st
-walk(const struct sim *s, const char *path, struct place *at)
+static enum st walk(const struct sim *s, const char *path, struct place *at)
 {
 	char name[SIM_NAME_MAX + 1];
 
@@ -99,8 +94,7 @@ walk(const struct sim *s, const char *path, struct place *at)
 }
 
 /* As walk, and the last name must be there. */
-static enum st
-walk_to(const struct sim *s, const char *path, struct place *at)
+static enum st walk_to(const struct sim *s, const char *path, struct place *at)
 {
 	enum st st = walk(s, path, at);
 
@@ -110,8 +104,7 @@ walk_to(const struct sim *s, const char *path, struct place *at)
 /* ---- changes ---- */
 
 /* Carries op out for the process to see and remembers it; takes over what it owns, also on failure. */
-static enum st
-change(struct sim *s, struct sim_op op)
+static enum st change(struct sim *s, struct sim_op op)
 {
 	enum st st = sim_event(s);
 
@@ -124,15 +117,13 @@ change(struct sim *s, struct sim_op op)
 	return ST_OK;
 }
 
-static enum st
-add_name(struct sim *s, const struct place *at, uint32_t inode)
+static enum st add_name(struct sim *s, const struct place *at, uint32_t inode)
 {
 	return change(s, (struct sim_op){ .kind = SIM_OP_ADD, .inode = inode, .dir = at->dir,
 					  .name = mem_strdup(at->name) });
 }
 
-static enum st
-remove_name(struct sim *s, const struct place *at)
+static enum st remove_name(struct sim *s, const struct place *at)
 {
 	return change(s, (struct sim_op){ .kind = SIM_OP_REMOVE, .inode = at->inode, .dir = at->dir,
 					  .name = mem_strdup(at->name) });
@@ -140,8 +131,7 @@ remove_name(struct sim *s, const struct place *at)
 
 /* ---- open files ---- */
 
-static struct sim_file *
-sim_file(struct vfs_file *f)
+static struct sim_file *sim_file(struct vfs_file *f)
 {
 	struct sim_file *sf = (struct sim_file *)f;
 
@@ -150,14 +140,12 @@ sim_file(struct vfs_file *f)
 	return sf;
 }
 
-static struct sim_content *
-content_of(const struct sim_file *sf)
+static struct sim_content *content_of(const struct sim_file *sf)
 {
 	return &sf->sim->inodes[sf->inode]->content[SIM_NOW];
 }
 
-static void
-file_close(struct vfs_file *f)
+static void file_close(struct vfs_file *f)
 {
 	struct sim_file *sf = sim_file(f);
 
@@ -167,8 +155,7 @@ file_close(struct vfs_file *f)
 	mem_free(sf);
 }
 
-static enum st
-file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
+static enum st file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
 {
 	struct sim_file *sf = sim_file(f);
 	const struct sim_content *c = content_of(sf);
@@ -189,8 +176,7 @@ file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, s
 }
 
 /* A change of a file's content. */
-static enum st
-file_change(struct vfs_file *f, struct sim_op op)
+static enum st file_change(struct vfs_file *f, struct sim_op op)
 {
 	struct sim_file *sf = sim_file(f);
 	enum st st;
@@ -206,8 +192,7 @@ file_change(struct vfs_file *f, struct sim_op op)
 	return st;
 }
 
-static enum st
-file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
+static enum st file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 {
 	if (n == 0)
 		return ST_OK;
@@ -215,14 +200,12 @@ file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 					       .bytes = mem_dup(p, n) });
 }
 
-static enum st
-file_truncate(struct vfs_file *f, uint64_t size)
+static enum st file_truncate(struct vfs_file *f, uint64_t size)
 {
 	return file_change(f, (struct sim_op){ .kind = SIM_OP_SIZE, .offset = size });
 }
 
-static enum st
-file_size(struct vfs_file *f, uint64_t *sizep)
+static enum st file_size(struct vfs_file *f, uint64_t *sizep)
 {
 	struct sim_file *sf = sim_file(f);
 	enum st st = sf->sim->is_dead ? ST_IO : ST_OK;
@@ -233,8 +216,7 @@ file_size(struct vfs_file *f, uint64_t *sizep)
 	return st;
 }
 
-static enum st
-file_allocate(struct vfs_file *f, uint64_t size)
+static enum st file_allocate(struct vfs_file *f, uint64_t size)
 {
 	uint64_t old;
 	enum st st = file_size(f, &old);
@@ -244,8 +226,7 @@ file_allocate(struct vfs_file *f, uint64_t size)
 	return file_truncate(f, size);
 }
 
-static enum st
-file_sync(struct vfs_file *f, bool data_only)
+static enum st file_sync(struct vfs_file *f, bool data_only)
 {
 	struct sim_file *sf = sim_file(f);
 	enum st st = sim_event(sf->sim);
@@ -257,8 +238,7 @@ file_sync(struct vfs_file *f, bool data_only)
 	return st;
 }
 
-static void
-file_forget_cache(struct vfs_file *f)
+static void file_forget_cache(struct vfs_file *f)
 {
 	(void)f;
 }
@@ -271,8 +251,7 @@ static const struct vfs_file_ops sim_file_ops = {
 
 /* ---- directories ---- */
 
-static struct vfs_file *
-file_new(struct sim *s, uint32_t inode, bool writable)
+static struct vfs_file *file_new(struct sim *s, uint32_t inode, bool writable)
 {
 	struct sim_file *sf = mem_zalloc(sizeof *sf);
 
@@ -285,8 +264,7 @@ file_new(struct sim *s, uint32_t inode, bool writable)
 	return &sf->head;
 }
 
-static enum st
-open_new(struct sim *s, const char *path, struct place *at)
+static enum st open_new(struct sim *s, const char *path, struct place *at)
 {
 	enum st st;
 
@@ -299,8 +277,7 @@ open_new(struct sim *s, const char *path, struct place *at)
 	return st;
 }
 
-static enum st
-sim_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
+static enum st sim_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -316,8 +293,7 @@ sim_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_
 	return st;
 }
 
-static enum st
-sim_mkdir(struct vfs *v, const char *path)
+static enum st sim_mkdir(struct vfs *v, const char *path)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -335,8 +311,7 @@ sim_mkdir(struct vfs *v, const char *path)
 }
 
 /* May `from` be renamed to `to`? Files onto files or nothing, directories onto nothing. */
-static bool
-may_rename(const struct sim *s, const struct place *from, const struct place *to)
+static bool may_rename(const struct sim *s, const struct place *from, const struct place *to)
 {
 	bool from_is_dir = s->inodes[from->inode]->is_dir;
 
@@ -344,8 +319,7 @@ may_rename(const struct sim *s, const struct place *from, const struct place *to
 	    && (to->inode == 0 || (!from_is_dir && !s->inodes[to->inode]->is_dir));
 }
 
-static enum st
-sim_rename(struct vfs *v, const char *from_path, const char *to_path)
+static enum st sim_rename(struct vfs *v, const char *from_path, const char *to_path)
 {
 	struct sim *s = sim_lock(v);
 	struct place from, to;
@@ -363,8 +337,7 @@ sim_rename(struct vfs *v, const char *from_path, const char *to_path)
 	return st;
 }
 
-static enum st
-sim_link(struct vfs *v, const char *from_path, const char *to_path)
+static enum st sim_link(struct vfs *v, const char *from_path, const char *to_path)
 {
 	struct sim *s = sim_lock(v);
 	struct place from, to;
@@ -380,8 +353,7 @@ sim_link(struct vfs *v, const char *from_path, const char *to_path)
 	return st;
 }
 
-static enum st
-sim_unlink(struct vfs *v, const char *path)
+static enum st sim_unlink(struct vfs *v, const char *path)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -396,8 +368,7 @@ sim_unlink(struct vfs *v, const char *path)
 }
 
 /* As walk_to, and it must be a directory. */
-static enum st
-walk_to_dir(const struct sim *s, const char *path, struct place *at)
+static enum st walk_to_dir(const struct sim *s, const char *path, struct place *at)
 {
 	enum st st = walk_to(s, path, at);
 
@@ -406,8 +377,7 @@ walk_to_dir(const struct sim *s, const char *path, struct place *at)
 	return st;
 }
 
-static enum st
-sim_sync_dir(struct vfs *v, const char *path)
+static enum st sim_sync_dir(struct vfs *v, const char *path)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -421,8 +391,7 @@ sim_sync_dir(struct vfs *v, const char *path)
 	return st;
 }
 
-static enum st
-sim_exists(struct vfs *v, const char *path, bool *yesp)
+static enum st sim_exists(struct vfs *v, const char *path, bool *yesp)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -433,8 +402,7 @@ sim_exists(struct vfs *v, const char *path, bool *yesp)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
-static enum st
-sim_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
+static enum st sim_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 {
 	struct sim *s = sim_lock(v);
 	struct place at;
@@ -446,8 +414,7 @@ sim_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 	return st;
 }
 
-static enum st
-sim_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
+static enum st sim_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
 {
 	struct sim *s = sim_lock(v);
 	struct sim_names names = { NULL, 0, 0 };
@@ -471,8 +438,7 @@ static const struct vfs_ops sim_ops = {
 
 /* ---- the test's side ---- */
 
-struct vfs *
-sim_new(void)
+struct vfs *sim_new(void)
 {
 	struct sim *s = sim__new();
 
@@ -481,8 +447,7 @@ sim_new(void)
 	return &s->head;
 }
 
-void
-sim_free(struct vfs **vp)
+void sim_free(struct vfs **vp)
 {
 	struct sim *s = (struct sim *)*vp;
 
@@ -493,8 +458,7 @@ sim_free(struct vfs **vp)
 	sim__free(s);
 }
 
-uint64_t
-sim_events(struct vfs *sim)
+uint64_t sim_events(struct vfs *sim)
 {
 	struct sim *s = sim_lock(sim);
 	uint64_t events = s->events;
@@ -503,8 +467,7 @@ sim_events(struct vfs *sim)
 	return events;
 }
 
-void
-sim_die_at(struct vfs *sim, uint64_t n)
+void sim_die_at(struct vfs *sim, uint64_t n)
 {
 	struct sim *s = sim_lock(sim);
 
@@ -513,8 +476,7 @@ sim_die_at(struct vfs *sim, uint64_t n)
 	sim_unlock(s);
 }
 
-bool
-sim_lose_unsynced(struct vfs_file *f)
+bool sim_lose_unsynced(struct vfs_file *f)
 {
 	struct sim_file *sf;
 
@@ -526,8 +488,7 @@ sim_lose_unsynced(struct vfs_file *f)
 	return true;
 }
 
-static void
-flip_byte(struct sim_content *c, uint64_t offset, uint8_t mask)
+static void flip_byte(struct sim_content *c, uint64_t offset, uint8_t mask)
 {
 	if (offset < c->n) {
 		c->p[offset] ^= mask;
@@ -537,8 +498,7 @@ flip_byte(struct sim_content *c, uint64_t offset, uint8_t mask)
 }
 
 /* On both sides, and in the writes between them. */
-static void
-flip_everywhere(struct sim *s, uint32_t inode, uint64_t offset, uint8_t mask)
+static void flip_everywhere(struct sim *s, uint32_t inode, uint64_t offset, uint8_t mask)
 {
 	flip_byte(&s->inodes[inode]->content[SIM_NOW], offset, mask);
 	flip_byte(&s->inodes[inode]->content[SIM_SAFE], offset, mask);
@@ -551,8 +511,7 @@ flip_everywhere(struct sim *s, uint32_t inode, uint64_t offset, uint8_t mask)
 	}
 }
 
-enum st
-sim_flip(struct vfs *sim, const char *path, uint64_t offset, uint8_t xor_mask)
+enum st sim_flip(struct vfs *sim, const char *path, uint64_t offset, uint8_t xor_mask)
 {
 	struct sim *s = sim_lock(sim);
 	struct place at;

@@ -38,8 +38,7 @@ struct cut {
 
 /* ---- the disk without anything pending ---- */
 
-static struct sim_inode *
-inode_copy_safe(const struct sim_inode *from)
+static struct sim_inode *inode_copy_safe(const struct sim_inode *from)
 {
 	struct sim_inode *to;
 
@@ -53,8 +52,7 @@ inode_copy_safe(const struct sim_inode *from)
 }
 
 /* Inodes keep their numbers, so that the operations of the old disk fit the new one. */
-static struct sim *
-copy_safe(const struct sim *from)
+static struct sim *copy_safe(const struct sim *from)
 {
 	struct sim *to = sim__new();
 
@@ -67,8 +65,7 @@ copy_safe(const struct sim *from)
 }
 
 /* What is on disk is what the next process sees. */
-static void
-start_from_safe(struct sim *s)
+static void start_from_safe(struct sim *s)
 {
 	for (size_t i = 0; i < s->inode_n; i++)
 		if (s->inodes[i] != NULL) {
@@ -80,8 +77,7 @@ start_from_safe(struct sim *s)
 
 /* ---- pieces ---- */
 
-static size_t
-sector_count(const struct sim_op *op)
+static size_t sector_count(const struct sim_op *op)
 {
 	uint64_t first = op->offset / SIM_SECTOR, last = (op->offset + op->n - 1) / SIM_SECTOR;
 
@@ -89,8 +85,7 @@ sector_count(const struct sim_op *op)
 }
 
 /* The part of a write that lies in its k-th sector. */
-static struct slice
-sector_part(const struct sim_op *op, size_t k, uint64_t *offsetp)
+static struct slice sector_part(const struct sim_op *op, size_t k, uint64_t *offsetp)
 {
 	uint64_t begin = (op->offset / SIM_SECTOR + k) * SIM_SECTOR, end = begin + SIM_SECTOR;
 
@@ -103,8 +98,7 @@ sector_part(const struct sim_op *op, size_t k, uint64_t *offsetp)
 }
 
 /* Writes what lies in front of the file's end. */
-static void
-write_inside(struct sim_content *c, struct slice bytes, uint64_t offset)
+static void write_inside(struct sim_content *c, struct slice bytes, uint64_t offset)
 {
 	if (offset >= c->size)
 		return;
@@ -115,15 +109,13 @@ write_inside(struct sim_content *c, struct slice bytes, uint64_t offset)
 
 /* ---- random ---- */
 
-static bool
-is_lucky(struct cut *cut)
+static bool is_lucky(struct cut *cut)
 {
 	return rnd_below(cut->rnd, 8) < cut->chance;
 }
 
 /* Up to which operation something on disk is current: all, none, or any moment between. */
-static size_t
-draw_moment(struct cut *cut)
+static size_t draw_moment(struct cut *cut)
 {
 	size_t n = cut->from->op_n;
 
@@ -132,8 +124,7 @@ draw_moment(struct cut *cut)
 	return rnd_below(cut->rnd, 2) ? 0 : (size_t)rnd_below(cut->rnd, n + 1);
 }
 
-static void
-fate_grow(struct cut *cut, struct fate *fate, size_t sectors)
+static void fate_grow(struct cut *cut, struct fate *fate, size_t sectors)
 {
 	if (sectors <= fate->sectors)
 		return;
@@ -142,8 +133,7 @@ fate_grow(struct cut *cut, struct fate *fate, size_t sectors)
 		fate->sector_until[fate->sectors++] = draw_moment(cut);
 }
 
-static void
-survive_write(struct cut *cut, size_t i)
+static void survive_write(struct cut *cut, size_t i)
 {
 	const struct sim_op *op = &cut->from->ops[i];
 	struct sim_content *c = &cut->to->inodes[op->inode]->content[SIM_SAFE];
@@ -163,8 +153,7 @@ survive_write(struct cut *cut, size_t i)
 }
 
 /* A rename between directories, caught in the middle: both names are there. */
-static void
-survive_half_rename(struct cut *cut, const struct sim_op *op)
+static void survive_half_rename(struct cut *cut, const struct sim_op *op)
 {
 	struct sim_op add = { .kind = SIM_OP_ADD, .inode = op->inode, .dir = op->dir, .name = op->name };
 	const struct sim_names *from = &cut->to->inodes[op->from_dir]->names[SIM_SAFE];
@@ -173,8 +162,7 @@ survive_half_rename(struct cut *cut, const struct sim_op *op)
 		(void)sim__apply(cut->to, &add, SIM_SAFE);
 }
 
-static void
-survive_name(struct cut *cut, const struct sim_op *op)
+static void survive_name(struct cut *cut, const struct sim_op *op)
 {
 	if (is_lucky(cut))
 		(void)sim__apply(cut->to, op, SIM_SAFE);
@@ -182,8 +170,7 @@ survive_name(struct cut *cut, const struct sim_op *op)
 		survive_half_rename(cut, op);
 }
 
-static void
-cut_random(struct cut *cut)
+static void cut_random(struct cut *cut)
 {
 	static const unsigned chances[] = { 1, 4, 7 };
 	size_t n = cut->from->inode_n;
@@ -209,15 +196,13 @@ cut_random(struct cut *cut)
 
 /* ---- the plain ones ---- */
 
-static void
-apply_first(struct cut *cut, size_t n)
+static void apply_first(struct cut *cut, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		(void)sim__apply(cut->to, &cut->from->ops[i], SIM_SAFE);
 }
 
-static void
-cut_prefix(struct cut *cut)
+static void cut_prefix(struct cut *cut)
 {
 	size_t n = (size_t)rnd_below(cut->rnd, cut->from->op_n + 1), sectors;
 	const struct sim_op *torn;
@@ -237,8 +222,7 @@ cut_prefix(struct cut *cut)
 	}
 }
 
-struct vfs *
-sim_after_power_cut(struct vfs *sim, enum sim_cut how, struct rnd *rnd)
+struct vfs *sim_after_power_cut(struct vfs *sim, enum sim_cut how, struct rnd *rnd)
 {
 	struct cut cut = { .from = (struct sim *)sim, .rnd = rnd };
 

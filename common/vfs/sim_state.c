@@ -21,8 +21,7 @@
 
 /* ---- content ---- */
 
-void
-sim__content_write(struct sim_content *c, uint64_t offset, const uint8_t *p, size_t n)
+void sim__content_write(struct sim_content *c, uint64_t offset, const uint8_t *p, size_t n)
 {
 	uint64_t end = offset + n;
 
@@ -41,16 +40,14 @@ sim__content_write(struct sim_content *c, uint64_t offset, const uint8_t *p, siz
 		c->size = end;
 }
 
-void
-sim__content_resize(struct sim_content *c, uint64_t size)
+void sim__content_resize(struct sim_content *c, uint64_t size)
 {
 	if (size < c->n)
 		c->n = (size_t)size;
 	c->size = size;
 }
 
-void
-sim__content_copy(struct sim_content *to, const struct sim_content *from)
+void sim__content_copy(struct sim_content *to, const struct sim_content *from)
 {
 	mem_free(to->p);
 	*to = *from;
@@ -60,8 +57,7 @@ sim__content_copy(struct sim_content *to, const struct sim_content *from)
 
 /* ---- names ---- */
 
-static struct sim_name *
-names_at(const struct sim_names *names, const char *name)
+static struct sim_name *names_at(const struct sim_names *names, const char *name)
 {
 	for (size_t i = 0; i < names->n; i++)
 		if (strcmp(names->a[i].name, name) == 0)
@@ -69,16 +65,14 @@ names_at(const struct sim_names *names, const char *name)
 	return NULL;
 }
 
-uint32_t
-sim__names_find(const struct sim_names *names, const char *name)
+uint32_t sim__names_find(const struct sim_names *names, const char *name)
 {
 	const struct sim_name *at = names_at(names, name);
 
 	return at ? at->inode : 0;
 }
 
-static void
-names_set(struct sim_names *names, const char *name, uint32_t inode)
+static void names_set(struct sim_names *names, const char *name, uint32_t inode)
 {
 	struct sim_name *at = names_at(names, name);
 
@@ -93,8 +87,7 @@ names_set(struct sim_names *names, const char *name, uint32_t inode)
 	names->a[names->n++] = (struct sim_name){ mem_strdup(name), inode };
 }
 
-static void
-names_remove(struct sim_names *names, const char *name)
+static void names_remove(struct sim_names *names, const char *name)
 {
 	struct sim_name *at = names_at(names, name);
 
@@ -104,8 +97,7 @@ names_remove(struct sim_names *names, const char *name)
 	*at = names->a[--names->n];
 }
 
-static void
-names_fini(struct sim_names *names)
+static void names_fini(struct sim_names *names)
 {
 	for (size_t i = 0; i < names->n; i++)
 		mem_free(names->a[i].name);
@@ -113,8 +105,7 @@ names_fini(struct sim_names *names)
 	*names = (struct sim_names){ NULL, 0, 0 };
 }
 
-void
-sim__names_copy(struct sim_names *to, const struct sim_names *from)
+void sim__names_copy(struct sim_names *to, const struct sim_names *from)
 {
 	names_fini(to);
 	for (size_t i = 0; i < from->n; i++)
@@ -123,8 +114,7 @@ sim__names_copy(struct sim_names *to, const struct sim_names *from)
 
 /* ---- inodes ---- */
 
-uint32_t
-sim__inode_new(struct sim *s, bool is_dir)
+uint32_t sim__inode_new(struct sim *s, bool is_dir)
 {
 	if (s->inode_n == s->inode_room) {
 		s->inode_room = s->inode_room ? s->inode_room * 2 : 16;
@@ -137,8 +127,7 @@ sim__inode_new(struct sim *s, bool is_dir)
 	return (uint32_t)s->inode_n++;
 }
 
-static void
-inode_free(struct sim_inode *inode)
+static void inode_free(struct sim_inode *inode)
 {
 	if (inode == NULL)
 		return;
@@ -150,8 +139,7 @@ inode_free(struct sim_inode *inode)
 }
 
 /* Sets seen[] for everything that names below inode lead to, on either side. */
-static void
-mark(const struct sim *s, uint32_t inode, bool *seen)
+static void mark(const struct sim *s, uint32_t inode, bool *seen)
 {
 	if (seen[inode])
 		return;
@@ -164,8 +152,7 @@ mark(const struct sim *s, uint32_t inode, bool *seen)
 	}
 }
 
-static void
-mark_all(const struct sim *s, bool *seen)
+static void mark_all(const struct sim *s, bool *seen)
 {
 	mark(s, SIM_ROOT, seen);
 	for (size_t i = 0; i < s->op_n; i++) {
@@ -183,8 +170,7 @@ mark_all(const struct sim *s, bool *seen)
 			mark(s, i, seen);
 }
 
-void
-sim__sweep(struct sim *s)
+void sim__sweep(struct sim *s)
 {
 	bool *seen = mem_zalloc(s->inode_n);
 
@@ -200,16 +186,14 @@ sim__sweep(struct sim *s)
 
 /* ---- operations ---- */
 
-void
-sim__op_fini(struct sim_op *op)
+void sim__op_fini(struct sim_op *op)
 {
 	mem_free(op->bytes);
 	mem_free(op->name);
 	mem_free(op->from_name);
 }
 
-void
-sim__op_add(struct sim *s, const struct sim_op *op)
+void sim__op_add(struct sim *s, const struct sim_op *op)
 {
 	if (s->op_n == s->op_room) {
 		s->op_room = s->op_room ? s->op_room * 2 : 64;
@@ -218,8 +202,7 @@ sim__op_add(struct sim *s, const struct sim_op *op)
 	s->ops[s->op_n++] = *op;
 }
 
-static bool
-apply_name(struct sim *s, const struct sim_op *op, enum sim_side side)
+static bool apply_name(struct sim *s, const struct sim_op *op, enum sim_side side)
 {
 	struct sim_names *names = &s->inodes[op->dir]->names[side], *from;
 
@@ -238,8 +221,7 @@ apply_name(struct sim *s, const struct sim_op *op, enum sim_side side)
 	return true;
 }
 
-bool
-sim__apply(struct sim *s, const struct sim_op *op, enum sim_side side)
+bool sim__apply(struct sim *s, const struct sim_op *op, enum sim_side side)
 {
 	struct sim_content *c = &s->inodes[op->inode]->content[side];
 
@@ -255,8 +237,7 @@ sim__apply(struct sim *s, const struct sim_op *op, enum sim_side side)
 /* Takes the operations out of the list for which settle() says so. */
 typedef bool sim_settle_f(struct sim *s, struct sim_op *op, uint32_t inode);
 
-static void
-settle_ops(struct sim *s, sim_settle_f *settle, uint32_t inode)
+static void settle_ops(struct sim *s, sim_settle_f *settle, uint32_t inode)
 {
 	size_t kept = 0;
 
@@ -269,28 +250,24 @@ settle_ops(struct sim *s, sim_settle_f *settle, uint32_t inode)
 	s->op_n = kept;
 }
 
-static bool
-is_data_of(const struct sim_op *op, uint32_t inode)
+static bool is_data_of(const struct sim_op *op, uint32_t inode)
 {
 	return op->inode == inode && (op->kind == SIM_OP_WRITE || op->kind == SIM_OP_SIZE);
 }
 
-static bool
-settle_data(struct sim *s, struct sim_op *op, uint32_t inode)
+static bool settle_data(struct sim *s, struct sim_op *op, uint32_t inode)
 {
 	return is_data_of(op, inode) && sim__apply(s, op, SIM_SAFE);
 }
 
-static bool
-settle_loss(struct sim *s, struct sim_op *op, uint32_t inode)
+static bool settle_loss(struct sim *s, struct sim_op *op, uint32_t inode)
 {
 	(void)s;
 	return is_data_of(op, inode);
 }
 
 /* A rename between two directories of which the new one is synced: what remains is to remove the old name. */
-static bool
-settle_rename(struct sim *s, struct sim_op *op)
+static bool settle_rename(struct sim *s, struct sim_op *op)
 {
 	struct sim_names *from = &s->inodes[op->from_dir]->names[SIM_SAFE];
 
@@ -308,8 +285,7 @@ settle_rename(struct sim *s, struct sim_op *op)
 	return false;
 }
 
-static bool
-settle_names(struct sim *s, struct sim_op *op, uint32_t dir)
+static bool settle_names(struct sim *s, struct sim_op *op, uint32_t dir)
 {
 	if (op->kind == SIM_OP_WRITE || op->kind == SIM_OP_SIZE)
 		return false;
@@ -327,20 +303,17 @@ settle_names(struct sim *s, struct sim_op *op, uint32_t dir)
 	return true;
 }
 
-void
-sim__sync_file(struct sim *s, uint32_t inode)
+void sim__sync_file(struct sim *s, uint32_t inode)
 {
 	settle_ops(s, settle_data, inode);
 }
 
-void
-sim__lose_file(struct sim *s, uint32_t inode)
+void sim__lose_file(struct sim *s, uint32_t inode)
 {
 	settle_ops(s, settle_loss, inode);
 }
 
-void
-sim__sync_dir(struct sim *s, uint32_t dir)
+void sim__sync_dir(struct sim *s, uint32_t dir)
 {
 	settle_ops(s, settle_names, dir);
 	sim__sweep(s);
@@ -348,8 +321,7 @@ sim__sync_dir(struct sim *s, uint32_t dir)
 
 /* ---- the whole ---- */
 
-struct sim *
-sim__new(void)
+struct sim *sim__new(void)
 {
 	struct sim *s = mem_zalloc(sizeof *s);
 
@@ -358,8 +330,7 @@ sim__new(void)
 	return s;
 }
 
-void
-sim__free(struct sim *s)
+void sim__free(struct sim *s)
 {
 	for (size_t i = 0; i < s->op_n; i++)
 		sim__op_fini(&s->ops[i]);

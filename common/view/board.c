@@ -61,8 +61,7 @@ struct board {
 	struct board_header *header;
 };
 
-static board_word *
-slot_of(const struct board *b, uint64_t generation)
+static board_word *slot_of(const struct board *b, uint64_t generation)
 {
 	uint8_t *slots = (uint8_t *)b->header + BOARD_PAGE;
 
@@ -72,8 +71,7 @@ slot_of(const struct board *b, uint64_t generation)
 /* ---- life ---- */
 
 /* Sizes, seals and signs a fresh memory file. */
-static bool
-board_sign(int fd)
+static bool board_sign(int fd)
 {
 	struct board_header h = {
 		.magic = BOARD_FILE_MAGIC, .version = BOARD_VERSION, .slot_bytes = BOARD_SLOT_BYTES,
@@ -84,8 +82,7 @@ board_sign(int fd)
 	    && pwrite(fd, &h, sizeof h, 0) == (ssize_t)sizeof h;
 }
 
-int
-board_create(void)
+int board_create(void)
 {
 	int fd = memfd_create("lsm-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -97,15 +94,13 @@ board_create(void)
 	return -1;
 }
 
-static bool
-board_is_sound(const struct board_header *h)
+static bool board_is_sound(const struct board_header *h)
 {
 	return h->magic == BOARD_FILE_MAGIC && h->version == BOARD_VERSION
 	    && h->slot_bytes == BOARD_SLOT_BYTES;
 }
 
-enum st
-board_attach(int fd, bool writable, struct board **bp)
+enum st board_attach(int fd, bool writable, struct board **bp)
 {
 	const int sealed = F_SEAL_SHRINK | F_SEAL_GROW;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -130,8 +125,7 @@ board_attach(int fd, bool writable, struct board **bp)
 	return ST_OK;
 }
 
-void
-board_detach(struct board **bp)
+void board_detach(struct board **bp)
 {
 	struct board *b = *bp;
 
@@ -147,16 +141,14 @@ board_detach(struct board **bp)
 /* ---- the engine ---- */
 
 /* The header, for writing. */
-static struct board_header *
-header_to_write(struct board *b)
+static struct board_header *header_to_write(struct board *b)
 {
 	obj_check(b, BOARD_MAGIC);
 	must(b->writable);
 	return b->header;
 }
 
-static void
-words_store(board_word *to, struct slice from)
+static void words_store(board_word *to, struct slice from)
 {
 	uint64_t word;
 	size_t i, whole = from.n / sizeof word;
@@ -172,8 +164,7 @@ words_store(board_word *to, struct slice from)
 	atomic_store_explicit(&to[whole], word, memory_order_release);
 }
 
-static void
-words_load(uint8_t *to, const board_word *from, size_t n)
+static void words_load(uint8_t *to, const board_word *from, size_t n)
 {
 	uint64_t word;
 
@@ -183,8 +174,7 @@ words_load(uint8_t *to, const board_word *from, size_t n)
 	}
 }
 
-enum st
-board_publish(struct board *b, struct slice view, uint64_t *generationp)
+enum st board_publish(struct board *b, struct slice view, uint64_t *generationp)
 {
 	struct board_header *h = header_to_write(b);
 	uint64_t generation = board_next_generation(b);
@@ -200,14 +190,12 @@ board_publish(struct board *b, struct slice view, uint64_t *generationp)
 	return ST_OK;
 }
 
-uint64_t
-board_next_generation(const struct board *b)
+uint64_t board_next_generation(const struct board *b)
 {
 	return board_generation(b) + 1;
 }
 
-void
-board_set_visible(struct board *b, struct seq seq)
+void board_set_visible(struct board *b, struct seq seq)
 {
 	struct board_header *h = header_to_write(b);
 
@@ -215,20 +203,17 @@ board_set_visible(struct board *b, struct seq seq)
 		atomic_store_explicit(&h->visible, seq.v, memory_order_release);
 }
 
-void
-board_set_incarnation(struct board *b, uint64_t incarnation)
+void board_set_incarnation(struct board *b, uint64_t incarnation)
 {
 	atomic_store_explicit(&header_to_write(b)->incarnation, incarnation, memory_order_release);
 }
 
-void
-board_set_state(struct board *b, enum board_state state)
+void board_set_state(struct board *b, enum board_state state)
 {
 	atomic_store_explicit(&header_to_write(b)->state, state, memory_order_release);
 }
 
-void
-board_set_replay(struct board *b, uint64_t done_bytes, uint64_t total_bytes)
+void board_set_replay(struct board *b, uint64_t done_bytes, uint64_t total_bytes)
 {
 	struct board_header *h = header_to_write(b);
 
@@ -238,42 +223,36 @@ board_set_replay(struct board *b, uint64_t done_bytes, uint64_t total_bytes)
 
 /* ---- anybody ---- */
 
-struct seq
-board_visible(const struct board *b)
+struct seq board_visible(const struct board *b)
 {
 	return seq(atomic_load_explicit(&b->header->visible, memory_order_acquire));
 }
 
-uint64_t
-board_generation(const struct board *b)
+uint64_t board_generation(const struct board *b)
 {
 	return atomic_load_explicit(&b->header->generation, memory_order_acquire);
 }
 
-uint64_t
-board_incarnation(const struct board *b)
+uint64_t board_incarnation(const struct board *b)
 {
 	return atomic_load_explicit(&b->header->incarnation, memory_order_acquire);
 }
 
-enum board_state
-board_state(const struct board *b)
+enum board_state board_state(const struct board *b)
 {
 	uint64_t state = atomic_load_explicit(&b->header->state, memory_order_acquire);
 
 	return state <= BOARD_REFUSING ? (enum board_state)state : BOARD_STARTING;
 }
 
-void
-board_replay(const struct board *b, uint64_t *donep, uint64_t *totalp)
+void board_replay(const struct board *b, uint64_t *donep, uint64_t *totalp)
 {
 	*donep = atomic_load_explicit(&b->header->replay_done, memory_order_relaxed);
 	*totalp = atomic_load_explicit(&b->header->replay_total, memory_order_relaxed);
 }
 
 /* Copies the slot of a generation into out; whether it was still that one's is for the caller to ask. */
-static bool
-slot_copy(const struct board *b, uint64_t generation, struct buf *out)
+static bool slot_copy(const struct board *b, uint64_t generation, struct buf *out)
 {
 	const board_word *slot = slot_of(b, generation);
 	uint64_t n = atomic_load_explicit(&slot[0], memory_order_acquire);
@@ -286,8 +265,7 @@ slot_copy(const struct board *b, uint64_t generation, struct buf *out)
 	return true;
 }
 
-enum st
-board_load(const struct board *b, struct buf *out, uint64_t *generationp)
+enum st board_load(const struct board *b, struct buf *out, uint64_t *generationp)
 {
 	*generationp = 0;
 	for (;;) {

@@ -43,8 +43,7 @@ struct mt_key {
 
 /* ---- nodes ---- */
 
-static uint64_t
-prefix_of(struct slice key)
+static uint64_t prefix_of(struct slice key)
 {
 	uint64_t v = 0;
 
@@ -53,14 +52,12 @@ prefix_of(struct slice key)
 	return __builtin_bswap64(v);
 }
 
-static unsigned
-node_height(const struct mt_node *n)
+static unsigned node_height(const struct mt_node *n)
 {
 	return ((unsigned)(n->meta >> 1) & (MT_HEIGHT - 1)) + 1;
 }
 
-static uint64_t
-node_bytes(unsigned height, uint64_t key_n, uint64_t value_n)
+static uint64_t node_bytes(unsigned height, uint64_t key_n, uint64_t value_n)
 {
 	uint64_t n = sizeof(struct mt_node) + height * sizeof(mt_link) + key_n + value_n + MT_TIMES;
 
@@ -68,8 +65,7 @@ node_bytes(unsigned height, uint64_t key_n, uint64_t value_n)
 }
 
 /* Marks m as damaged; says so the first time. Always false. */
-static bool
-report_damage(const struct memtable *m, const char *what)
+static bool report_damage(const struct memtable *m, const char *what)
 {
 	if (!atomic_exchange(m->damaged, true))
 		log_error("memtable %llu is damaged: %s", (unsigned long long)m->id.v, what);
@@ -77,8 +73,7 @@ report_damage(const struct memtable *m, const char *what)
 }
 
 /* The node a link names; NULL at the end of a list and for a link that leads out of the arena. */
-static struct mt_node *
-node_at(const struct memtable *m, uint32_t link)
+static struct mt_node *node_at(const struct memtable *m, uint32_t link)
 {
 	uint64_t at = ((uint64_t)link - 1) * MT_UNIT;
 
@@ -91,15 +86,14 @@ node_at(const struct memtable *m, uint32_t link)
 	return (struct mt_node *)(void *)(m->arena + at);
 }
 
-static uint32_t
-link_of(const struct memtable *m, const struct mt_node *n)
+static uint32_t link_of(const struct memtable *m, const struct mt_node *n)
 {
 	return (uint32_t)((uint64_t)((const uint8_t *)n - m->arena) / MT_UNIT + 1);
 }
 
 /* Key and value of a node; false when its lengths lead out of the arena. */
-static bool
-node_bodies(const struct memtable *m, const struct mt_node *n, struct slice *keyp, struct slice *valuep)
+static bool node_bodies(const struct memtable *m, const struct mt_node *n, struct slice *keyp,
+			struct slice *valuep)
 {
 	unsigned height = node_height(n);
 	uint64_t at = (uint64_t)((const uint8_t *)n - m->arena);
@@ -112,8 +106,7 @@ node_bodies(const struct memtable *m, const struct mt_node *n, struct slice *key
 	return true;
 }
 
-static bool
-node_entry(const struct memtable *m, const struct mt_node *n, struct entry *ep)
+static bool node_entry(const struct memtable *m, const struct mt_node *n, struct entry *ep)
 {
 	if (!node_bodies(m, n, &ep->key, &ep->value))
 		return false;
@@ -124,15 +117,13 @@ node_entry(const struct memtable *m, const struct mt_node *n, struct entry *ep)
 	return true;
 }
 
-static struct mt_key
-mt_key(struct slice key, struct seq seq)
+static struct mt_key mt_key(struct slice key, struct seq seq)
 {
 	return (struct mt_key){ key, prefix_of(key), seq.v };
 }
 
 /* Is node n in front of k? A damaged node is not: the walk ends there. */
-static bool
-node_before(const struct memtable *m, const struct mt_node *n, const struct mt_key *k)
+static bool node_before(const struct memtable *m, const struct mt_node *n, const struct mt_key *k)
 {
 	struct slice key, value;
 	int c;
@@ -147,15 +138,13 @@ node_before(const struct memtable *m, const struct mt_node *n, const struct mt_k
 
 /* ---- searching ---- */
 
-static mt_link *
-node_tower(const struct memtable *m, struct mt_node *n)
+static mt_link *node_tower(const struct memtable *m, struct mt_node *n)
 {
 	return n ? n->next : m->header->next;
 }
 
 /* True after more steps than there can be nodes: the links run in a circle. Asks the writer's line rarely. */
-static bool
-runs_in_circle(const struct memtable *m, uint64_t steps)
+static bool runs_in_circle(const struct memtable *m, uint64_t steps)
 {
 	uint64_t used;
 
@@ -168,8 +157,7 @@ runs_in_circle(const struct memtable *m, uint64_t steps)
 }
 
 /* Asks for the node that is looked at next when the walk goes down a level: by then it has come. */
-static void
-prefetch_below(const struct memtable *m, const mt_link *tower, int level)
+static void prefetch_below(const struct memtable *m, const mt_link *tower, int level)
 {
 	if (level > 0) {
 		uint32_t link = atomic_load_explicit(&tower[level - 1], memory_order_relaxed);
@@ -180,8 +168,7 @@ prefetch_below(const struct memtable *m, const mt_link *tower, int level)
 
 /* The first node at or behind k, NULL when there is none. towers, when given, receives for each level the
  * tower whose link passes over k. */
-static struct mt_node *
-search(const struct memtable *m, const struct mt_key *k, mt_link **towers)
+static struct mt_node *search(const struct memtable *m, const struct mt_key *k, mt_link **towers)
 {
 	mt_link *tower = m->header->next;
 	uint32_t behind = 0;
@@ -209,8 +196,7 @@ search(const struct memtable *m, const struct mt_key *k, mt_link **towers)
 	return node_at(m, behind);
 }
 
-bool
-memtable_get(const struct memtable *m, struct slice key, struct seq seq, struct entry *ep)
+bool memtable_get(const struct memtable *m, struct slice key, struct seq seq, struct entry *ep)
 {
 	struct mt_key k = mt_key(key, seq);
 	struct mt_node *n = search(m, &k, NULL);
@@ -223,8 +209,7 @@ memtable_get(const struct memtable *m, struct slice key, struct seq seq, struct 
 /* ---- inserting ---- */
 
 /* Room for one node of this height. */
-static struct mt_node *
-node_alloc(struct memtable *m, unsigned height, const struct entry *e)
+static struct mt_node *node_alloc(struct memtable *m, unsigned height, const struct entry *e)
 {
 	uint64_t used = atomic_load_explicit(&m->header->used_bytes, memory_order_relaxed);
 	uint64_t end = used + node_bytes(height, e->key.n, e->value.n);
@@ -238,8 +223,7 @@ node_alloc(struct memtable *m, unsigned height, const struct entry *e)
 	return (struct mt_node *)(void *)(m->arena + used);
 }
 
-static struct mt_node *
-node_fill(struct mt_node *n, unsigned height, const struct entry *e, uint64_t prefix)
+static struct mt_node *node_fill(struct mt_node *n, unsigned height, const struct entry *e, uint64_t prefix)
 {
 	uint8_t *body = (uint8_t *)(n->next + height);
 
@@ -258,8 +242,7 @@ node_fill(struct mt_node *n, unsigned height, const struct entry *e, uint64_t pr
 }
 
 /* 1 with probability 3/4, 2 with 3/16, ... */
-static unsigned
-draw_height(struct rnd *rnd)
+static unsigned draw_height(struct rnd *rnd)
 {
 	unsigned zeros = (unsigned)__builtin_ctzll(rnd_next(rnd) | 1ull << 2 * (MT_HEIGHT - 1));
 
@@ -267,8 +250,7 @@ draw_height(struct rnd *rnd)
 }
 
 /* Is k right behind the last insert? Then the towers found for that one serve again. */
-static bool
-finger_fits(const struct memtable *m, const struct mt_key *k)
+static bool finger_fits(const struct memtable *m, const struct mt_key *k)
 {
 	const struct mt_node *next;
 
@@ -279,8 +261,7 @@ finger_fits(const struct memtable *m, const struct mt_key *k)
 }
 
 /* Points the finger at the gap for k on every level. */
-static void
-finger_move(struct memtable *m, const struct mt_key *k)
+static void finger_move(struct memtable *m, const struct mt_key *k)
 {
 	if (!finger_fits(m, k)) {
 		(void)search(m, k, m->finger);
@@ -290,8 +271,7 @@ finger_move(struct memtable *m, const struct mt_key *k)
 		m->finger[i] = &m->last->next[i];
 }
 
-void
-memtable_insert(struct memtable *m, const struct entry *e)
+void memtable_insert(struct memtable *m, const struct entry *e)
 {
 	struct mt_key k = mt_key(e->key, e->seq);
 	unsigned height = draw_height(&m->rnd);
@@ -322,15 +302,13 @@ struct memtable_iter {
 	struct mt_node *node;
 };
 
-static struct memtable_iter *
-iter_own(struct iter *it)
+static struct memtable_iter *iter_own(struct iter *it)
 {
 	return (struct memtable_iter *)it;
 }
 
 /* Shows node n (NULL: the end). */
-static void
-iter_show(struct memtable_iter *mi, struct mt_node *n)
+static void iter_show(struct memtable_iter *mi, struct mt_node *n)
 {
 	mi->node = n;
 	mi->head.valid = n != NULL && node_entry(mi->m, n, &mi->head.entry);
@@ -339,23 +317,20 @@ iter_show(struct memtable_iter *mi, struct mt_node *n)
 		mi->head.status = ST_CORRUPT;
 }
 
-static void
-iter_free_f(struct iter *it)
+static void iter_free_f(struct iter *it)
 {
 	memtable_unref(&iter_own(it)->m);
 	mem_free(it);
 }
 
-static struct mt_node *
-iter_follow(struct memtable_iter *mi)
+static struct mt_node *iter_follow(struct memtable_iter *mi)
 {
 	mt_link *tower = node_tower(mi->m, mi->node);
 
 	return node_at(mi->m, atomic_load_explicit(&tower[0], memory_order_acquire));
 }
 
-static void
-iter_first_f(struct iter *it)
+static void iter_first_f(struct iter *it)
 {
 	struct memtable_iter *mi = iter_own(it);
 
@@ -363,8 +338,7 @@ iter_first_f(struct iter *it)
 	iter_show(mi, iter_follow(mi));
 }
 
-static void
-iter_seek_f(struct iter *it, struct slice key, struct seq seq)
+static void iter_seek_f(struct iter *it, struct slice key, struct seq seq)
 {
 	struct memtable_iter *mi = iter_own(it);
 	struct mt_key k = mt_key(key, seq);
@@ -372,8 +346,7 @@ iter_seek_f(struct iter *it, struct slice key, struct seq seq)
 	iter_show(mi, search(mi->m, &k, NULL));
 }
 
-static void
-iter_next_f(struct iter *it)
+static void iter_next_f(struct iter *it)
 {
 	struct memtable_iter *mi = iter_own(it);
 	struct entry before = it->entry;
@@ -389,8 +362,7 @@ iter_next_f(struct iter *it)
 
 static const struct iter_ops memtable_iter_ops = { iter_free_f, iter_first_f, iter_seek_f, iter_next_f };
 
-struct iter *
-memtable_iter_new(struct memtable *m)
+struct iter *memtable_iter_new(struct memtable *m)
 {
 	struct memtable_iter *mi = mem_zalloc(sizeof *mi);
 
@@ -401,46 +373,39 @@ memtable_iter_new(struct memtable *m)
 
 /* ---- asking ---- */
 
-struct file_id
-memtable_id(const struct memtable *m)
+struct file_id memtable_id(const struct memtable *m)
 {
 	return m->id;
 }
 
-int
-memtable_fd(const struct memtable *m)
+int memtable_fd(const struct memtable *m)
 {
 	return m->fd;
 }
 
-bool
-memtable_damaged(const struct memtable *m)
+bool memtable_damaged(const struct memtable *m)
 {
 	return atomic_load_explicit(m->damaged, memory_order_relaxed);
 }
 
-uint64_t
-memtable_used(const struct memtable *m)
+uint64_t memtable_used(const struct memtable *m)
 {
 	return atomic_load_explicit(&m->header->used_bytes, memory_order_relaxed);
 }
 
-uint64_t
-memtable_entries(const struct memtable *m)
+uint64_t memtable_entries(const struct memtable *m)
 {
 	return atomic_load_explicit(&m->header->entries, memory_order_acquire);
 }
 
-uint64_t
-memtable_room(const struct memtable *m)
+uint64_t memtable_room(const struct memtable *m)
 {
 	uint64_t used = memtable_used(m);
 
 	return used < m->capacity_bytes ? m->capacity_bytes - used : 0;
 }
 
-uint64_t
-memtable_cost(size_t key_bytes, size_t value_bytes)
+uint64_t memtable_cost(size_t key_bytes, size_t value_bytes)
 {
 	return node_bytes(MT_HEIGHT, key_bytes, value_bytes);
 }

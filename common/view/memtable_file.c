@@ -24,8 +24,7 @@
 #define MT_VERSION 1u
 #define MT_CAPACITY_MAX (32ull << 30)
 
-static uint64_t
-file_bytes(uint64_t capacity_bytes)
+static uint64_t file_bytes(uint64_t capacity_bytes)
 {
 	uint64_t n = MT_PAGE + capacity_bytes + MT_TALLEST;
 
@@ -33,8 +32,7 @@ file_bytes(uint64_t capacity_bytes)
 }
 
 /* A memtable around a mapping, referenced once. */
-static struct memtable *
-wrap(struct file_id id, void *map, uint64_t capacity_bytes, int fd)
+static struct memtable *wrap(struct file_id id, void *map, uint64_t capacity_bytes, int fd)
 {
 	struct memtable *m = mem_zalloc(sizeof *m);
 
@@ -53,8 +51,7 @@ wrap(struct file_id id, void *map, uint64_t capacity_bytes, int fd)
 }
 
 /* A memory file of that size, mapped for writing and sealed against everybody else's. NULL when refused. */
-static void *
-make_file(uint64_t bytes, int fd)
+static void *make_file(uint64_t bytes, int fd)
 {
 	void *map;
 
@@ -70,8 +67,7 @@ make_file(uint64_t bytes, int fd)
 	return map;
 }
 
-enum st
-memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp)
+enum st memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp)
 {
 	struct mt_header *h;
 	int fd;
@@ -99,16 +95,14 @@ memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable **mp)
 }
 
 /* Is the mapped header that of memtable id in a file of file_size bytes? */
-static bool
-header_is_sound(const struct mt_header *h, struct file_id id, uint64_t file_size)
+static bool header_is_sound(const struct mt_header *h, struct file_id id, uint64_t file_size)
 {
 	return h->magic == MT_FILE_MAGIC && h->version == MT_VERSION && h->id == id.v
 	    && h->capacity_bytes <= MT_CAPACITY_MAX && h->capacity_bytes % MT_UNIT == 0
 	    && file_bytes(h->capacity_bytes) == file_size;
 }
 
-static enum st
-map_file(struct file_id id, int fd, struct memtable **mp)
+static enum st map_file(struct file_id id, int fd, struct memtable **mp)
 {
 	const int sealed = F_SEAL_SHRINK | F_SEAL_GROW;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -130,8 +124,7 @@ map_file(struct file_id id, int fd, struct memtable **mp)
 	return ST_OK;
 }
 
-enum st
-memtable_map(struct file_id id, int fd, struct memtable **mp)
+enum st memtable_map(struct file_id id, int fd, struct memtable **mp)
 {
 	enum st st;
 
@@ -141,16 +134,14 @@ memtable_map(struct file_id id, int fd, struct memtable **mp)
 	return st;
 }
 
-struct memtable *
-memtable_ref(struct memtable *m)
+struct memtable *memtable_ref(struct memtable *m)
 {
 	obj_check(m, MEMTABLE_MAGIC);
 	atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
 	return m;
 }
 
-void
-memtable_unref(struct memtable **mp)
+void memtable_unref(struct memtable **mp)
 {
 	struct memtable *m = *mp;
 

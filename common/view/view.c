@@ -21,8 +21,7 @@
 
 /* ---- birth and end ---- */
 
-static void *
-array_dup(struct arena *a, const void *p, size_t count, size_t size)
+static void *array_dup(struct arena *a, const void *p, size_t count, size_t size)
 {
 	void *copy;
 
@@ -33,8 +32,7 @@ array_dup(struct arena *a, const void *p, size_t count, size_t size)
 	return copy;
 }
 
-static void
-level_dup(struct arena *a, struct view_level *level)
+static void level_dup(struct arena *a, struct view_level *level)
 {
 	level->tables = array_dup(a, level->tables, level->count, sizeof *level->tables);
 	for (size_t i = 0; i < level->count; i++) {
@@ -43,8 +41,7 @@ level_dup(struct arena *a, struct view_level *level)
 	}
 }
 
-static void
-desc_dup(struct view *v, const struct view_desc *desc)
+static void desc_dup(struct view *v, const struct view_desc *desc)
 {
 	v->desc = *desc;
 	v->desc.memtables = array_dup(&v->arena, desc->memtables, desc->memtable_count,
@@ -54,8 +51,7 @@ desc_dup(struct view *v, const struct view_desc *desc)
 }
 
 /* Asks for every memtable of desc; ST_UNAVAILABLE as soon as one is not known. */
-static enum st
-memtables_find(struct view *v, view_find_f *find, void *ctx)
+static enum st memtables_find(struct view *v, view_find_f *find, void *ctx)
 {
 	v->memtables = mem_zalloc(v->desc.memtable_count * sizeof(struct memtable *));
 	for (size_t i = 0; i < v->desc.memtable_count; i++) {
@@ -66,8 +62,7 @@ memtables_find(struct view *v, view_find_f *find, void *ctx)
 	return ST_OK;
 }
 
-static void
-readers_new(struct view *v)
+static void readers_new(struct view *v)
 {
 	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
 		size_t count = v->desc.levels[level].count;
@@ -78,9 +73,8 @@ readers_new(struct view *v)
 	}
 }
 
-enum st
-view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables,
-	 struct view **vp)
+enum st view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct table_cache *tables,
+		 struct view **vp)
 {
 	struct view *v = mem_zalloc(sizeof *v);
 	enum st st;
@@ -101,16 +95,14 @@ view_new(const struct view_desc *desc, view_find_f *find, void *ctx, struct tabl
 	return ST_OK;
 }
 
-struct view *
-view_ref(struct view *v)
+struct view *view_ref(struct view *v)
 {
 	obj_check(v, VIEW_MAGIC);
 	atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
 	return v;
 }
 
-static void
-readers_free(struct view *v)
+static void readers_free(struct view *v)
 {
 	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
 		for (size_t i = 0; i < v->desc.levels[level].count; i++) {
@@ -123,8 +115,7 @@ readers_free(struct view *v)
 	}
 }
 
-void
-view_unref(struct view **vp)
+void view_unref(struct view **vp)
 {
 	struct view *v = *vp;
 
@@ -143,14 +134,12 @@ view_unref(struct view **vp)
 	mem_free(v);
 }
 
-const struct view_desc *
-view_desc(const struct view *v)
+const struct view_desc *view_desc(const struct view *v)
 {
 	return &v->desc;
 }
 
-void
-view_pin_release(struct view_pin *p)
+void view_pin_release(struct view_pin *p)
 {
 	block_pin_release(&p->block);
 	view_unref(&p->view);
@@ -159,8 +148,7 @@ view_pin_release(struct view_pin *p)
 /* ---- tables ---- */
 
 /* Keeps r for the view unless another thread did so first; *rp is what the view holds. */
-static void
-reader_keep(struct view *v, view_reader *at, struct table_reader *r, struct table_reader **rp)
+static void reader_keep(struct view *v, view_reader *at, struct table_reader *r, struct table_reader **rp)
 {
 	struct table_reader *there = NULL;
 
@@ -172,8 +160,7 @@ reader_keep(struct view *v, view_reader *at, struct table_reader *r, struct tabl
 	*rp = there;
 }
 
-enum st
-view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp)
+enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp)
 {
 	view_reader *at = &v->readers[level][index];
 	struct file_id id = v->desc.levels[level].tables[index].id;
@@ -196,8 +183,7 @@ view__table(struct view *v, unsigned level, size_t index, bool nowait, struct ta
 	return ST_OK;
 }
 
-size_t
-view__find_table(const struct view_level *level, struct slice key)
+size_t view__find_table(const struct view_level *level, struct slice key)
 {
 	size_t low = 0, high = level->count;
 
@@ -212,8 +198,7 @@ view__find_table(const struct view_level *level, struct slice key)
 	return low;
 }
 
-enum st
-view_pin_tables(struct view *v)
+enum st view_pin_tables(struct view *v)
 {
 	struct table_reader *r;
 
@@ -237,14 +222,12 @@ struct question {
 	struct read_cost *cost;
 };
 
-bool
-view__is_gone(const struct entry *e, int64_t now_ms)
+bool view__is_gone(const struct entry *e, int64_t now_ms)
 {
 	return e->is_tombstone || (e->expires_at_ms != 0 && e->expires_at_ms <= now_ms);
 }
 
-static enum st
-ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
+static enum st ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
 {
 	for (size_t i = 0; i < v->desc.memtable_count; i++) {
 		if (memtable_get(v->memtables[i], q->key, q->seq, ep))
@@ -256,9 +239,8 @@ ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
 }
 
 /* ST_NOT_FOUND also when the table's range does not hold the key. */
-static enum st
-ask_table(struct view *v, unsigned level, size_t index, const struct question *q, struct entry *ep,
-	  struct block_pin *pin)
+static enum st ask_table(struct view *v, unsigned level, size_t index, const struct question *q,
+			 struct entry *ep, struct block_pin *pin)
 {
 	const struct view_table *t = &v->desc.levels[level].tables[index];
 	struct table_reader *r;
@@ -270,8 +252,7 @@ ask_table(struct view *v, unsigned level, size_t index, const struct question *q
 	return st ? st : table_get(r, q->key, q->seq, q->nowait, q->cost, ep, pin);
 }
 
-static enum st
-ask_levels(struct view *v, const struct question *q, struct entry *ep, struct block_pin *pin)
+static enum st ask_levels(struct view *v, const struct question *q, struct entry *ep, struct block_pin *pin)
 {
 	enum st st = ST_NOT_FOUND;
 
@@ -286,9 +267,8 @@ ask_levels(struct view *v, const struct question *q, struct entry *ep, struct bl
 	return st;
 }
 
-enum st
-view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
-	 struct read_cost *cost, struct entry *ep, struct view_pin *pin)
+enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
+		 struct read_cost *cost, struct entry *ep, struct view_pin *pin)
 {
 	struct question q = { key, seq, nowait, cost };
 	struct block_pin block = { NULL };

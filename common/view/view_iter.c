@@ -30,14 +30,12 @@ struct level_iter {
 	struct iter *it;            /* NULL: no table is being read */
 };
 
-static struct level_iter *
-level_self(struct iter *it)
+static struct level_iter *level_self(struct iter *it)
 {
 	return (struct level_iter *)it;
 }
 
-static void
-level_stop(struct level_iter *li, enum st st)
+static void level_stop(struct level_iter *li, enum st st)
 {
 	iter_free(&li->it);
 	li->head.valid = false;
@@ -45,8 +43,7 @@ level_stop(struct level_iter *li, enum st st)
 }
 
 /* Shows what the table's iterator shows. */
-static void
-level_show(struct level_iter *li)
+static void level_show(struct level_iter *li)
 {
 	li->head.valid = li->it->valid;
 	li->head.status = li->it->status;
@@ -54,8 +51,7 @@ level_show(struct level_iter *li)
 }
 
 /* Turns to table `index`; false at the end of the level and on trouble (then status tells). */
-static bool
-level_turn_to(struct level_iter *li, size_t index)
+static bool level_turn_to(struct level_iter *li, size_t index)
 {
 	struct table_reader *r;
 	enum st st;
@@ -76,8 +72,7 @@ level_turn_to(struct level_iter *li, size_t index)
 }
 
 /* Shows the present entry, or the first one of the tables behind when the present table has ended. */
-static void
-level_settle(struct level_iter *li)
+static void level_settle(struct level_iter *li)
 {
 	while (!li->it->valid && li->it->status == ST_OK) {
 		if (!level_turn_to(li, li->index + 1))
@@ -87,8 +82,7 @@ level_settle(struct level_iter *li)
 	level_show(li);
 }
 
-static void
-level_first(struct iter *it)
+static void level_first(struct iter *it)
 {
 	struct level_iter *li = level_self(it);
 
@@ -98,8 +92,7 @@ level_first(struct iter *it)
 	level_settle(li);
 }
 
-static void
-level_seek(struct iter *it, struct slice key, struct seq seq)
+static void level_seek(struct iter *it, struct slice key, struct seq seq)
 {
 	struct level_iter *li = level_self(it);
 
@@ -109,8 +102,7 @@ level_seek(struct iter *it, struct slice key, struct seq seq)
 	level_settle(li);
 }
 
-static void
-level_next(struct iter *it)
+static void level_next(struct iter *it)
 {
 	struct level_iter *li = level_self(it);
 
@@ -119,8 +111,7 @@ level_next(struct iter *it)
 	level_settle(li);
 }
 
-static void
-level_free(struct iter *it)
+static void level_free(struct iter *it)
 {
 	iter_free(&level_self(it)->it);
 	mem_free(it);
@@ -128,8 +119,7 @@ level_free(struct iter *it)
 
 static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next };
 
-static struct iter *
-level_iter_new(struct view *v, unsigned level)
+static struct iter *level_iter_new(struct view *v, unsigned level)
 {
 	struct level_iter *li = mem_zalloc(sizeof *li);
 
@@ -151,21 +141,18 @@ struct view_iter {
 	bool has_done;
 };
 
-static struct view_iter *
-view_self(struct iter *it)
+static struct view_iter *view_self(struct iter *it)
 {
 	return (struct view_iter *)it;
 }
 
 /* Is this version of no interest: too new, or of a key that is decided? */
-static bool
-view_passes_over(const struct view_iter *vi, const struct entry *e)
+static bool view_passes_over(const struct view_iter *vi, const struct entry *e)
 {
 	return e->seq.v > vi->seq.v || (vi->has_done && slice_eq(e->key, buf_slice(&vi->done)));
 }
 
-static void
-view_decide(struct view_iter *vi, struct slice key)
+static void view_decide(struct view_iter *vi, struct slice key)
 {
 	buf_reset(&vi->done);
 	buf_append_slice(&vi->done, key);
@@ -173,8 +160,7 @@ view_decide(struct view_iter *vi, struct slice key)
 }
 
 /* From where the merge stands to the next entry to show. */
-static void
-view_settle(struct view_iter *vi)
+static void view_settle(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
 
@@ -190,8 +176,7 @@ view_settle(struct view_iter *vi)
 	vi->head.entry = merge->entry;
 }
 
-static void
-view_first(struct iter *it)
+static void view_first(struct iter *it)
 {
 	struct view_iter *vi = view_self(it);
 
@@ -200,8 +185,7 @@ view_first(struct iter *it)
 	view_settle(vi);
 }
 
-static void
-view_next(struct iter *it)
+static void view_next(struct iter *it)
 {
 	struct view_iter *vi = view_self(it);
 
@@ -210,8 +194,7 @@ view_next(struct iter *it)
 	view_settle(vi);
 }
 
-static void
-view_seek(struct iter *it, struct slice key, struct seq seq)
+static void view_seek(struct iter *it, struct slice key, struct seq seq)
 {
 	struct view_iter *vi = view_self(it);
 
@@ -223,8 +206,7 @@ view_seek(struct iter *it, struct slice key, struct seq seq)
 		view_next(it);
 }
 
-static void
-view_free(struct iter *it)
+static void view_free(struct iter *it)
 {
 	struct view_iter *vi = view_self(it);
 
@@ -236,8 +218,7 @@ view_free(struct iter *it)
 
 static const struct iter_ops view_iter_ops = { view_free, view_first, view_seek, view_next };
 
-static size_t
-child_count(const struct view *v)
+static size_t child_count(const struct view *v)
 {
 	size_t n = v->desc.memtable_count + v->desc.levels[0].count;
 
@@ -247,8 +228,7 @@ child_count(const struct view *v)
 }
 
 /* Fills children, newest first; *np counts those made, also on trouble. */
-static enum st
-children_make(struct view *v, struct iter **children, size_t *np)
+static enum st children_make(struct view *v, struct iter **children, size_t *np)
 {
 	struct table_reader *r;
 
@@ -267,8 +247,7 @@ children_make(struct view *v, struct iter **children, size_t *np)
 	return ST_OK;
 }
 
-static struct iter *
-view_iter_wrap(struct view *v, struct seq seq, int64_t now_ms, struct iter *merge)
+static struct iter *view_iter_wrap(struct view *v, struct seq seq, int64_t now_ms, struct iter *merge)
 {
 	struct view_iter *vi = mem_zalloc(sizeof *vi);
 
@@ -281,8 +260,7 @@ view_iter_wrap(struct view *v, struct seq seq, int64_t now_ms, struct iter *merg
 	return &vi->head;
 }
 
-enum st
-view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp)
+enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp)
 {
 	struct iter **children = mem_zalloc(child_count(v) * sizeof(struct iter *));
 	size_t n = 0;
