@@ -66,6 +66,8 @@ static void note_table(struct outputs *o, const struct table_summary *s)
 		.min_key = arena_dup(&o->memory, s->min_key), .max_key = arena_dup(&o->memory, s->max_key),
 		.min_seq = s->min_seq, .max_seq = s->max_seq, .entry_count = s->entry_count,
 		.tombstone_count = s->tombstone_count, .uncompressed_bytes = s->uncompressed_bytes,
+		.expiring_count = s->expiring_count, .min_expires_ms = s->min_expires_ms,
+		.max_expires_ms = s->max_expires_ms,
 	};
 	o->done_count++;
 }

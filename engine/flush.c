@@ -92,7 +92,9 @@ static struct table_facts facts_of(struct file_id id, const struct table_summary
 				     .min_key = s->min_key, .max_key = s->max_key, .min_seq = s->min_seq,
 				     .max_seq = s->max_seq, .entry_count = s->entry_count,
 				     .tombstone_count = s->tombstone_count,
-				     .uncompressed_bytes = s->uncompressed_bytes };
+				     .uncompressed_bytes = s->uncompressed_bytes,
+				     .expiring_count = s->expiring_count, .min_expires_ms = s->min_expires_ms,
+				     .max_expires_ms = s->max_expires_ms };
 }
 
 /* Writes and installs the table, keeping the writer for the keys in *tp. entry_count 0: there was nothing to write. */

@@ -13,6 +13,9 @@ static enum st check_props(const struct table_reader *r, const struct table_fact
 
 	if (p->entry_count != f->entry_count || p->tombstone_count != f->tombstone_count)
 		return fail(ST_CORRUPT, "table %" PRIu64 " has another number of entries than was reported", f->id.v);
+	if (p->expiring_count != f->expiring_count || p->min_expires_ms != f->min_expires_ms ||
+	    p->max_expires_ms != f->max_expires_ms)
+		return fail(ST_CORRUPT, "table %" PRIu64 " has other expiries than were reported", f->id.v);
 	if (p->size_bytes != f->size_bytes)
 		return fail(ST_CORRUPT, "table %" PRIu64 " has another size than was reported", f->id.v);
 	if (!slice_eq(p->min_key, f->min_key) || !slice_eq(p->max_key, f->max_key))

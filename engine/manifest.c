@@ -30,8 +30,8 @@
 	S(SET, "UPDATE meta SET value = ?2 WHERE name = ?1") \
 	S(RAISE, "UPDATE meta SET value = max(value, ?2) WHERE name = ?1") \
 	S(ADD, "INSERT INTO files (id, level, size_bytes, file_crc, min_key, max_key, min_seq, max_seq, entries," \
-	       " tombstones, uncompressed_bytes, created_ms, born_job)" \
-	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)") \
+	       " tombstones, uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms," \
+	       " born_job) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)") \
 	S(MOVE, "UPDATE files SET level = ?2 WHERE id = ?1 AND died_ms IS NULL") \
 	S(BURY, "UPDATE files SET died_ms = ?2, died_job = ?3 WHERE id = ?1 AND died_ms IS NULL") \
 	S(ERASE, "DELETE FROM files WHERE id = ?1 AND died_ms IS NULL") \
@@ -182,7 +182,7 @@ static enum st insert_table(struct manifest *m, const struct version_edit *e, co
 	const struct table_facts *f = &t->facts;
 	const uint64_t numbers[] = {
 		f->min_seq.v, f->max_seq.v, f->entry_count, f->tombstone_count, f->uncompressed_bytes,
-		(uint64_t)t->created_ms,
+		f->expiring_count, (uint64_t)f->min_expires_ms, (uint64_t)f->max_expires_ms, (uint64_t)t->created_ms,
 	};
 
 	manifest_db__bind_u64(s, 1, f->id.v);
@@ -194,7 +194,7 @@ static enum st insert_table(struct manifest *m, const struct version_edit *e, co
 	for (int i = 0; i < (int)(sizeof numbers / sizeof *numbers); i++)
 		manifest_db__bind_u64(s, 7 + i, numbers[i]);
 	if (e->job)
-		manifest_db__bind_u64(s, 13, e->job->job);
+		manifest_db__bind_u64(s, 16, e->job->job);
 	return run(m, SQL_ADD);
 }
 
@@ -314,14 +314,14 @@ static struct slice column_blob(sqlite3_stmt *s, int at)
 
 static void read_row(sqlite3_stmt *s, struct live_table *t)
 {
-	uint64_t n[13];
+	uint64_t n[16];
 
-	for (int i = 0; i < 13; i++)
+	for (int i = 0; i < 16; i++)
 		n[i] = i < 4 || i > 5 ? (uint64_t)sqlite3_column_int64(s, i) : 0;
 	*t = (struct live_table){
 		.level = (unsigned)n[1],
-		.created_ms = (int64_t)n[11],
-		.quarantined = n[12] != 0,
+		.created_ms = (int64_t)n[14],
+		.quarantined = n[15] != 0,
 		.facts = {
 			.id = file_id(n[0]),
 			.size_bytes = n[2],
@@ -333,6 +333,9 @@ static void read_row(sqlite3_stmt *s, struct live_table *t)
 			.entry_count = n[8],
 			.tombstone_count = n[9],
 			.uncompressed_bytes = n[10],
+			.expiring_count = n[11],
+			.min_expires_ms = (int64_t)n[12],
+			.max_expires_ms = (int64_t)n[13],
 		},
 	};
 }
@@ -344,7 +347,7 @@ static enum st read_tables(struct manifest *m, struct manifest_state *state)
 	int rc;
 	enum st st = manifest_db__prepare(m->db,
 		"SELECT id, level, size_bytes, file_crc, min_key, max_key, min_seq, max_seq, entries, tombstones,"
-		" uncompressed_bytes, created_ms, quarantined_offset IS NOT NULL FROM files WHERE died_ms IS NULL", &s);
+		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms, quarantined_offset IS NOT NULL FROM files WHERE died_ms IS NULL", &s);
 
 	if (st)
 		return st;

@@ -23,6 +23,9 @@ const char manifest_schema_sql[] =
 	"  entries INTEGER NOT NULL,"
 	"  tombstones INTEGER NOT NULL,"
 	"  uncompressed_bytes INTEGER NOT NULL,"
+	"  expiring INTEGER NOT NULL,"     /* entries with an expiry, no tombstones */
+	"  min_expires_ms INTEGER NOT NULL,"
+	"  max_expires_ms INTEGER NOT NULL,"
 	"  created_ms INTEGER NOT NULL,"
 	"  born_job INTEGER,"              /* NULL: written by a flush */
 	"  died_ms INTEGER,"               /* NULL: live */

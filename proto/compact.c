@@ -169,6 +169,9 @@ static Lsm__CompactOutput *output_message(struct arena *a, const struct table_fa
 	m->entry_count = t->entry_count;
 	m->tombstone_count = t->tombstone_count;
 	m->uncompressed_bytes = t->uncompressed_bytes;
+	m->expiring_count = t->expiring_count;
+	m->min_expires_ms = t->min_expires_ms;
+	m->max_expires_ms = t->max_expires_ms;
 	return m;
 }
 
@@ -204,12 +207,23 @@ void compact_report_encode(const struct compact_report *r, struct buf *out)
 	arena_fini(&a);
 }
 
+/* Expiries of a table that can exist: none, or a range of times within the count of what is no tombstone. */
+static bool expiries_ok(const struct table_facts *t)
+{
+	if (t->expiring_count == 0)
+		return t->min_expires_ms == 0 && t->max_expires_ms == 0;
+	return t->expiring_count <= t->entry_count - t->tombstone_count && t->min_expires_ms != 0 &&
+	    t->min_expires_ms <= t->max_expires_ms;
+}
+
 /* A table that can exist. Whether it is the one that was ordered is the engine's question. */
 static enum st take_output(const Lsm__CompactOutput *m, struct table_facts *t)
 {
 	*t = (struct table_facts){ file_id(m->id), m->size_bytes, m->file_crc, plain(m->min_key), plain(m->max_key),
-	    seq(m->min_sequence), seq(m->max_sequence), m->entry_count, m->tombstone_count, m->uncompressed_bytes };
-	if (t->id.v == 0 || t->size_bytes == 0 || t->entry_count == 0 || t->tombstone_count > t->entry_count)
+	    seq(m->min_sequence), seq(m->max_sequence), m->entry_count, m->tombstone_count, m->uncompressed_bytes,
+	    m->expiring_count, m->min_expires_ms, m->max_expires_ms };
+	if (t->id.v == 0 || t->size_bytes == 0 || t->entry_count == 0 || t->tombstone_count > t->entry_count ||
+	    !expiries_ok(t))
 		return fail(ST_INVALID, "compaction output that cannot be a table");
 	if (!range_ok(t->min_key, t->max_key))
 		return fail(ST_INVALID, "compaction output %llu with a key range that is none",

@@ -31,6 +31,8 @@ struct table_facts {
 	struct slice min_key, max_key;
 	struct seq min_seq, max_seq;
 	uint64_t entry_count, tombstone_count, uncompressed_bytes;
+	uint64_t expiring_count;                     /* entries with an expiry, tombstones not among them */
+	int64_t min_expires_ms, max_expires_ms;      /* of those; 0 when there are none */
 };
 
 struct compact_report {

@@ -122,7 +122,7 @@ static inline size_t help_check_output(struct help_job *h, const char *path, con
 {
 	const struct table_props *p;
 	struct table_reader *r;
-	uint64_t entries = 0, tombstones = 0;
+	uint64_t entries = 0, tombstones = 0, expiring = 0;
 	struct iter *it;
 
 	ck_assert_int_eq(table_open(h->vfs, path, f->id, DATABASE, NULL, &r), ST_OK);
@@ -134,6 +134,7 @@ static inline size_t help_check_output(struct help_job *h, const char *path, con
 		ck_assert(i < h->all.n && help_same(&it->entry, &h->all.e[i]));
 		entries++;
 		tombstones += it->entry.is_tombstone;
+		expiring += it->entry.expires_at_ms != 0 && !it->entry.is_tombstone;
 	}
 	ck_assert_int_eq(it->status, ST_OK);
 	p = table_props(r);
@@ -141,6 +142,8 @@ static inline size_t help_check_output(struct help_job *h, const char *path, con
 	ck_assert(p->min_seq.v == f->min_seq.v && p->max_seq.v == f->max_seq.v);
 	ck_assert_uint_eq(p->level, h->order.output_level);
 	ck_assert(f->size_bytes == p->size_bytes && f->uncompressed_bytes == p->uncompressed_bytes);
+	ck_assert(f->expiring_count == expiring && p->expiring_count == expiring);
+	ck_assert(f->min_expires_ms == p->min_expires_ms && f->max_expires_ms == p->max_expires_ms);
 	ck_assert(f->entry_count == entries && f->tombstone_count == tombstones && entries > 0);
 	iter_free(&it);
 	table_close(&r);

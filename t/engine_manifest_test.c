@@ -150,6 +150,9 @@ START_TEST(reopening_sees_every_fact_of_an_edit)
 	ck_assert_uint_eq(got->facts.entry_count, 40);
 	ck_assert_uint_eq(got->facts.tombstone_count, 1);
 	ck_assert_uint_eq(got->facts.uncompressed_bytes, 4000);
+	ck_assert_uint_eq(got->facts.expiring_count, 1);
+	ck_assert_int_eq(got->facts.min_expires_ms, 1700000001000);
+	ck_assert_int_eq(got->facts.max_expires_ms, 1700000002000);
 	ck_assert_int_eq(got->created_ms, 1700000000000);
 	ck_assert_uint_eq(got->level, 1);
 	ck_assert(got->quarantined);

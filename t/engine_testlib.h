@@ -74,6 +74,9 @@ static inline struct live_table testlib_table(uint64_t id, unsigned level, const
 			.entry_count = seq_to - seq_from + 1,
 			.tombstone_count = 1,
 			.uncompressed_bytes = 4000,
+			.expiring_count = 1,
+			.min_expires_ms = 1700000001000,
+			.max_expires_ms = 1700000002000,
 		},
 	};
 }

@@ -272,7 +272,8 @@ static inline void world_merge(const struct pick_job *job, struct table_reader *
 static inline struct table_facts world_facts(struct file_id id, const struct table_summary *s)
 {
 	return (struct table_facts){ id, s->size_bytes, s->file_crc, s->min_key, s->max_key, s->min_seq, s->max_seq,
-				     s->entry_count, s->tombstone_count, s->uncompressed_bytes };
+				     s->entry_count, s->tombstone_count, s->uncompressed_bytes, s->expiring_count,
+				     s->min_expires_ms, s->max_expires_ms };
 }
 
 static inline void world_merge_job(struct world *w, const struct pick_job *job, struct version_edit *edit,

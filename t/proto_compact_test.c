@@ -24,8 +24,9 @@ static struct compact_order some_order(void)
 static struct compact_report some_report(void)
 {
 	outputs[0] = (struct table_facts){ { 20 }, 1000, 0xdeadbeef, slice_of("\0a", 2), slice_str("m"), { 5 }, { 90 },
-	    100, 3, 5000 };
-	outputs[1] = (struct table_facts){ { 21 }, 1, 0, slice_str("n"), slice_str("n"), { 1 }, { 1 }, 1, 0, 10 };
+	    100, 3, 5000, 2, 1111, 2222 };
+	outputs[1] = (struct table_facts){ { 21 }, 1, 0, slice_str("n"), slice_str("n"), { 1 }, { 1 }, 1, 0, 10,
+	    0, 0, 0 };
 	return (struct compact_report){ .incarnation = 7, .job = 70, .done = true, .status = ST_OK,
 	    .detail = slice_str("merged"), .bytes_read = 1, .bytes_total = 2, .entries_in = 3, .dropped_overwritten = 4,
 	    .dropped_tombstones = 5, .dropped_expired = 6, .duration_us = 7, .outputs = outputs, .output_count = 2,
@@ -105,6 +106,8 @@ START_TEST(report_comes_out_as_it_went_in)
 	ck_assert(back.outputs[0].min_seq.v == 5 && back.outputs[0].max_seq.v == 90);
 	ck_assert(back.outputs[0].entry_count == 100 && back.outputs[0].tombstone_count == 3);
 	ck_assert_uint_eq(back.outputs[0].uncompressed_bytes, 5000);
+	ck_assert_uint_eq(back.outputs[0].expiring_count, 2);
+	ck_assert(back.outputs[0].min_expires_ms == 1111 && back.outputs[0].max_expires_ms == 2222);
 	arena_fini(&a);
 }
 END_TEST
@@ -157,6 +160,15 @@ START_TEST(reports_of_impossible_tables_are_invalid)
 	ck_assert_int_eq(report_status(&r), ST_INVALID);
 	r = some_report();
 	outputs[0].tombstone_count = 101;
+	ck_assert_int_eq(report_status(&r), ST_INVALID);
+	r = some_report();
+	outputs[0].expiring_count = 98;                      /* with 3 tombstones of 100 */
+	ck_assert_int_eq(report_status(&r), ST_INVALID);
+	r = some_report();
+	outputs[0].min_expires_ms = 2223;
+	ck_assert_int_eq(report_status(&r), ST_INVALID);
+	r = some_report();
+	outputs[0].expiring_count = 0;
 	ck_assert_int_eq(report_status(&r), ST_INVALID);
 	r = some_report();
 	outputs[0].min_seq = seq(91);

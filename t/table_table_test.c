@@ -205,7 +205,8 @@ START_TEST(summary_and_properties_tell_the_same_truth)
 {
 	struct rnd rnd = { 8 };
 	struct help_set s = { NULL, 0, 0 };
-	uint64_t tombstones = 0, low = UINT64_MAX, high = 0;
+	uint64_t tombstones = 0, expiring = 0, low = UINT64_MAX, high = 0;
+	int64_t first_ms = INT64_MAX, last_ms = 0;
 	const struct table_props *p;
 	struct table_options o = { .codec = BLOCK_COMPRESSION_SMALL, .level = 3 };
 	struct table_summary sum;
@@ -215,6 +216,11 @@ START_TEST(summary_and_properties_tell_the_same_truth)
 	help_random(&s, &rnd, 8000, 400);
 	for (size_t i = 0; i < s.n; i++) {
 		tombstones += s.e[i].is_tombstone;
+		if (s.e[i].expires_at_ms && !s.e[i].is_tombstone) {
+			expiring++;
+			first_ms = s.e[i].expires_at_ms < first_ms ? s.e[i].expires_at_ms : first_ms;
+			last_ms = s.e[i].expires_at_ms > last_ms ? s.e[i].expires_at_ms : last_ms;
+		}
 		low = s.e[i].seq.v < low ? s.e[i].seq.v : low;
 		high = s.e[i].seq.v > high ? s.e[i].seq.v : high;
 	}
@@ -228,6 +234,10 @@ START_TEST(summary_and_properties_tell_the_same_truth)
 	ck_assert_uint_eq(sum.entry_count, s.n);
 	ck_assert_uint_eq(p->tombstone_count, tombstones);
 	ck_assert_uint_eq(sum.tombstone_count, tombstones);
+	ck_assert_uint_gt(expiring, 1);
+	ck_assert(p->expiring_count == expiring && sum.expiring_count == expiring);
+	ck_assert(p->min_expires_ms == first_ms && sum.min_expires_ms == first_ms);
+	ck_assert(p->max_expires_ms == last_ms && sum.max_expires_ms == last_ms);
 	ck_assert_uint_eq(p->size_bytes, sum.size_bytes);
 	ck_assert_uint_eq(p->uncompressed_bytes, sum.uncompressed_bytes);
 	ck_assert_uint_eq(p->min_seq.v, low);

@@ -184,9 +184,12 @@ static bool take_property(struct table_props *p, const struct wire_field *f, uin
 	case 12: p->max_seq = seq(f->value); break;
 	case 13: return f->value == p->database;
 	case 14: *blocksp = f->value; break;
+	case 15: p->expiring_count = f->value; break;
+	case 16: p->min_expires_ms = (int64_t)f->value; break;
+	case 17: p->max_expires_ms = (int64_t)f->value; break;
 	default: break;      /* a later program may know more of a table */
 	}
-	return f->type == (f->number == 2 || f->number == 3 ? WIRE_BYTES : WIRE_VARINT) || f->number > 14;
+	return f->type == (f->number == 2 || f->number == 3 ? WIRE_BYTES : WIRE_VARINT) || f->number > 17;
 }
 
 static void own_keys(struct table_reader *r)
@@ -214,7 +217,8 @@ static bool load_properties(struct table_reader *r, struct slice message)
 		if (!take_property(p, &f, &blocks))
 			return false;
 	if (more < 0 || blocks != r->index.count || (p->entry_count == 0) != (blocks == 0) ||
-	    p->tombstone_count > p->entry_count || p->min_seq.v > p->max_seq.v ||
+	    p->tombstone_count > p->entry_count || p->expiring_count > p->entry_count - p->tombstone_count ||
+	    p->min_expires_ms > p->max_expires_ms || p->min_seq.v > p->max_seq.v ||
 	    slice_cmp(p->min_key, p->max_key) > 0)
 		return false;
 	own_keys(r);

@@ -24,6 +24,8 @@ struct table_props {
 	int64_t created_at_ms;
 	struct slice min_key, max_key;      /* good as long as the reader */
 	struct seq min_seq, max_seq;
+	uint64_t expiring_count;            /* entries with an expiry, tombstones not among them */
+	int64_t min_expires_ms, max_expires_ms;     /* of those; 0 when there are none */
 };
 
 /* Opens and checks footer, index, filter, properties; the file must say it is this id of this database (0

@@ -60,6 +60,8 @@ struct table_writer {
 
 	uint64_t entries, tombstones, blocks, uncompressed;
 	struct seq min_seq, max_seq;
+	uint64_t expiring;
+	int64_t min_expires_ms, max_expires_ms;
 };
 
 static unsigned or_default(unsigned value, unsigned when_zero, unsigned max)
@@ -211,10 +213,21 @@ static enum st check_entry(const struct table_writer *w, const struct entry *e, 
 	return ST_OK;
 }
 
+static void account_expiry(struct table_writer *w, int64_t at_ms)
+{
+	if (w->expiring == 0 || at_ms < w->min_expires_ms)
+		w->min_expires_ms = at_ms;
+	if (w->expiring == 0 || at_ms > w->max_expires_ms)
+		w->max_expires_ms = at_ms;
+	w->expiring++;
+}
+
 static void account(struct table_writer *w, const struct entry *e)
 {
 	w->entries++;
 	w->tombstones += e->is_tombstone;
+	if (e->expires_at_ms != 0 && !e->is_tombstone)
+		account_expiry(w, e->expires_at_ms);
 	if (e->seq.v < w->min_seq.v)
 		w->min_seq = e->seq;
 	if (e->seq.v > w->max_seq.v)
@@ -293,6 +306,9 @@ static struct block_handle write_properties(struct table_writer *w)
 	wire_put_varint(&message, 12, w->max_seq.v);
 	wire_put_fixed64(&message, 13, w->options.database);
 	wire_put_varint(&message, 14, w->blocks);
+	wire_put_varint(&message, 15, w->expiring);
+	wire_put_varint(&message, 16, (uint64_t)w->min_expires_ms);
+	wire_put_varint(&message, 17, (uint64_t)w->max_expires_ms);
 	h = write_raw_block(w, BLOCK_PROPERTIES, buf_slice(&message));
 	buf_fini(&message);
 	return h;
@@ -339,7 +355,8 @@ enum st table_writer_finish(struct table_writer *w, struct table_summary *sp)
 		.size_bytes = w->written, .entry_count = w->entries, .tombstone_count = w->tombstones,
 		.uncompressed_bytes = w->uncompressed, .file_crc = w->crc,
 		.min_key = buf_slice(&w->min_key), .max_key = buf_slice(&w->last_key),
-		.min_seq = w->min_seq, .max_seq = w->max_seq,
+		.min_seq = w->min_seq, .max_seq = w->max_seq, .expiring_count = w->expiring,
+		.min_expires_ms = w->min_expires_ms, .max_expires_ms = w->max_expires_ms,
 	};
 	return ST_OK;
 }

@@ -27,6 +27,8 @@ struct table_options {
 
 struct table_summary {
 	uint64_t size_bytes, entry_count, tombstone_count, uncompressed_bytes;
+	uint64_t expiring_count;     /* entries with an expiry, tombstones not among them */
+	int64_t min_expires_ms, max_expires_ms;      /* of those; 0 when there are none */
 	uint32_t file_crc;           /* CRC-32 of the whole file */
 	struct slice min_key, max_key;   /* good until the writer is freed */
 	struct seq min_seq, max_seq;
