@@ -23,7 +23,8 @@ struct job_row {
 	const char *reason;              /* "level 0 has 4 tables", "level 2 is 1.3 times its size" */
 	unsigned input_level, output_level;
 	uint64_t bytes_in, bytes_out, entries_in, dropped_overwritten, dropped_tombstones, dropped_expired, duration_us;
-	int64_t finished_ms;
+	int64_t started_ms, finished_ms;
+	unsigned sub_jobs;               /* it was split into so many */
 };
 
 struct version_edit {

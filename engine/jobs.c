@@ -33,6 +33,7 @@
 
 struct job {
 	uint64_t number;
+	int64_t started_ms;
 	struct arena arena;              /* of all that is below */
 	struct pick_job pick;
 	struct file_id *inputs;          /* ids of pick.inputs */
@@ -107,6 +108,7 @@ static struct job *job_new(void)
 {
 	struct job *job = mem_zalloc(sizeof(*job));
 
+	job->started_ms = clock_wall_ms();
 	arena_init(&job->arena);
 	return job;
 }
@@ -177,7 +179,7 @@ static struct job_row row_of(const struct job *job)
 {
 	return (struct job_row){ .job = job->number, .reason = job->pick.reason, .input_level = job->pick.input_level,
 				 .output_level = job->pick.output_level, .bytes_in = job->pick.input_bytes,
-				 .finished_ms = clock_wall_ms() };
+				 .started_ms = job->started_ms, .finished_ms = clock_wall_ms(), .sub_jobs = 1 };
 }
 
 /* Nothing meets it below: the table stays as it is, only its level changes. */

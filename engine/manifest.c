@@ -35,7 +35,10 @@
 	S(MOVE, "UPDATE files SET level = ?2 WHERE id = ?1 AND died_ms IS NULL") \
 	S(BURY, "UPDATE files SET died_ms = ?2, died_job = ?3 WHERE id = ?1 AND died_ms IS NULL") \
 	S(ERASE, "DELETE FROM files WHERE id = ?1 AND died_ms IS NULL") \
-	S(JOB, "INSERT INTO jobs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)") \
+	S(JOB, "INSERT INTO jobs (job, reason, input_level, output_level, bytes_in, bytes_out, entries_in," \
+	       " dropped_overwritten, dropped_tombstones, dropped_expired, duration_us, finished_ms, incarnation," \
+	       " started_ms, sub_jobs)" \
+	       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)") \
 	S(INPUT, "INSERT INTO job_inputs (job, file) VALUES (?1, ?2)") \
 	S(OUTPUT, "INSERT INTO job_outputs (job, file) VALUES (?1, ?2)") \
 	S(FORGET_JOBS, "DELETE FROM jobs WHERE job <= ?1") \
@@ -142,6 +145,7 @@ static enum st add_job(struct manifest *m, const struct job_row *j)
 	const uint64_t numbers[] = {
 		j->input_level, j->output_level, j->bytes_in, j->bytes_out, j->entries_in, j->dropped_overwritten,
 		j->dropped_tombstones, j->dropped_expired, j->duration_us, (uint64_t)j->finished_ms, m->incarnation,
+		(uint64_t)j->started_ms, j->sub_jobs,
 	};
 	enum st st;
 
@@ -347,7 +351,8 @@ static enum st read_tables(struct manifest *m, struct manifest_state *state)
 	int rc;
 	enum st st = manifest_db__prepare(m->db,
 		"SELECT id, level, size_bytes, file_crc, min_key, max_key, min_seq, max_seq, entries, tombstones,"
-		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms, quarantined_offset IS NOT NULL FROM files WHERE died_ms IS NULL", &s);
+		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms,"
+		" quarantined_offset IS NOT NULL FROM files WHERE died_ms IS NULL", &s);
 
 	if (st)
 		return st;

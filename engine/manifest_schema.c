@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The manifest's schema as SQL; see manifest_schema.h. */
+/* The manifest's schema as SQL; see manifest_schema.h. A step that was released is never changed again. */
 #include "engine/manifest_schema.h"
 
 #define TEXT_OF(x) #x
 #define NUMBER(x) TEXT_OF(x)
 
-const char manifest_schema_sql[] =
+static const char step_1[] =
 	"CREATE TABLE meta ("
 	"  name TEXT PRIMARY KEY NOT NULL,"
 	"  value INTEGER NOT NULL"
@@ -23,9 +23,6 @@ const char manifest_schema_sql[] =
 	"  entries INTEGER NOT NULL,"
 	"  tombstones INTEGER NOT NULL,"
 	"  uncompressed_bytes INTEGER NOT NULL,"
-	"  expiring INTEGER NOT NULL,"     /* entries with an expiry, no tombstones */
-	"  min_expires_ms INTEGER NOT NULL,"
-	"  max_expires_ms INTEGER NOT NULL,"
 	"  created_ms INTEGER NOT NULL,"
 	"  born_job INTEGER,"              /* NULL: written by a flush */
 	"  died_ms INTEGER,"               /* NULL: live */
@@ -64,6 +61,39 @@ const char manifest_schema_sql[] =
 	") WITHOUT ROWID;"
 	"CREATE INDEX job_outputs_file ON job_outputs (file);"
 
+	"INSERT INTO meta (name, value) VALUES"
+	"  ('incarnation', 0), ('wal_floor', 0), ('flushed_seq', 0), ('promised_seq', 0), ('next_id', 1), ('next_job', 1);"
+
+	"PRAGMA application_id = " NUMBER(MANIFEST_APPLICATION_ID) ";";
+
+/* Expiry per table, the course of a job, damage as key ranges. */
+static const char step_2[] =
+	"ALTER TABLE files ADD COLUMN expiring INTEGER NOT NULL DEFAULT 0;"        /* entries with an expiry, no tombstones */
+	"ALTER TABLE files ADD COLUMN min_expires_ms INTEGER NOT NULL DEFAULT 0;"   /* of those; 0: there are none */
+	"ALTER TABLE files ADD COLUMN max_expires_ms INTEGER NOT NULL DEFAULT 0;"
+
+	"ALTER TABLE jobs ADD COLUMN started_ms INTEGER NOT NULL DEFAULT 0;"        /* 0: not known */
+	"ALTER TABLE jobs ADD COLUMN sub_jobs INTEGER NOT NULL DEFAULT 1;"          /* it was split into so many */
+
+	"CREATE TABLE damage ("
+	"  id INTEGER PRIMARY KEY,"
+	"  file INTEGER NOT NULL,"         /* remembered longer than the table */
+	"  offset INTEGER NOT NULL,"
+	"  min_key BLOB NOT NULL,"
+	"  max_key BLOB NOT NULL,"
+	"  max_seq INTEGER NOT NULL,"
+	"  what TEXT NOT NULL,"
+	"  found_ms INTEGER NOT NULL,"
+	"  cleared_ms INTEGER"             /* NULL: not mended */
+	");"
+	"CREATE INDEX damage_file ON damage (file) WHERE cleared_ms IS NULL;";
+
+const char *const manifest_steps[MANIFEST_USER_VERSION] = { step_1, step_2 };
+
+const char manifest_last_step[] =
+	"DROP VIEW IF EXISTS live_tables; DROP VIEW IF EXISTS levels; DROP VIEW IF EXISTS compactions;"
+	"DROP VIEW IF EXISTS lineage; DROP VIEW IF EXISTS garbage; DROP VIEW IF EXISTS dead_tables;"
+
 	"CREATE VIEW live_tables AS"
 	"  SELECT 'sstable_' || id || '.sst' AS name, level, size_bytes, entries, tombstones,"
 	"    CAST(min_key AS TEXT) AS first_key, CAST(max_key AS TEXT) AS last_key, min_seq, max_seq,"
@@ -79,7 +109,7 @@ const char manifest_schema_sql[] =
 	"  FROM files WHERE died_ms IS NULL GROUP BY level ORDER BY level;"
 	"CREATE VIEW compactions AS"
 	"  SELECT job, strftime('%Y-%m-%dT%H:%M:%SZ', finished_ms / 1000, 'unixepoch') AS finished, reason,"
-	"    input_level, output_level, bytes_in, bytes_out, entries_in,"
+	"    input_level, output_level, sub_jobs, bytes_in, bytes_out, entries_in,"
 	"    dropped_overwritten, dropped_tombstones, dropped_expired,"
 	"    round(duration_us / 1e6, 3) AS seconds, round(bytes_in / 1.048576 / max(duration_us, 1), 1) AS mib_per_second,"
 	"    (SELECT group_concat(file) FROM job_inputs i WHERE i.job = jobs.job) AS inputs,"
@@ -91,13 +121,23 @@ const char manifest_schema_sql[] =
 	"  FROM job_outputs o JOIN job_inputs i USING (job) JOIN jobs j USING (job)"
 	"    JOIN files child ON child.id = o.file JOIN files parent ON parent.id = i.file"
 	"  WHERE o.file <> i.file ORDER BY o.file DESC, i.file;"
+	/* Expired entries: all when the last expiry has passed, else in proportion. Bytes in proportion to entries. */
 	"CREATE VIEW garbage AS"
-	"  SELECT 'sstable_' || id || '.sst' AS name, size_bytes, died_job,"
+	"  WITH expiry AS ("
+	"    SELECT *, CASE"
+	"        WHEN expiring = 0 OR min_expires_ms > now THEN 0"
+	"        WHEN max_expires_ms <= now THEN expiring"
+	"        ELSE CAST(expiring * 1.0 * (now - min_expires_ms) / (max_expires_ms - min_expires_ms) AS INTEGER)"
+	"      END AS expired"
+	"    FROM files, (SELECT unixepoch() * 1000 AS now) WHERE died_ms IS NULL)"
+	"  SELECT 'sstable_' || id || '.sst' AS name, level, CAST(min_key AS TEXT) AS first_key,"
+	"    CAST(max_key AS TEXT) AS last_key, size_bytes, entries, tombstones, expiring, expired,"
+	"    round(100.0 * min(entries, tombstones + expired) / max(entries, 1), 1) AS percent,"
+	"    size_bytes * min(entries, tombstones + expired) / max(entries, 1) AS garbage_bytes"
+	"  FROM expiry ORDER BY garbage_bytes DESC, id;"
+	"CREATE VIEW dead_tables AS"
+	"  SELECT 'sstable_' || id || '.sst' AS name, level, size_bytes, entries, died_job,"
 	"    strftime('%Y-%m-%dT%H:%M:%SZ', died_ms / 1000, 'unixepoch') AS died"
-	"  FROM files WHERE died_ms IS NOT NULL ORDER BY died_ms;"
+	"  FROM files WHERE died_ms IS NOT NULL ORDER BY died_ms DESC, id DESC;"
 
-	"INSERT INTO meta (name, value) VALUES"
-	"  ('incarnation', 0), ('wal_floor', 0), ('flushed_seq', 0), ('promised_seq', 0), ('next_id', 1), ('next_job', 1);"
-
-	"PRAGMA application_id = " NUMBER(MANIFEST_APPLICATION_ID) ";"
 	"PRAGMA user_version = " NUMBER(MANIFEST_USER_VERSION) ";";

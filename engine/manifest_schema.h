@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manifest's schema, format 1: text only, no sqlite3 here.
+ * The manifest's schema, format 2: text only, no sqlite3 here.
  *
- *   meta          database, incarnation, wal_floor, flushed_seq, next_id, next_job
+ *   meta          database, incarnation, wal_floor, flushed_seq, promised_seq, next_id, next_job
  *   files         every live table, and dead ones as long as their job is remembered (died_ms is set)
  *   jobs          the newest MANIFEST_JOBS_KEPT compactions, with job_inputs and job_outputs
+ *   damage        key ranges that cannot be read
  *
- * Views for people: live_tables, levels, compactions, lineage, garbage. Sequences, ids and the database's
+ * Formats:  1 the beginning;  2 expiry in files, the course in jobs, damage.
+ *
+ * An empty file is format 0. manifest_steps[n] turns format n into n + 1, so a new manifest is one to which all steps
+ * were applied, and one that was migrated cannot differ from it. After them manifest_last_step makes the views anew and
+ * raises user_version. All of it is one transaction.
+ *
+ * Views for people: live_tables, levels, compactions, lineage, garbage, dead_tables. Sequences, ids and the database's
  * random id are 64-bit patterns; sqlite shows those with the top bit set as negative numbers.
  */
 #ifndef ENGINE_MANIFEST_SCHEMA_H
 #define ENGINE_MANIFEST_SCHEMA_H
 
 #define MANIFEST_APPLICATION_ID 0x4c534d31     /* "LSM1", in the file's header */
-#define MANIFEST_USER_VERSION 1
+#define MANIFEST_USER_VERSION 2
 #define MANIFEST_JOBS_KEPT 10000
 
-/* The statements that make an empty database a manifest; run inside one transaction. */
-extern const char manifest_schema_sql[];
+extern const char *const manifest_steps[MANIFEST_USER_VERSION];
+extern const char manifest_last_step[];         /* after the others: views, user_version */
 
 #endif

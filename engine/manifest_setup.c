@@ -4,8 +4,9 @@
  *
  *   missing or no tables in it -> data beside it? refuse : create
  *   not a database, quick_check complains, foreign application_id, newer user_version -> refuse
- *   ours -> settings, each read back -> what the log holds is brought into the file (a commit whose sync failed
- *           may still show in the page cache: what we read must be on disk before we act on it)
+ *   ours -> settings, each read back -> an older format is migrated, in one transaction -> what the log holds is
+ *           brought into the file (a commit whose sync failed may still show in the page cache: what we read must be on
+ *           disk before we act on it)
  */
 #include "engine/manifest_setup.h"
 
@@ -108,7 +109,7 @@ static enum st refuse_check(struct buf *complaint, const char *path, char *text)
 	return refuse(complaint, path, what);
 }
 
-static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint)
+static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint, int64_t *versionp)
 {
 	int64_t application = 0, version = 0;
 	char text[200], what[320];
@@ -116,12 +117,13 @@ static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint)
 
 	if (!rc)
 		rc = manifest_db__number(db, "PRAGMA user_version", &version);
+	*versionp = version;
 	if (rc)
 		return refuse_rc(db, rc, complaint, path);
 	if (application != MANIFEST_APPLICATION_ID)
 		return refuse(complaint, path, "is an sqlite database of another application.");
-	if (version != MANIFEST_USER_VERSION) {
-		snprintf(what, sizeof what, "has format %" PRId64 "; this program knows format %d: start the version that "
+	if (version < 1 || version > MANIFEST_USER_VERSION) {
+		snprintf(what, sizeof what, "has format %" PRId64 "; this program knows formats 1 to %d: start the version that "
 			 "wrote it.", version, MANIFEST_USER_VERSION);
 		return refuse(complaint, path, what);
 	}
@@ -198,25 +200,44 @@ enum st manifest_setup__checkpoint(sqlite3 *db)
 	return rc == SQLITE_OK ? ST_OK : manifest_db__fail(db, rc, "bring the log into the file");
 }
 
-/* ---- making one ---- */
+/* ---- making and migrating ---- */
 
-static enum st create(sqlite3 *db)
+static enum st name_database(sqlite3 *db)
 {
 	char *sql = sqlite3_mprintf("INSERT INTO meta (name, value) VALUES ('database', %lld)", (sqlite3_int64)rand_id());
+	enum st st = manifest_db__exec(db, sql);
+
+	sqlite3_free(sql);
+	return st;
+}
+
+static enum st take_steps(sqlite3 *db, int64_t from)
+{
+	enum st st = ST_OK;
+
+	for (int64_t n = from; n < MANIFEST_USER_VERSION && !st; n++)
+		st = manifest_db__exec(db, manifest_steps[n]);
+	if (!st && from == 0)
+		st = name_database(db);
+	return st ? st : manifest_db__exec(db, manifest_last_step);
+}
+
+/* From any older format to ours, 0 being an empty file: wholly or not at all. */
+static enum st migrate(sqlite3 *db, int64_t from)
+{
 	enum st st = manifest_db__exec(db, "BEGIN IMMEDIATE"), undo;
 
-	if (!st) {
-		st = manifest_db__exec(db, manifest_schema_sql);
-		if (!st)
-			st = manifest_db__exec(db, sql);
-		if (!st)
-			st = manifest_db__exec(db, "COMMIT");
-		if (st) {
-			undo = manifest_db__exec(db, "ROLLBACK");
-			(void)undo;
-		}
+	if (st)
+		return st;
+	st = take_steps(db, from);
+	if (!st)
+		st = manifest_db__exec(db, "COMMIT");
+	if (st && !sqlite3_get_autocommit(db)) {
+		undo = manifest_db__exec(db, "ROLLBACK");
+		(void)undo;
 	}
-	sqlite3_free(sql);
+	if (!st && from > 0)
+		log_info("The manifest was migrated from format %" PRId64 " to format %d.", from, MANIFEST_USER_VERSION);
 	return st;
 }
 
@@ -247,6 +268,7 @@ static enum st open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *
 			    struct buf *complaint)
 {
 	struct path dir = folder_of(path);
+	int64_t version = 0;
 	bool empty, beside;
 	enum st st = check_empty(db, path, complaint, &empty);
 
@@ -260,13 +282,13 @@ static enum st open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *
 			return refuse(complaint, path, MISSING_TEXT);
 		*createdp = true;
 	} else {
-		st = check_ours(db, path, complaint);
+		st = check_ours(db, path, complaint, &version);
 		if (st)
 			return st;
 	}
 	st = apply_settings(db);
-	if (!st && empty)
-		st = create(db);
+	if (!st && version < MANIFEST_USER_VERSION)
+		st = migrate(db, version);
 	if (!st)
 		st = manifest_setup__checkpoint(db);
 	if (!st)

@@ -5,7 +5,7 @@
 #   t_engine_<file>_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_manifest_test
-t_engine_manifest_test_SOURCES = t/engine_manifest_test.c t/engine_testlib.h
+t_engine_manifest_test_SOURCES = t/engine_manifest_test.c t/engine_manifest1.h t/engine_testlib.h
 t_engine_manifest_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_pick_test
@@ -62,5 +62,5 @@ t_engine_flush_test_SOURCES = t/engine_flush_test.c t/engine_world.h t/engine_te
 t_engine_flush_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_manifestcrash_test
-t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_sqlitevfs.h t/engine_testlib.h
+t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_manifest1.h t/engine_sqlitevfs.h t/engine_testlib.h
 t_engine_manifestcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -7,6 +7,7 @@
 
 #include "engine/manifest.h"
 #include "engine/manifest_schema.h"
+#include "t/engine_manifest1.h"
 #include "t/engine_testlib.h"
 
 static char dir[TESTLIB_DIR_MAX];
@@ -66,20 +67,27 @@ static void expect_refusal(const char *word)
 	buf_fini(&complaint);
 }
 
-static int64_t number(const char *sql)
+/* The first column of the first row. */
+static void text(const char *sql, char *to, size_t n)
 {
 	struct path p = path_manifest(dir);
 	sqlite3 *db;
 	sqlite3_stmt *s;
-	int64_t v;
 
 	ck_assert_int_eq(sqlite3_open_v2(p.s, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
 	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
-	v = sqlite3_column_int64(s, 0);
+	ck_assert_int_lt(snprintf(to, n, "%s", (const char *)sqlite3_column_text(s, 0)), (int)n);
 	sqlite3_finalize(s);
 	sqlite3_close(db);
-	return v;
+}
+
+static int64_t number(const char *sql)
+{
+	char digits[64];
+
+	text(sql, digits, sizeof digits);
+	return strtoll(digits, NULL, 10);
 }
 
 static void change(const char *sql)
@@ -167,7 +175,8 @@ static struct job_row job_row(uint64_t job)
 {
 	return (struct job_row){
 		.job = job, .reason = "level 0 has 2 tables", .input_level = 0, .output_level = 1, .bytes_in = 2000,
-		.bytes_out = 1500, .entries_in = 20, .dropped_overwritten = 3, .duration_us = 1000, .finished_ms = 1700000000000,
+		.bytes_out = 1500, .entries_in = 20, .dropped_overwritten = 3, .duration_us = 1000, .started_ms = 1699999999000, .finished_ms = 1700000000000,
+		.sub_jobs = 1,
 	};
 }
 
@@ -187,7 +196,8 @@ START_TEST(a_compaction_leaves_its_lineage_in_the_views)
 	ck_assert_int_eq(number("SELECT count(*) FROM live_tables"), 1);
 	ck_assert_int_eq(number("SELECT tables FROM levels WHERE level = 1"), 1);
 	ck_assert_int_eq(number("SELECT count(*) FROM lineage WHERE file = 3 AND parent IN (1, 2)"), 2);
-	ck_assert_int_eq(number("SELECT count(*) FROM garbage"), 2);
+	ck_assert_int_eq(number("SELECT count(*) FROM dead_tables"), 2);
+	ck_assert_int_eq(number("SELECT count(*) FROM garbage"), 1);
 	ck_assert_int_eq(number("SELECT job FROM compactions WHERE inputs = '1,2' AND outputs = '3'"), 5);
 	manifest_close(&m);
 	m = open_state(&s);
@@ -344,8 +354,98 @@ START_TEST(a_newer_format_is_refused)
 	struct manifest *m = open_plain();
 
 	manifest_close(&m);
-	change("PRAGMA user_version = 2");
-	expect_refusal("has format 2");
+	change("PRAGMA user_version = 3");
+	expect_refusal("has format 3");
+	change("PRAGMA user_version = -1");
+	expect_refusal("has format -1");
+}
+END_TEST
+
+START_TEST(a_manifest_of_format_1_is_migrated_and_keeps_every_row)
+{
+	struct manifest_state s;
+	struct manifest *m;
+	const struct live_table *t;
+
+	change(manifest1_sql);
+	m = open_state(&s);
+	ck_assert(!s.created);
+	ck_assert_uint_eq(s.database, 4711);
+	ck_assert_uint_eq(s.incarnation, 4);
+	ck_assert_uint_eq(s.wal_floor.v, 9);
+	ck_assert_uint_eq(s.flushed_seq.v, 90);
+	ck_assert_uint_eq(s.promised_seq.v, 95);
+	ck_assert_uint_eq(s.next_id.v, 64);
+	ck_assert_uint_eq(s.next_job, 6);
+	ck_assert_uint_eq(s.table_count, 2);
+	t = find_table(&s, 3);
+	ck_assert(slice_eq(t->facts.min_key, slice_of("a", 2)));
+	ck_assert(slice_eq(t->facts.max_key, slice_of("z\xff", 2)));
+	ck_assert_uint_eq(t->facts.file_crc, 4275878552);
+	ck_assert(find_table(&s, 7)->quarantined);
+	ck_assert_int_eq(number("PRAGMA user_version"), MANIFEST_USER_VERSION);
+	ck_assert_int_eq(number("SELECT count(*) FROM lineage WHERE file = 3 AND parent = 1 AND job = 5"), 1);
+	ck_assert_int_eq(number("SELECT dropped_tombstones FROM compactions WHERE inputs = '1' AND outputs = '3'"), 2);
+	ck_assert_int_eq(number("SELECT count(*) FROM files WHERE expiring = 0 AND max_expires_ms = 0"), 3);
+	ck_assert_int_eq(number("SELECT sub_jobs FROM jobs WHERE started_ms = 0"), 1);
+	manifest_state_fini(&s);
+	manifest_close(&m);
+}
+END_TEST
+
+START_TEST(a_migrated_manifest_takes_edits_like_a_new_one)
+{
+	struct live_table t = testlib_table(80, 1, "n", "p", 91, 99);
+	struct file_id gone[] = { { 3 } };
+	struct job_row j = job_row(6);
+	struct version_edit e = { .added = &t, .added_count = 1, .removed = gone, .removed_count = 1, .job = &j };
+	struct manifest *m;
+
+	change(manifest1_sql);
+	m = open_plain();
+	ck_ok(manifest_commit(m, &e));
+	ck_assert_int_eq(number("SELECT count(*) FROM lineage WHERE file = 80 AND parent = 3"), 1);
+	ck_assert_int_eq(number("SELECT started_ms FROM jobs WHERE job = 6"), 1699999999000);
+	manifest_close(&m);
+}
+END_TEST
+
+/* So that a step that was once released is not changed in place. */
+START_TEST(a_migrated_manifest_has_the_schema_of_a_new_one)
+{
+	static const char all[] = "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema ORDER BY type, name)";
+	char fresh[16384], migrated[16384];
+	struct path p = path_manifest(dir);
+	struct manifest *m = open_plain();
+
+	text(all, fresh, sizeof fresh);
+	manifest_close(&m);
+	ck_assert_int_eq(unlink(p.s), 0);
+	change(manifest1_sql);
+	m = open_plain();
+	text(all, migrated, sizeof migrated);
+	manifest_close(&m);
+	ck_assert_uint_gt(strlen(fresh), 1000);
+	ck_assert_str_eq(fresh, migrated);
+}
+END_TEST
+
+START_TEST(garbage_tells_what_share_of_a_table_is_dead)
+{
+	struct live_table t[] = { testlib_table(1, 0, "a", "m", 1, 100), testlib_table(2, 0, "b", "n", 101, 200),
+				  testlib_table(3, 0, "c", "o", 201, 300) };
+	struct version_edit e = { .added = t, .added_count = 3 };
+	struct manifest *m = open_plain();
+
+	t[0].facts.tombstone_count = 25;
+	ck_ok(manifest_commit(m, &e));
+	manifest_close(&m);
+	change("UPDATE files SET expiring = 60, min_expires_ms = 5, max_expires_ms = 9 WHERE id = 2");
+	change("UPDATE files SET expiring = 60, min_expires_ms = 9e15, max_expires_ms = 9e15 WHERE id = 3");
+	ck_assert_int_eq(number("SELECT tombstones + expired FROM garbage WHERE name = 'sstable_1.sst'"), 26);
+	ck_assert_int_eq(number("SELECT percent FROM garbage WHERE name = 'sstable_2.sst'"), 61);
+	ck_assert_int_eq(number("SELECT garbage_bytes FROM garbage WHERE name = 'sstable_2.sst'"), 1002 * 61 / 100);
+	ck_assert_int_eq(number("SELECT tombstones + expired FROM garbage WHERE name = 'sstable_3.sst'"), 1);
 }
 END_TEST
 
@@ -438,7 +538,7 @@ START_TEST(kill_9_in_the_middle_of_commits_tears_nothing)
 	ck_assert_uint_ge(s.next_id.v, last + 2);
 	manifest_state_fini(&s);
 	ck_assert_int_eq(number("SELECT count(*) FROM jobs"), (int64_t)seen);
-	ck_assert_int_eq(number("SELECT count(*) FROM garbage"), (int64_t)seen);
+	ck_assert_int_eq(number("SELECT count(*) FROM dead_tables"), (int64_t)seen);
 	manifest_close(&m);
 }
 END_TEST
@@ -459,6 +559,10 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_file_that_is_no_database_is_refused);
 	tcase_add_test(tc, a_foreign_database_is_refused);
 	tcase_add_test(tc, a_newer_format_is_refused);
+	tcase_add_test(tc, a_manifest_of_format_1_is_migrated_and_keeps_every_row);
+	tcase_add_test(tc, a_migrated_manifest_takes_edits_like_a_new_one);
+	tcase_add_test(tc, a_migrated_manifest_has_the_schema_of_a_new_one);
+	tcase_add_test(tc, garbage_tells_what_share_of_a_table_is_dead);
 	tcase_add_test(tc, a_damaged_database_is_refused);
 	tcase_add_test(tc, an_interrupted_creation_is_done_again);
 	tcase_add_loop_test(tc, kill_9_in_the_middle_of_commits_tears_nothing, 0, 4);

@@ -7,6 +7,8 @@
 #include "common/vfs/fault.h"
 #include "common/vfs/sim.h"
 #include "engine/manifest.h"
+#include "engine/manifest_schema.h"
+#include "t/engine_manifest1.h"
 #include "t/engine_sqlitevfs.h"
 #include "t/engine_testlib.h"
 
@@ -186,10 +188,131 @@ START_TEST(a_failed_operation_is_decided_by_the_next_opening)
 }
 END_TEST
 
+/* ---- migration ---- */
+
+static sqlite3 *raw_open(struct vfs *v)
+{
+	sqlite3 *db;
+
+	sqlitevfs_use(v);
+	ck_assert_int_eq(sqlite3_open_v2(path_manifest(DIR).s, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, SQLITEVFS_NAME),
+			 SQLITE_OK);
+	return db;
+}
+
+static struct vfs *disk_of_format_1(void)
+{
+	struct vfs *disk = disk_new();
+	sqlite3 *db = raw_open(disk);
+
+	ck_assert_int_eq(sqlite3_exec(db, manifest1_sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	ck_ok(vfs_sync_dir(disk, DIR));
+	return disk;
+}
+
+static int raw_number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *s;
+	int v;
+
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
+	v = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return v;
+}
+
+/* The manifest is of format 1 or of ours, and nothing in between; its format. */
+static int expect_whole_format(struct vfs *disk)
+{
+	sqlite3 *db = raw_open(disk);
+	int format = raw_number(db, "PRAGMA user_version");
+
+	ck_assert(format == 1 || format == MANIFEST_USER_VERSION);
+	ck_assert_int_eq(raw_number(db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('damage', 'dead_tables')"),
+			 format == 1 ? 0 : 2);
+	ck_assert_int_eq(raw_number(db, "SELECT count(*) FROM pragma_table_info('files')"), format == 1 ? 17 : 20);
+	ck_assert_int_eq(raw_number(db, "SELECT count(*) FROM pragma_table_info('jobs')"), format == 1 ? 13 : 15);
+	ck_assert_int_eq(raw_number(db, "SELECT count(*) FROM garbage"), format == 1 ? 1 : 2);
+	ck_assert_int_eq(raw_number(db, "SELECT (SELECT count(*) FROM files) + (SELECT count(*) FROM lineage)"), 4);
+	sqlite3_close(db);
+	return format;
+}
+
+static void expect_migrated(struct vfs *disk)
+{
+	struct manifest_state s;
+	struct manifest *m;
+
+	ck_ok(open_on(disk, &m, &s));
+	ck_assert_uint_eq(s.database, 4711);
+	ck_assert_uint_eq(s.table_count, 2);
+	ck_assert_uint_eq(s.next_id.v, 64);
+	manifest_state_fini(&s);
+	manifest_close(&m);
+	ck_assert_int_eq(expect_whole_format(disk), MANIFEST_USER_VERSION);
+}
+
+START_TEST(a_power_cut_in_a_migration_leaves_the_old_format_or_the_new_one)
+{
+	unsigned seen[MANIFEST_USER_VERSION + 1] = { 0 };
+	enum st st = ST_IO;
+
+	for (uint64_t n = 1; st; n++) {
+		struct vfs *dead = disk_of_format_1();
+		struct manifest_state s;
+		struct manifest *m;
+
+		sim_die_at(dead, n);
+		st = open_on(dead, &m, &s);
+		manifest_state_fini(&s);
+		manifest_close(&m);
+		for (int c = 0; c < CUT_COUNT; c++) {
+			struct rnd rnd = { n };
+			struct vfs *disk = sim_after_power_cut(dead, cuts[c], &rnd);
+
+			seen[expect_whole_format(disk)]++;
+			expect_migrated(disk);
+			sim_free(&disk);
+		}
+		sim_free(&dead);
+	}
+	ck_assert_uint_gt(seen[1], 0);
+	ck_assert_uint_gt(seen[MANIFEST_USER_VERSION], 0);
+}
+END_TEST
+
+START_TEST(a_failed_operation_in_a_migration_leaves_the_old_format_or_the_new_one)
+{
+	bool fired = true;
+
+	for (uint64_t nth = 1; fired; nth++) {
+		struct vfs *sim = disk_of_format_1(), *faulty = fault_new(sim);
+		struct manifest_state s;
+		struct manifest *m;
+		enum st st;
+
+		fault_arm(faulty, FAULT_ALL, nth, false, _i ? ST_FULL : ST_IO);
+		st = open_on(faulty, &m, &s);
+		fired = fault_fired(faulty);
+		ck_assert(fired || !st);
+		manifest_state_fini(&s);
+		manifest_close(&m);
+		expect_whole_format(sim);
+		expect_migrated(sim);
+		fault_free(&faulty);
+		sim_free(&sim);
+	}
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, committed_edits_survive_a_power_cut_at_every_event);
 	tcase_add_loop_test(tc, a_failed_operation_is_decided_by_the_next_opening, 0, 2);
+	tcase_add_test(tc, a_power_cut_in_a_migration_leaves_the_old_format_or_the_new_one);
+	tcase_add_loop_test(tc, a_failed_operation_in_a_migration_leaves_the_old_format_or_the_new_one, 0, 2);
 }
 
 CHECK_MAIN("engine/manifestcrash", suite)
