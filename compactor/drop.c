@@ -5,6 +5,7 @@
  *	older version of the key before it                         -> OVERWRITTEN
  *	newest version, a tombstone, no deeper range covers it     -> TOMBSTONE
  *	newest version, expired, no deeper range covers it         -> EXPIRED
+ *	newest version, expired, a deeper range covers it          -> BURIED
  *	anything else                                              -> KEEP
  *
  * Why an older version may always go: a reader of the new view sees the newest one only, and whoever keeps an
@@ -17,8 +18,12 @@
  *      `deeper`; no such range covers the key, so there is none;
  *   3. those of (1) come right behind the tombstone in the stream, are dropped as overwritten, and leave the
  *      view in the same manifest commit as the tombstone. Nothing is left to hide, at any moment.
- * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers
- * its key it must stay whole, as it is what hides the versions below.
+ * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers its
+ * key it must go on hiding the versions below, and a tombstone of its sequence does that without its value.
+ *
+ * The clock may be set back between two jobs, or be ahead of a reader's: then an entry that was dropped or buried is
+ * gone a little early for that reader. It never gives way to an older version, as its older versions went first (1)
+ * or are still hidden (2).
  */
 #include "compactor/drop.h"
 
@@ -44,11 +49,6 @@ static bool covered(struct drop *d, struct slice key)
 	return d->passed > 0 && slice_cmp(d->reach, key) >= 0;
 }
 
-static bool has_expired(const struct drop *d, const struct entry *e)
-{
-	return e->expires_at_ms != 0 && e->expires_at_ms <= d->now_ms;
-}
-
 enum st drop_next(struct drop *d, const struct entry *e, enum drop_verdict *vp)
 {
 	int order = d->any ? slice_cmp(buf_slice(&d->key), e->key) : -1;
@@ -63,9 +63,11 @@ enum st drop_next(struct drop *d, const struct entry *e, enum drop_verdict *vp)
 	d->any = true;
 	buf_reset(&d->key);
 	buf_append_slice(&d->key, e->key);
-	if (!e->is_tombstone && !has_expired(d, e))
+	if (!e->is_tombstone && !entry_has_expired(e, d->now_ms))
 		return ST_OK;
 	if (!covered(d, e->key))
 		*vp = e->is_tombstone ? DROP_TOMBSTONE : DROP_EXPIRED;
+	else if (!e->is_tombstone)
+		*vp = DROP_BURIED;
 	return ST_OK;
 }

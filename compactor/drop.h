@@ -10,7 +10,8 @@
 #include "common/table/entry.h"
 #include "proto/compact.h"
 
-enum drop_verdict { DROP_KEEP, DROP_OVERWRITTEN, DROP_TOMBSTONE, DROP_EXPIRED };
+/* DROP_BURIED: a tombstone is kept in its place (entry_buried). */
+enum drop_verdict { DROP_KEEP, DROP_OVERWRITTEN, DROP_TOMBSTONE, DROP_EXPIRED, DROP_BURIED };
 
 struct drop {
 	/* fixed after init */

@@ -187,6 +187,7 @@ static enum st take_entry(struct job *j, struct drop *d)
 {
 	struct compact_report *r = &j->report;
 	enum drop_verdict verdict;
+	struct entry grave;
 
 	if (drop_next(d, &j->merge->entry, &verdict))
 		return blame_order(j);
@@ -202,6 +203,9 @@ static enum st take_entry(struct job *j, struct drop *d)
 	case DROP_EXPIRED:
 		r->dropped_expired++;
 		break;
+	case DROP_BURIED:
+		grave = entry_buried(&j->merge->entry);
+		return outputs_add(&j->outputs, &grave);
 	}
 	return ST_OK;
 }

@@ -35,6 +35,8 @@ struct flush *flush_new(const struct flush_config *c)
 
 	obj_init(f, FLUSH_MAGIC);
 	f->conf = *c;
+	if (!f->conf.wall_ms)
+		f->conf.wall_ms = clock_wall_ms;
 	return f;
 }
 
@@ -64,9 +66,26 @@ static bool any_table(struct truth *t)
 	return tables > 0;
 }
 
-/* Newest version of each key (1), tombstones too unless nothing lies below (2). */
-static enum st write_entries(struct flush *f, struct memtable *m, struct table_writer *w, bool keep_tombstones)
+/* What an entry is worth at now_ms: as it is, a tombstone in its place, or, with nothing below, nothing (2). */
+static void write_entry(struct table_writer *w, const struct entry *e, bool something_below, int64_t now_ms)
 {
+	bool expired = !e->is_tombstone && entry_has_expired(e, now_ms);
+	struct entry grave;
+
+	if (!something_below && (expired || e->is_tombstone))
+		return;
+	if (!expired) {
+		table_writer_add(w, e);
+		return;
+	}
+	grave = entry_buried(e);
+	table_writer_add(w, &grave);
+}
+
+/* Newest version of each key (1). */
+static enum st write_entries(struct flush *f, struct memtable *m, struct table_writer *w, bool something_below)
+{
+	int64_t now_ms = f->conf.wall_ms();
 	struct iter *it = memtable_iter_new(m);
 	struct slice last = { NULL, 0 };         /* lies in the memtable */
 	uint32_t seen = 0;
@@ -78,8 +97,8 @@ static enum st write_entries(struct flush *f, struct memtable *m, struct table_w
 		if (++seen % STOP_CHECK_ENTRIES == 0 && atomic_load(&f->stop))
 			break;
 		last = it->entry.key;
-		if (!older && (keep_tombstones || !it->entry.is_tombstone))
-			table_writer_add(w, &it->entry);
+		if (!older)
+			write_entry(w, &it->entry, something_below, now_ms);
 	}
 	st = it->valid ? ST_CANCELLED : it->status;
 	iter_free(&it);

@@ -5,7 +5,8 @@
  *   memtable -> tmp/ -> sst/ (synced, named: invariant 3) -> manifest and next view -> unlink the segment (invariant 4)
  *
  * 1. Only the newest version of a key is written: every view that could see an older one holds the memtable itself.
- * 2. Tombstones are kept, unless there is no table below that they could hide something in.
+ * 2. Tombstones are kept, unless there is no table below that they could hide something in. An expired entry is no more
+ *    than a tombstone and is written as one.
  * 3. A failure loses nothing: memtable and segment stay, the thread tries again, writes are held back meanwhile.
  *
  * A thread of its own, which also keeps the next WAL segment in stock.
@@ -24,6 +25,7 @@ struct flush_config {
 	struct spare *spare;
 	struct install_dir dir;
 	unsigned codec;                  /* BLOCK_COMPRESSION_* */
+	int64_t (*wall_ms)(void);        /* what has expired; NULL: the wall clock */
 };
 
 struct flush *flush_new(const struct flush_config *c);

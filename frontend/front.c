@@ -113,7 +113,7 @@ static void handle_write(struct front *f, struct http_request *r)
 
 	buf_reset(&f->batch);
 	buf_reset(&f->complaint);
-	p = json_read_write(buf_slice(&r->body), &f->batch, &f->complaint);
+	p = json_read_write(buf_slice(&r->body), clock_wall_ms(), &f->batch, &f->complaint);
 	if (p)
 		http_answer_problem(r, p, buf_cstr(&f->complaint));
 	else
@@ -127,7 +127,7 @@ static void handle_batch(struct front *f, struct http_request *r)
 
 	buf_reset(&f->batch);
 	buf_reset(&f->complaint);
-	p = json_read_batch(buf_slice(&r->body), &f->batch, &r->count, &f->complaint);
+	p = json_read_batch(buf_slice(&r->body), clock_wall_ms(), &f->batch, &r->count, &f->complaint);
 	r->op = OP_BATCH;
 	if (p)
 		http_answer_problem(r, p, buf_cstr(&f->complaint));

@@ -9,18 +9,19 @@
 
 #include "proto/write.h"
 
-enum { VALUES_MAX = 10 * BATCH_MAX_OPS };        /* in a body; an operation has at most 7 of "[{:," */
+enum { VALUES_MAX = 10 * BATCH_MAX_OPS };        /* in a body; an operation has at most 9 of "[{:," */
 
-/* What an object may hold; both are strings in this interface. */
+/* What an object may hold. */
 struct member {
 	const char *name;
 	json_t **valuep;
 };
 
-/* Where we are, for complaints: "operations[3]." or "". */
+/* Where we are, for complaints ("operations[3]." or ""), and when: a ttl counts from now_ms. */
 struct place {
 	const char *prefix;
 	struct buf *complaint;
+	int64_t now_ms;
 };
 
 static const char *kind_of(const json_t *v)
@@ -103,6 +104,25 @@ static enum problem take_value(json_t *v, const struct place *at, struct slice *
 	return PROBLEM_NONE;
 }
 
+/* "ttl" is optional: seconds from now. Turned into the moment of expiry here, once, so that everything behind (the
+ * log, a replay, a repeated message) has the moment and no clock. */
+static enum problem take_ttl(json_t *v, const struct place *at, int64_t *expires_at_msp)
+{
+	json_int_t ttl;
+
+	if (!v)
+		return PROBLEM_NONE;
+	if (json_is_real(v))
+		return complain(at, PROBLEM_FIELD_TYPE, "ttl", "must be a whole number of seconds", "");
+	if (!json_is_integer(v))
+		return complain(at, PROBLEM_FIELD_TYPE, "ttl", "must be a number of seconds, not ", kind_of(v));
+	ttl = json_integer_value(v);
+	if (ttl < 1 || ttl > TTL_MAX_SECONDS)
+		return complain(at, PROBLEM_FIELD_VALUE, "ttl", "must be 1 to 3153600000 seconds", "");
+	*expires_at_msp = (at->now_ms > 0 ? at->now_ms : 0) + (int64_t)ttl * 1000;
+	return PROBLEM_NONE;
+}
+
 /* Are there more values than the largest batch has? Each but the first stands behind one of "[{:,", so those
  * outside of strings are counted. The tree of an accepted body must not cost many times the body: jansson takes
  * up to 100 bytes for a value of two. */
@@ -158,18 +178,22 @@ static json_t *load(struct slice body, enum problem *pp, struct buf *complaint)
 /* "operations" of a write body is a common mix-up; it is told as an unknown field like any other. */
 static enum problem read_put(json_t *object, const struct place *at, struct write_op *op)
 {
-	json_t *key = NULL, *value = NULL;
-	const struct member members[] = { { "key", &key }, { "value", &value }, { NULL, NULL } };
+	json_t *key = NULL, *value = NULL, *ttl = NULL;
+	const struct member members[] = {
+		{ "key", &key }, { "value", &value }, { "ttl", &ttl }, { NULL, NULL }
+	};
 	enum problem p = take_members(object, members, at);
 
 	if (!p)
 		p = take_key(key, at, &op->key);
-	return p ? p : take_value(value, at, &op->value);
+	if (!p)
+		p = take_value(value, at, &op->value);
+	return p ? p : take_ttl(ttl, at, &op->expires_at_ms);
 }
 
-enum problem json_read_write(struct slice body, struct buf *batch, struct buf *complaint)
+enum problem json_read_write(struct slice body, int64_t now_ms, struct buf *batch, struct buf *complaint)
 {
-	const struct place at = { "", complaint };
+	const struct place at = { "", complaint, now_ms };
 	struct write_op op = { 0 };
 	enum problem p;
 	json_t *root = load(body, &p, complaint);
@@ -198,9 +222,9 @@ static enum problem read_type(json_t *v, const struct place *at, bool *is_delete
 
 static enum problem read_operation(json_t *object, const struct place *at, struct write_op *op)
 {
-	json_t *type = NULL, *key = NULL, *value = NULL;
+	json_t *type = NULL, *key = NULL, *value = NULL, *ttl = NULL;
 	const struct member members[] = {
-		{ "type", &type }, { "key", &key }, { "value", &value }, { NULL, NULL }
+		{ "type", &type }, { "key", &key }, { "value", &value }, { "ttl", &ttl }, { NULL, NULL }
 	};
 	enum problem p;
 
@@ -216,19 +240,21 @@ static enum problem read_operation(json_t *object, const struct place *at, struc
 		p = take_key(key, at, &op->key);
 	if (p)
 		return p;
-	if (!op->is_delete)
-		return take_value(value, at, &op->value);
-	return value ? complain(at, PROBLEM_FIELD_UNKNOWN, "value", "does not belong into a delete", "")
-		     : PROBLEM_NONE;
+	if (op->is_delete && (value || ttl))
+		return complain(at, PROBLEM_FIELD_UNKNOWN, value ? "value" : "ttl", "does not belong into a delete", "");
+	if (op->is_delete)
+		return PROBLEM_NONE;
+	p = take_value(value, at, &op->value);
+	return p ? p : take_ttl(ttl, at, &op->expires_at_ms);
 }
 
-static enum problem read_operations(json_t *list, struct buf *batch, struct buf *complaint)
+static enum problem read_operations(json_t *list, int64_t now_ms, struct buf *batch, struct buf *complaint)
 {
 	size_t i;
 
 	for (i = 0; i < json_array_size(list); i++) {
 		char prefix[48];
-		const struct place at = { prefix, complaint };
+		const struct place at = { prefix, complaint, now_ms };
 		struct write_op op = { 0 };
 		enum problem p;
 
@@ -244,7 +270,7 @@ static enum problem read_operations(json_t *list, struct buf *batch, struct buf 
 static enum problem read_list(json_t *root, json_t **listp, struct buf *complaint)
 {
 	const struct member members[] = { { "operations", listp }, { NULL, NULL } };
-	const struct place at = { "", complaint };
+	const struct place at = { "", complaint, 0 };
 	enum problem p = take_members(root, members, &at);
 
 	if (p)
@@ -260,7 +286,8 @@ static enum problem read_list(json_t *root, json_t **listp, struct buf *complain
 	return PROBLEM_NONE;
 }
 
-enum problem json_read_batch(struct slice body, struct buf *batch, size_t *countp, struct buf *complaint)
+enum problem json_read_batch(struct slice body, int64_t now_ms, struct buf *batch, size_t *countp,
+			     struct buf *complaint)
 {
 	size_t before = batch->n;
 	json_t *list = NULL;
@@ -272,7 +299,7 @@ enum problem json_read_batch(struct slice body, struct buf *batch, size_t *count
 		return p;
 	p = read_list(root, &list, complaint);
 	if (!p)
-		p = read_operations(list, batch, complaint);
+		p = read_operations(list, now_ms, batch, complaint);
 	if (p)
 		batch->n = before;
 	else

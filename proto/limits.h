@@ -8,6 +8,7 @@
 #define KEY_MAX_BYTES        1024u                 /* a key is 1 to this many bytes of any kind */
 #define VALUE_MAX_BYTES      (8u << 20)
 #define BATCH_MAX_OPS        10000u
+#define TTL_MAX_SECONDS      3153600000            /* 100 years of 365 days */
 #define WRITE_MESSAGE_MAX    (80u << 20)           /* a WriteRequest, encoded */
 #define WRITE_GATHER_BYTES   (1u << 20)            /* a frontend sends what it gathered at this size */
 #define WRITE_GATHER_BATCHES 4096u

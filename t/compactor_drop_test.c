@@ -18,12 +18,12 @@ static struct entry entry_of(const char *text)
 	return e;
 }
 
-/* Feeds the words of stream; fates: k kept, o overwritten, t tombstone dropped, e expired dropped, one per
- * word. */
+/* Feeds the words of stream; fates: k kept, o overwritten, t tombstone dropped, e expired dropped, b buried, one
+ * per word. */
 static void expect(const char *stream, const struct key_range *deeper, size_t deeper_count, const char *fates)
 {
 	static const char letters[] = { [DROP_KEEP] = 'k', [DROP_OVERWRITTEN] = 'o', [DROP_TOMBSTONE] = 't',
-					[DROP_EXPIRED] = 'e' };
+					[DROP_EXPIRED] = 'e', [DROP_BURIED] = 'b' };
 	char copy[200], got[64] = "", *rest = copy, *word;
 	struct drop d;
 	size_t n = 0;
@@ -106,11 +106,17 @@ START_TEST(expired_entry_goes_when_nothing_lies_deeper)
 }
 END_TEST
 
-START_TEST(expired_entry_stays_where_a_deeper_range_covers_its_key)
+START_TEST(expired_entry_becomes_a_tombstone_where_a_deeper_range_covers_its_key)
 {
 	struct key_range deeper[] = { range("a", "b") };
 
-	expect("ax a+ bx cx", deeper, 1, "koke");
+	expect("ax a+ bx cx", deeper, 1, "bobe");
+}
+END_TEST
+
+START_TEST(entry_lives_until_its_millisecond)
+{
+	expect("al bx", NULL, 0, "ke");
 }
 END_TEST
 
@@ -177,7 +183,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, long_range_covers_keys_behind_the_end_of_a_later_short_one);
 	tcase_add_test(tc, keys_between_two_tombstones_do_not_lose_the_ranges_they_pass);
 	tcase_add_test(tc, expired_entry_goes_when_nothing_lies_deeper);
-	tcase_add_test(tc, expired_entry_stays_where_a_deeper_range_covers_its_key);
+	tcase_add_test(tc, expired_entry_becomes_a_tombstone_where_a_deeper_range_covers_its_key);
+	tcase_add_test(tc, entry_lives_until_its_millisecond);
 	tcase_add_test(tc, expired_older_version_counts_as_overwritten);
 	tcase_add_test(tc, key_that_goes_back_is_refused);
 	tcase_add_test(tc, coverage_agrees_with_looking_at_every_range);

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import socket
+import time
 
 import harness
 
@@ -35,6 +36,51 @@ def a_batch_applies_all_its_operations_in_order():
 
 def an_empty_batch_is_done_at_once():
     harness.equal(client.batch([]), (200, {"success": True, "operationsCompleted": 0}))
+
+
+def reads_until_gone(key, value):
+    """Reads the key until it has expired; each answer before must be the value."""
+    while True:
+        status, answer = client.read(key)
+        if status == 404:
+            harness.equal(answer["code"], "not_found", key)
+            return
+        harness.equal((status, answer["value"]), (200, value), key)
+        time.sleep(0.02)
+
+
+def a_value_with_a_ttl_goes_when_its_time_is_over():
+    client.write("ttl:older", "older")
+    begun = time.time()
+    operations = [{"type": "write", "key": "ttl:batch", "value": "b", "ttl": 2}, {"type": "write", "key": "ttl:kept", "value": "k", "ttl": 3600}]
+    harness.equal(client.json("POST", "/api/write", {"key": "ttl:older", "value": "newer", "ttl": 1})[0], 200)
+    harness.equal(client.batch(operations), (200, {"success": True, "operationsCompleted": 2}))
+    reads_until_gone("ttl:older", "newer")
+    assert time.time() - begun >= 1, "gone before its second was over"
+    reads_until_gone("ttl:batch", "b")
+    assert time.time() - begun >= 2, "gone before its two seconds were over"
+    harness.equal(client.read("ttl:kept")[1]["value"], "k")
+    client.write("ttl:older", "again")
+    harness.equal(client.read("ttl:older")[1]["value"], "again")
+
+
+def an_expired_value_stays_gone_after_a_restart_and_a_live_one_goes_in_its_time():
+    client.json("POST", "/api/write", {"key": "ttl:first", "value": "1", "ttl": 1})
+    client.json("POST", "/api/write", {"key": "ttl:second", "value": "2", "ttl": 3})
+    reads_until_gone("ttl:first", "1")
+    pid = server.kill("engine")
+    server.wait_running("engine", not_pid=pid)
+    harness.equal(client.read("ttl:first")[0], 404)
+    reads_until_gone("ttl:second", "2")
+    harness.equal(server.client(patient=True).write("ttl:first", "3")[0], 200)
+
+
+def a_bad_ttl_is_refused_with_the_limits():
+    for ttl, code in ((0, "field_value"), (-1, "field_value"), (3153600001, "field_value"), (1.5, "field_type"), ("60", "field_type"),
+                      (True, "field_type"), (None, "field_type"), ([], "field_type")):
+        harness.equal(refused("POST", "/api/write", {"key": "ttl:bad", "value": "v", "ttl": ttl}, 400), code, f"ttl {ttl!r}")
+    refused("POST", "/api/batch", {"operations": [{"type": "delete", "key": "ttl:bad", "ttl": 1}]}, 400)
+    harness.equal(client.read("ttl:bad")[0], 404)
 
 
 def keys_and_values_of_any_text_survive():
@@ -198,6 +244,8 @@ def the_server_stops_cleanly():
 
 harness.run(a_write_reads_back_with_its_timestamp, a_delete_hides_the_key_and_is_fine_when_there_is_none,
             a_batch_applies_all_its_operations_in_order, an_empty_batch_is_done_at_once,
+            a_value_with_a_ttl_goes_when_its_time_is_over,
+            an_expired_value_stays_gone_after_a_restart_and_a_live_one_goes_in_its_time, a_bad_ttl_is_refused_with_the_limits,
             keys_and_values_of_any_text_survive, bad_input_is_refused_and_changes_nothing,
             bad_bytes_in_json_are_refused, wrong_paths_and_methods_are_told_apart, a_missing_key_is_a_problem_document_too,
             a_body_over_the_limit_is_refused_before_it_is_read, refusals_keep_the_connection_where_http_allows,

@@ -68,6 +68,94 @@ START_TEST(the_first_table_has_no_tombstones_and_later_ones_keep_them)
 }
 END_TEST
 
+START_TEST(what_has_expired_is_not_flushed_when_nothing_lies_below)
+{
+	struct world w;
+
+	world_begin(&w, vfs_posix());
+	world_put1(&w, "over", "older");
+	world_put1_until(&w, "over", "newer", 1000);
+	world_put1_until(&w, "live", "v", 1001);
+	world_now_ms = 1000;
+	rotate_and_flush(&w);
+	ck_assert_uint_eq(level0(&w, 0).entry_count, 1);
+	world_check1(&w, "live", "v");
+	world_check1(&w, "over", NULL);
+	world_now_ms = 0;                        /* the clock is set back: gone is gone, and nothing older comes up */
+	world_check1(&w, "over", NULL);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(what_has_expired_is_flushed_as_a_tombstone_over_other_tables)
+{
+	struct world w;
+
+	world_begin(&w, vfs_posix());
+	world_put1(&w, "k", "older");
+	rotate_and_flush(&w);
+	world_put1_until(&w, "k", "newer", 1000);
+	world_put1_until(&w, "live", "v", 1001);
+	world_now_ms = 1000;
+	rotate_and_flush(&w);
+	ck_assert_uint_eq(level0(&w, 0).entry_count, 2);
+	ck_assert_uint_eq(level0(&w, 0).tombstone_count, 1);
+	world_now_ms = 0;
+	world_check1(&w, "k", NULL);
+	world_check1(&w, "live", "v");
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(a_moment_of_expiry_survives_restart_and_flush)
+{
+	struct world w;
+
+	world_begin(&w, vfs_posix());
+	world_put1_until(&w, "k", "v", 1000);
+	world_close(&w);
+	world_forget_memtables(&w);
+	world_open(&w);
+	for (unsigned i = 0; i < 2; i++) {
+		world_now_ms = 999;
+		world_check1(&w, "k", "v");
+		world_now_ms = 1000;
+		world_check1(&w, "k", NULL);
+		world_now_ms = 0;
+		world_rotate(&w);
+		world_flush_all(&w);
+	}
+	ck_assert_uint_eq(level0_count(&w), 1);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(an_overwrite_and_a_delete_take_the_expiry_away)
+{
+	struct world w;
+
+	world_begin(&w, vfs_posix());
+	world_put1_until(&w, "kept", "short", 1000);
+	world_put1(&w, "kept", "for good");
+	world_put1_until(&w, "longer", "short", 1000);
+	world_put1_until(&w, "longer", "long", 2000);
+	world_put1_until(&w, "deleted", "short", 1000);
+	delete1(&w, "deleted");
+	for (unsigned i = 0; i < 2; i++) {
+		world_now_ms = 1500;
+		world_check1(&w, "kept", "for good");
+		world_check1(&w, "longer", "long");
+		world_check1(&w, "deleted", NULL);
+		world_rotate(&w);
+		world_flush_all(&w);
+	}
+	world_now_ms = 2000;
+	world_check1(&w, "kept", "for good");
+	world_check1(&w, "longer", NULL);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(a_memtable_with_nothing_to_keep_leaves_no_table_and_its_segment_goes)
 {
 	struct world w;
@@ -341,6 +429,10 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, only_the_newest_version_of_a_key_is_written);
 	tcase_add_test(tc, the_first_table_has_no_tombstones_and_later_ones_keep_them);
+	tcase_add_test(tc, what_has_expired_is_not_flushed_when_nothing_lies_below);
+	tcase_add_test(tc, what_has_expired_is_flushed_as_a_tombstone_over_other_tables);
+	tcase_add_test(tc, a_moment_of_expiry_survives_restart_and_flush);
+	tcase_add_test(tc, an_overwrite_and_a_delete_take_the_expiry_away);
 	tcase_add_test(tc, a_memtable_with_nothing_to_keep_leaves_no_table_and_its_segment_goes);
 	tcase_add_test(tc, what_is_flushed_is_not_replayed);
 	tcase_add_test(tc, file_then_name_then_manifest_then_unlink);

@@ -37,6 +37,14 @@ struct world {
 	size_t known_count;
 };
 
+/* What flush takes for the wall clock. A test runs in a process of its own. */
+static int64_t world_now_ms;
+
+static inline int64_t world_clock(void)
+{
+	return world_now_ms;
+}
+
 static inline void world_open(struct world *w)
 {
 	struct restore_config c = { .vfs = w->vfs, .conf = &w->conf, .truth = { w->board, NULL, w->changed, w->changed_ctx } };
@@ -48,7 +56,7 @@ static inline void world_open(struct world *w)
 	buf_fini(&complaint);
 	restore_publish(&w->db);
 	f = (struct flush_config){ .truth = w->db.truth, .spare = w->db.spare,
-				   .dir = { w->vfs, w->dir, truth_database(w->db.truth) } };
+				   .dir = { w->vfs, w->dir, truth_database(w->db.truth) }, .wall_ms = world_clock };
 	w->flush = flush_new(&f);
 	w->db.writer.patience_ms = 0;
 }
@@ -100,14 +108,19 @@ static inline void world_end(struct world *w)
 /* A batch of operations being gathered. */
 struct world_batch { struct buf bytes; struct write_counts counts; };
 
-static inline void world_put(struct world_batch *b, const char *key, const char *value)
+static inline void world_put_until(struct world_batch *b, const char *key, const char *value, int64_t expires_at_ms)
 {
-	struct write_op op = { .is_delete = value == NULL, .key = slice_str(key) };
+	struct write_op op = { .is_delete = value == NULL, .key = slice_str(key), .expires_at_ms = expires_at_ms };
 
 	if (value)
 		op.value = slice_str(value);
 	write_batch_add(&b->bytes, &op);
 	b->counts.entries++;
+}
+
+static inline void world_put(struct world_batch *b, const char *key, const char *value)
+{
+	world_put_until(b, key, value, 0);
 }
 
 /* The batch as one request, committed alone; the answer. Frees the batch. */
@@ -145,6 +158,14 @@ static inline void world_put1(struct world *w, const char *key, const char *valu
 	struct world_batch b = { .bytes = BUF_INIT };
 
 	world_put(&b, key, value);
+	ck_assert_int_eq(world_commit(w, &b).status, ST_OK);
+}
+
+static inline void world_put1_until(struct world *w, const char *key, const char *value, int64_t expires_at_ms)
+{
+	struct world_batch b = { .bytes = BUF_INIT };
+
+	world_put_until(&b, key, value, expires_at_ms);
 	ck_assert_int_eq(world_commit(w, &b).status, ST_OK);
 }
 
@@ -214,7 +235,7 @@ static inline void world_check(struct world_reader *r, const char *key, const ch
 	struct view_pin pin = { 0 };
 	struct read_cost cost = { 0 };
 	struct entry e;
-	enum st st = view_get(r->view, slice_str(key), r->seq, 0, false, &cost, &e, &pin);
+	enum st st = view_get(r->view, slice_str(key), r->seq, world_now_ms, false, &cost, &e, &pin);
 
 	ck_assert_msg(st == (value ? ST_OK : ST_NOT_FOUND), "%s: %s, wanted %s", key, st_text(st), value ? value : "none");
 	if (st || !value)
@@ -242,11 +263,12 @@ static inline bool world_is_deeper(const struct pick_job *job, struct slice key)
 	return false;
 }
 
-/* Newest version of each key; a tombstone only when something lies deeper. */
+/* Newest version of each key; a tombstone, or an expired one's, only when something lies deeper. */
 static inline void world_merge(const struct pick_job *job, struct table_reader **readers, struct table_writer *out)
 {
 	struct iter **children = mem_alloc(job->input_count * sizeof(*children)), *it;
 	struct buf last = BUF_INIT;
+	struct entry e;
 	bool any = false;
 
 	for (size_t i = 0; i < job->input_count; i++)
@@ -260,8 +282,11 @@ static inline void world_merge(const struct pick_job *job, struct table_reader *
 		any = true;
 		buf_reset(&last);
 		buf_append_slice(&last, it->entry.key);
-		if (!it->entry.is_tombstone || world_is_deeper(job, it->entry.key))
-			table_writer_add(out, &it->entry);
+		e = it->entry;
+		if (entry_has_expired(&e, world_now_ms))
+			e = entry_buried(&e);
+		if (!e.is_tombstone || world_is_deeper(job, e.key))
+			table_writer_add(out, &e);
 	}
 	ck_ok(it->status);
 	iter_free(&it);

@@ -7,6 +7,8 @@
 #include "proto/write.h"
 #include "t/check_main.h"
 
+#define NOW_MS 1700000000123
+
 /* The n-th operation of a batch that was read. */
 static struct write_op operation(const struct buf *batch, size_t n)
 {
@@ -29,7 +31,7 @@ START_TEST(a_write_becomes_one_put)
 	struct slice body = slice_str(" {\"value\":\"caf\\u00e9\", \"key\":\"a\\u0000b\"} ");
 	struct write_op op;
 
-	ck_assert_int_eq(json_read_write(body, &batch, &complaint), PROBLEM_NONE);
+	ck_assert_int_eq(json_read_write(body, NOW_MS, &batch, &complaint), PROBLEM_NONE);
 	op = operation(&batch, 0);
 	ck_assert(!op.is_delete);
 	ck_assert(slice_eq(op.key, slice_of("a\0b", 3)));
@@ -47,11 +49,52 @@ START_TEST(a_batch_keeps_the_order_of_its_operations)
 		"{\"type\":\"delete\",\"key\":\"k\"},{\"type\":\"write\",\"key\":\"l\",\"value\":\"\"}]}");
 	size_t n;
 
-	ck_assert_int_eq(json_read_batch(body, &batch, &n, &complaint), PROBLEM_NONE);
+	ck_assert_int_eq(json_read_batch(body, NOW_MS, &batch, &n, &complaint), PROBLEM_NONE);
 	ck_assert_uint_eq(n, 3);
 	ck_assert(!operation(&batch, 0).is_delete && slice_eq(operation(&batch, 0).value, slice_str("1")));
 	ck_assert(operation(&batch, 1).is_delete && slice_eq(operation(&batch, 1).key, slice_str("k")));
 	ck_assert(!operation(&batch, 2).is_delete && operation(&batch, 2).value.n == 0);
+	buf_fini(&batch);
+	buf_fini(&complaint);
+}
+END_TEST
+
+/* The moment of expiry that a write with this ttl gets when it is received at now_ms. */
+static int64_t expiry_of(const char *ttl, int64_t now_ms)
+{
+	struct buf body = BUF_INIT, batch = BUF_INIT, complaint = BUF_INIT;
+	int64_t expires_at_ms;
+
+	buf_printf(&body, "{\"key\":\"k\",\"value\":\"v\",\"ttl\":%s}", ttl);
+	ck_assert_int_eq(json_read_write(buf_slice(&body), now_ms, &batch, &complaint), PROBLEM_NONE);
+	expires_at_ms = operation(&batch, 0).expires_at_ms;
+	buf_fini(&body);
+	buf_fini(&batch);
+	buf_fini(&complaint);
+	return expires_at_ms;
+}
+
+START_TEST(a_ttl_becomes_the_moment_of_expiry)
+{
+	ck_assert_int_eq(expiry_of("1", NOW_MS), NOW_MS + 1000);
+	ck_assert_int_eq(expiry_of("3153600000", NOW_MS), NOW_MS + INT64_C(3153600000000));
+	ck_assert_int_eq(expiry_of("7", -5), 7000);      /* a clock before 1970 makes no expiry that means never */
+}
+END_TEST
+
+START_TEST(each_operation_of_a_batch_has_its_own_ttl_or_none)
+{
+	struct buf batch = BUF_INIT, complaint = BUF_INIT;
+	struct slice body = slice_str("{\"operations\":[{\"type\":\"write\",\"key\":\"a\",\"value\":\"1\",\"ttl\":2},"
+				      "{\"ttl\":60,\"type\":\"write\",\"key\":\"b\",\"value\":\"\"},"
+				      "{\"type\":\"write\",\"key\":\"c\",\"value\":\"1\"},{\"type\":\"delete\",\"key\":\"d\"}]}");
+	const int64_t expected[] = { NOW_MS + 2000, NOW_MS + 60000, 0, 0 };
+	size_t n, i;
+
+	ck_assert_int_eq(json_read_batch(body, NOW_MS, &batch, &n, &complaint), PROBLEM_NONE);
+	ck_assert_uint_eq(n, 4);
+	for (i = 0; i < n; i++)
+		ck_assert_int_eq(operation(&batch, i).expires_at_ms, expected[i]);
 	buf_fini(&batch);
 	buf_fini(&complaint);
 }
@@ -79,7 +122,20 @@ static const struct mistake {
 	{ false, "{\"key\":\"a\",\"value\":{}}", PROBLEM_FIELD_TYPE, "an object" },
 	{ false, "{\"key\":\"a\",\"value\":true}", PROBLEM_FIELD_TYPE, "a boolean" },
 	{ false, "{\"key\":\"\",\"value\":\"b\"}", PROBLEM_KEY_EMPTY, "\"key\"" },
-	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":1}", PROBLEM_FIELD_UNKNOWN, "\"ttl\"" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"TTL\":1}", PROBLEM_FIELD_UNKNOWN, "\"TTL\"" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":0}", PROBLEM_FIELD_VALUE, "1 to 3153600000 seconds" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":-1}", PROBLEM_FIELD_VALUE, "\"ttl\"" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":3153600001}", PROBLEM_FIELD_VALUE, "\"ttl\"" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":9223372036854775807}", PROBLEM_FIELD_VALUE, "\"ttl\"" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":9223372036854775808}", PROBLEM_JSON_INVALID, "big integer" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":1.5}", PROBLEM_FIELD_TYPE, "a whole number of seconds" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":1e3}", PROBLEM_FIELD_TYPE, "a whole number of seconds" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":\"60\"}", PROBLEM_FIELD_TYPE, "a string" },
+	{ false, "{\"key\":\"a\",\"value\":\"b\",\"ttl\":null}", PROBLEM_FIELD_TYPE, "null" },
+	{ true, "{\"operations\":[{\"type\":\"write\",\"key\":\"a\",\"value\":\"b\",\"ttl\":0}]}", PROBLEM_FIELD_VALUE,
+	  "\"operations[0].ttl\"" },
+	{ true, "{\"operations\":[{\"type\":\"delete\",\"key\":\"a\",\"ttl\":1}]}", PROBLEM_FIELD_UNKNOWN,
+	  "\"operations[0].ttl\" does not belong into a delete" },
 	{ true, "{\"key\":\"a\",\"value\":\"b\"}", PROBLEM_FIELD_UNKNOWN, "" },
 	{ true, "{}", PROBLEM_FIELD_MISSING, "\"operations\"" },
 	{ true, "{\"operations\":{}}", PROBLEM_FIELD_TYPE, "an object" },
@@ -105,9 +161,9 @@ START_TEST(each_mistake_is_named_and_changes_nothing)
 
 		buf_append_str(&batch, "before");
 		if (m->is_batch)
-			p = json_read_batch(slice_str(m->body), &batch, &n, &complaint);
+			p = json_read_batch(slice_str(m->body), NOW_MS, &batch, &n, &complaint);
 		else
-			p = json_read_write(slice_str(m->body), &batch, &complaint);
+			p = json_read_write(slice_str(m->body), NOW_MS, &batch, &complaint);
 		ck_assert_msg(p == m->problem, "%s: %s", m->body, p ? problem_code(p) : "taken");
 		ck_assert_msg(complaint.n > 0 && strstr(buf_cstr(&complaint), m->says), "%s: %s", m->body,
 			      buf_cstr(&complaint));
@@ -131,7 +187,7 @@ static enum problem write_of(size_t key_bytes, size_t value_bytes)
 	memset(buf_reserve(&body, value_bytes), 'v', value_bytes);
 	body.n += value_bytes;
 	buf_append_str(&body, "\"}");
-	p = json_read_write(buf_slice(&body), &batch, &complaint);
+	p = json_read_write(buf_slice(&body), NOW_MS, &batch, &complaint);
 	buf_fini(&body);
 	buf_fini(&batch);
 	buf_fini(&complaint);
@@ -158,7 +214,7 @@ static enum problem batch_of(size_t n)
 	for (i = 0; i < n; i++)
 		buf_printf(&body, "%s{\"type\":\"delete\",\"key\":\"k\"}", i ? "," : "");
 	buf_append_str(&body, "]}");
-	p = json_read_batch(buf_slice(&body), &batch, &count, &complaint);
+	p = json_read_batch(buf_slice(&body), NOW_MS, &batch, &count, &complaint);
 	ck_assert_uint_eq(count, p ? 0 : n);
 	buf_fini(&body);
 	buf_fini(&batch);
@@ -182,7 +238,7 @@ START_TEST(deep_nesting_is_refused)
 	buf_append_str(&body, "{\"key\":");
 	for (i = 0; i < 90000; i++)
 		buf_append_byte(&body, '[');
-	ck_assert_int_eq(json_read_write(buf_slice(&body), &batch, &complaint), PROBLEM_JSON_INVALID);
+	ck_assert_int_eq(json_read_write(buf_slice(&body), NOW_MS, &batch, &complaint), PROBLEM_JSON_INVALID);
 	buf_fini(&body);
 	buf_fini(&complaint);
 }
@@ -201,7 +257,7 @@ static enum problem read_repeated(const char *unit, size_t n)
 		buf_append_str(&body, unit);
 	}
 	buf_append_str(&body, "]}");
-	p = json_read_batch(buf_slice(&body), &batch, &count, &complaint);
+	p = json_read_batch(buf_slice(&body), NOW_MS, &batch, &count, &complaint);
 	buf_fini(&body);
 	buf_fini(&batch);
 	buf_fini(&complaint);
@@ -227,7 +283,7 @@ START_TEST(brackets_and_commas_inside_strings_are_no_values)
 	for (i = 0; i < 200000; i++)
 		buf_append_str(&body, "\\\"[{:,");
 	buf_append_str(&body, "\"}");
-	ck_assert_int_eq(json_read_write(buf_slice(&body), &batch, &complaint), PROBLEM_NONE);
+	ck_assert_int_eq(json_read_write(buf_slice(&body), NOW_MS, &batch, &complaint), PROBLEM_NONE);
 	ck_assert_uint_eq(operation(&batch, 0).value.n, 200000 * 5);
 	buf_fini(&body);
 	buf_fini(&batch);
@@ -239,6 +295,8 @@ static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_write_becomes_one_put);
 	tcase_add_test(tc, a_batch_keeps_the_order_of_its_operations);
+	tcase_add_test(tc, a_ttl_becomes_the_moment_of_expiry);
+	tcase_add_test(tc, each_operation_of_a_batch_has_its_own_ttl_or_none);
 	tcase_add_test(tc, each_mistake_is_named_and_changes_nothing);
 	tcase_add_test(tc, keys_and_values_are_bounded);
 	tcase_add_test(tc, batches_are_bounded_and_may_be_empty);

@@ -19,6 +19,18 @@ struct entry {
 	bool is_tombstone;
 };
 
+/* Has it run out at now_ms? At its very millisecond it has. */
+static inline bool entry_has_expired(const struct entry *e, int64_t now_ms)
+{
+	return e->expires_at_ms != 0 && e->expires_at_ms <= now_ms;
+}
+
+/* The tombstone that hides what e hides. */
+static inline struct entry entry_buried(const struct entry *e)
+{
+	return (struct entry){ .key = e->key, .seq = e->seq, .timestamp_ms = e->timestamp_ms, .is_tombstone = true };
+}
+
 static inline int entry_cmp(struct slice ak, struct seq as, struct slice bk, struct seq bs)
 {
 	int c = slice_cmp(ak, bk);

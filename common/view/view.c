@@ -224,7 +224,7 @@ struct question {
 
 bool view__is_gone(const struct entry *e, int64_t now_ms)
 {
-	return e->is_tombstone || (e->expires_at_ms != 0 && e->expires_at_ms <= now_ms);
+	return e->is_tombstone || entry_has_expired(e, now_ms);
 }
 
 static enum st ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
