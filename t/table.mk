@@ -4,7 +4,7 @@
 #   t_table_<file>_test_SOURCES = t/table_<file>_test.c
 #   t_table_<file>_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
 
-noinst_HEADERS += t/table_help.h
+noinst_HEADERS += t/table_help.h t/iter_walk.h
 
 check_PROGRAMS += t/table_table_test
 t_table_table_test_SOURCES = t/table_table_test.c

@@ -48,7 +48,50 @@ START_TEST(search_and_walk_agree)
 		ck_quick(!want || (step == BLOCK_AT && help_same(&c.entry, want)));
 		if (step == BLOCK_AT)
 			ck_quick(entry_cmp(c.entry.key, c.entry.seq, key, seq(at)) >= 0);
+		step = block_cursor_seek_last(&c, key, seq(at));
+		if (step == BLOCK_AT)
+			ck_quick(entry_cmp(c.entry.key, c.entry.seq, key, seq(at)) <= 0);
+		else
+			ck_quick(step == BLOCK_END && entry_cmp(s.e[0].key, s.e[0].seq, key, seq(at)) > 0);
 	}
+	block_cursor_fini(&c);
+	block_builder_fini(&b);
+	help_free(&s);
+}
+END_TEST
+
+/* Forward and back without a plan; the keys of one interval are more than the cursor remembers. */
+START_TEST(a_cursor_goes_back_as_it_came)
+{
+	static const unsigned intervals[] = { 1, 3, 16, 1000 };
+	struct rnd rnd = { (uint64_t)_i + 1 };
+	struct help_set s = { NULL, 0, 0 };
+	struct block_builder b;
+	struct block_cursor c;
+	size_t at;
+
+	help_random(&s, &rnd, _i == 3 ? 9000 : 700, 10);
+	block_builder_init(&b, intervals[_i] * (_i == 3 ? 100 : 1));
+	for (size_t i = 0; i < s.n; i++)
+		block_builder_add(&b, &s.e[i]);
+	c = cursor_of(block_builder_finish(&b));
+	ck_assert_int_eq(block_cursor_last(&c), BLOCK_AT);
+	for (at = s.n - 1; at > 0; at--) {
+		ck_quick(help_same(&c.entry, &s.e[at]));
+		ck_quick(block_cursor_prev(&c) == BLOCK_AT);
+	}
+	for (size_t i = 0; i < 3000; i++) {
+		bool back = rnd_below(&rnd, 2);
+		size_t steps = (size_t)rnd_below(&rnd, 50);
+
+		for (; steps > 0 && (back ? at > 0 : at + 1 < s.n); steps--) {
+			ck_quick((back ? block_cursor_prev : block_cursor_next)(&c) == BLOCK_AT);
+			at = back ? at - 1 : at + 1;
+			ck_quick(help_same(&c.entry, &s.e[at]));
+		}
+	}
+	ck_assert_int_eq(block_cursor_first(&c), BLOCK_AT);
+	ck_assert_int_eq(block_cursor_prev(&c), BLOCK_END);
 	block_cursor_fini(&c);
 	block_builder_fini(&b);
 	help_free(&s);
@@ -88,6 +131,8 @@ START_TEST(an_empty_block_holds_nothing)
 	ck_assert_int_eq(block_find(&b, slice_str("k"), SEQ_MAX, &e), BLOCK_END);
 	ck_assert_int_eq(block_cursor_first(&c), BLOCK_END);
 	ck_assert_int_eq(block_cursor_seek(&c, slice_str("k"), SEQ_MAX), BLOCK_END);
+	ck_assert_int_eq(block_cursor_last(&c), BLOCK_END);
+	ck_assert_int_eq(block_cursor_seek_last(&c, slice_str("k"), SEQ_MAX), BLOCK_END);
 	block_cursor_fini(&c);
 }
 END_TEST
@@ -173,7 +218,7 @@ START_TEST(a_malformed_block_is_damaged)
 {
 	uint8_t *bytes = mem_dup(bad[_i].bytes, bad[_i].n);     /* to the byte, for the address sanitizer */
 	struct slice s = slice_of(bytes, bad[_i].n);
-	enum block_step step, seek;
+	enum block_step step, seek, back;
 	struct block_cursor c;
 	struct block b;
 	struct entry e;
@@ -184,7 +229,10 @@ START_TEST(a_malformed_block_is_damaged)
 		for (step = block_cursor_first(&c); step == BLOCK_AT; )
 			step = block_cursor_next(&c);
 		seek = block_cursor_seek(&c, slice_str("ac"), SEQ_MAX);
-		/* A walk meets bad entries, a search bad restarts too. */
+		/* A walk meets bad entries, a search bad restarts too; going back meets all bad entries. */
+		for (back = block_cursor_last(&c); back == BLOCK_AT; )
+			back = block_cursor_prev(&c);
+		ck_assert_msg(back == BLOCK_DAMAGED || step != BLOCK_DAMAGED, "%s", bad[_i].why);
 		ck_assert_msg(step == BLOCK_DAMAGED || seek == BLOCK_DAMAGED, "%s", bad[_i].why);
 		ck_assert_msg(block_find(&b, slice_str("ac"), SEQ_MAX, &e) == BLOCK_DAMAGED, "%s",
 			      bad[_i].why);
@@ -214,6 +262,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_loop_test(tc, search_and_walk_agree, 0, 5);
+	tcase_add_loop_test(tc, a_cursor_goes_back_as_it_came, 0, 4);
 	tcase_add_test(tc, a_builder_starts_anew_after_finish);
 	tcase_add_test(tc, an_empty_block_holds_nothing);
 	tcase_add_loop_test(tc, a_malformed_block_is_damaged, 0, (int)(sizeof(bad) / sizeof(bad[0])));

@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/base/rand.h"
 #include "t/check_main.h"
+#include "t/iter_walk.h"
 
 #define MIB (1u << 20)
 
@@ -205,6 +206,7 @@ START_TEST(agrees_with_a_sorted_array)
 		ck_assert(!it->valid || same(&it->entry, &model->e[i]));
 		mem_free((void *)(uintptr_t)key.p);
 	}
+	walk_agrees(it, model->e, model->n, &rnd, 20000);
 	iter_free(&it);
 	memtable_unref(&m);
 	model_free(model);
@@ -384,11 +386,16 @@ static bool read_until_full(struct memtable *m, uint64_t seed)
 static bool scan_is_whole(struct memtable *m, uint64_t *np)
 {
 	struct iter *it = memtable_iter_new(m);
+	uint64_t n = 0;
 	bool whole = true;
 
 	for (*np = 0, iter_first(it); it->valid && whole; iter_next(it), ++*np)
 		whole = shared_is_whole(&it->entry);
 	whole = whole && it->status == ST_OK;
+	/* Back again it meets at least as many. */
+	for (iter_last(it); it->valid && whole; iter_prev(it), n++)
+		whole = shared_is_whole(&it->entry);
+	whole = whole && it->status == ST_OK && n >= *np;
 	iter_free(&it);
 	return whole;
 }
@@ -517,8 +524,13 @@ static void read_everything(struct memtable *m, struct rnd *rnd)
 			for (size_t j = 0; j < e.value.n; j++)
 				sum += e.value.p[j];
 		iter_seek(it, key, SEQ_MAX);
+		iter_seek_last(it, key, SEQ_MAX);
 		mem_free((void *)(uintptr_t)key.p);
 	}
+	for (iter_last(it); it->valid; iter_prev(it))
+		for (size_t j = 0; j < it->entry.key.n; j++)
+			sum += it->entry.key.p[j];
+	ck_assert(it->status == ST_OK || (it->status == ST_CORRUPT && memtable_damaged(m)));
 	for (iter_first(it); it->valid; iter_next(it))
 		for (size_t j = 0; j < it->entry.key.n; j++)
 			sum += it->entry.key.p[j];
@@ -606,6 +618,9 @@ START_TEST(links_in_a_circle_end_as_corrupt)
 	ck_assert(!memtable_damaged(r));
 	iter_next(it);
 	ck_assert(!it->valid);
+	ck_assert_int_eq(it->status, ST_CORRUPT);
+	for (iter_last(it); it->valid; iter_prev(it))
+		;
 	ck_assert_int_eq(it->status, ST_CORRUPT);
 	ck_assert(!get(r, "c", 9, &e));
 	ck_assert(memtable_damaged(r));

@@ -13,6 +13,7 @@
 #include "common/table/filename.h"
 #include "common/table/table_writer.h"
 #include "t/check_main.h"
+#include "t/iter_walk.h"
 
 #define DATABASE 77u
 #define NOW 1000                /* the time of all reads here, ms */
@@ -343,6 +344,9 @@ START_TEST(damaged_block_never_falls_through)
 	iter_first(it);
 	ck_assert(!it->valid);
 	ck_assert_int_eq(it->status, ST_CORRUPT);
+	iter_last(it);
+	ck_assert(!it->valid);
+	ck_assert_int_eq(it->status, ST_CORRUPT);
 	iter_free(&it);
 	view_unref(&v);
 	place_free(p);
@@ -603,6 +607,24 @@ static void scan_agrees(struct view *v, const struct world *w, uint64_t s, unsig
 	iter_free(&it);
 }
 
+/* Every way through a scan shows the visible entries and nothing else. */
+static void walks_agree(struct view *v, const struct world *w, uint64_t s, struct rnd *rnd)
+{
+	struct entry visible[KEYS];
+	struct iter *it;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < KEYS; i++) {
+		const struct entry *e = world_get(w, w->keys[i], s);
+
+		if (e != NULL)
+			visible[n++] = *e;
+	}
+	ck_assert_int_eq(view_iter_new(v, seq(s), NOW, &it), ST_OK);
+	walk_agrees(it, visible, n, rnd, 3000);
+	iter_free(&it);
+}
+
 START_TEST(gets_and_scans_agree_with_plain_search)
 {
 	struct rnd rnd = { (uint64_t)_i };
@@ -625,6 +647,7 @@ START_TEST(gets_and_scans_agree_with_plain_search)
 		}
 		scan_agrees(v, w, s, 0);
 		scan_agrees(v, w, s, 1 + (unsigned)rnd_below(&rnd, KEYS - 1));
+		walks_agree(v, w, s, &rnd);
 	}
 	view_unref(&v);
 	mem_free(w);

@@ -7,10 +7,17 @@
  * the next key
  *	shared >  m: differs from it at the same byte in the same way, so it is smaller too;
  *	shared <= m: begins with `shared` bytes of the one looked for; comparing the suffix decides.
+ *
+ * Keys are compressed against the one before, so going back means: from the restart point in front, walk up to
+ * the current entry, and remember what was passed. Each interval is walked once that way.
  */
 #include "common/table/block.h"
 
 #include "common/base/coding.h"
+#include "common/base/mem.h"
+
+/* Keys remembered for going back; an interval with more of them is walked several times. */
+#define PAST_KEYS_MAX (1u << 20)
 
 enum {
 	TAG_ENTRY = 1 << 3 | WIRE_BYTES,
@@ -183,36 +190,48 @@ enum block_step block_find(const struct block *b, struct slice key, struct seq s
 	return BLOCK_END;
 }
 
+/* ---- the cursor ---- */
+
 void block_cursor_init(struct block_cursor *c)
 {
-	*c = (struct block_cursor){ .key = BUF_INIT };
+	*c = (struct block_cursor){ .key = BUF_INIT, .past_keys = BUF_INIT };
 }
 
 void block_cursor_fini(struct block_cursor *c)
 {
 	buf_fini(&c->key);
+	buf_fini(&c->past_keys);
+	mem_drop(&c->past);
+}
+
+/* Puts the cursor in front of the entry at p, whose key shares nothing. */
+static void stand_before(struct block_cursor *c, const uint8_t *p)
+{
+	buf_reset(&c->key);
+	c->past_n = 0;
+	c->at = c->next = p;
 }
 
 bool block_cursor_open(struct block_cursor *c, struct slice bytes)
 {
-	buf_reset(&c->key);
 	if (!block_parse(bytes, &c->block))
 		return false;
-	c->next = c->block.entries;
+	stand_before(c, c->block.entries);
 	return true;
 }
 
 enum block_step block_cursor_first(struct block_cursor *c)
 {
-	buf_reset(&c->key);
-	c->next = c->block.entries;
+	stand_before(c, c->block.entries);
 	return block_cursor_next(c);
 }
 
-enum block_step block_cursor_next(struct block_cursor *c)
+/* Decodes the entry at `next`. */
+static enum block_step step(struct block_cursor *c)
 {
 	struct head h;
 
+	c->at = c->next;
 	if (c->next == c->block.end)
 		return BLOCK_END;
 	if (!decode_head(c->next, c->block.end, &h) || h.shared > c->key.n || !decode_rest(&h, &c->entry))
@@ -224,17 +243,111 @@ enum block_step block_cursor_next(struct block_cursor *c)
 	return BLOCK_AT;
 }
 
+enum block_step block_cursor_next(struct block_cursor *c)
+{
+	c->past_n = 0;
+	return step(c);
+}
+
 enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, struct seq seq)
 {
-	enum block_step step;
+	const uint8_t *p;
+	enum block_step s;
 
-	buf_reset(&c->key);
+	stand_before(c, c->block.entries);
 	if (c->block.restart_count == 0)
 		return BLOCK_END;
-	if (!find_restart(&c->block, key, seq, &c->next))
+	if (!find_restart(&c->block, key, seq, &p))
 		return BLOCK_DAMAGED;
-	while ((step = block_cursor_next(c)) == BLOCK_AT)
+	stand_before(c, p);
+	while ((s = step(c)) == BLOCK_AT)
 		if (entry_cmp(c->entry.key, c->entry.seq, key, seq) >= 0)
 			break;
-	return step;
+	return s;
+}
+
+/* ---- going back ---- */
+
+/* The last restart point in front of p, by place alone; NULL when restarts make no sense. */
+static const uint8_t *restart_before(const struct block *b, const uint8_t *p)
+{
+	uint64_t limit = (uint64_t)(p - b->begin);
+	size_t low = 0, high = b->restart_count;
+	const uint8_t *found;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (get_u32(b->restarts + 4 * middle) < limit)
+			low = middle;
+		else
+			high = middle;
+	}
+	found = b->begin + get_u32(b->restarts + 4 * low);
+	return found >= b->entries && found < p ? found : NULL;
+}
+
+static void remember(struct block_cursor *c)
+{
+	if (c->past_keys.n + c->key.n > PAST_KEYS_MAX) {
+		c->past_n = 0;
+		buf_reset(&c->past_keys);
+	}
+	if (c->past_n == c->past_room) {
+		c->past_room = c->past_room ? c->past_room * 2 : 16;
+		c->past = mem_resize(c->past, c->past_room * sizeof(*c->past));
+	}
+	c->past[c->past_n++] = (struct block_past){ c->at, c->entry, c->past_keys.n };
+	buf_append(&c->past_keys, c->key.p, c->key.n);
+}
+
+/* Remembers the entries from the restart point in front of `until` to there; at least one, or damage. */
+static bool remember_until(struct block_cursor *c, const uint8_t *until)
+{
+	const uint8_t *p = restart_before(&c->block, until);
+
+	if (!p)
+		return false;
+	stand_before(c, p);
+	buf_reset(&c->past_keys);
+	while (c->next < until) {
+		if (step(c) != BLOCK_AT)
+			return false;
+		remember(c);
+	}
+	c->at = until;
+	return c->next == until;
+}
+
+enum block_step block_cursor_prev(struct block_cursor *c)
+{
+	const struct block_past *p;
+
+	if (c->at == c->block.entries)
+		return BLOCK_END;
+	if (c->past_n == 0 && !remember_until(c, c->at))
+		return BLOCK_DAMAGED;
+	p = &c->past[--c->past_n];
+	c->next = c->at;
+	c->at = p->at;
+	c->entry = p->entry;
+	buf_reset(&c->key);
+	buf_append(&c->key, c->past_keys.p + p->key_at, p->entry.key.n);
+	c->entry.key = buf_slice(&c->key);
+	return BLOCK_AT;
+}
+
+enum block_step block_cursor_last(struct block_cursor *c)
+{
+	stand_before(c, c->block.end);
+	return block_cursor_prev(c);
+}
+
+enum block_step block_cursor_seek_last(struct block_cursor *c, struct slice key, struct seq seq)
+{
+	enum block_step s = block_cursor_seek(c, key, seq);
+
+	if (s == BLOCK_AT && entry_cmp(c->entry.key, c->entry.seq, key, seq) == 0)
+		return s;
+	return s == BLOCK_DAMAGED ? s : block_cursor_prev(c);
 }

@@ -25,13 +25,20 @@ bool block_parse(struct slice bytes, struct block *bp);      /* false: damaged *
  * caller's. BLOCK_END: there is none in this block. */
 enum block_step block_find(const struct block *b, struct slice key, struct seq seq, struct entry *ep);
 
-/* entry is good until the cursor moves; after BLOCK_END or BLOCK_DAMAGED, only first() and seek() may
- * follow. */
+/* An entry that the cursor passed on its way to a later one: going back need not decode it again. */
+struct block_past { const uint8_t *at; struct entry entry; size_t key_at; };
+
+/* entry is good until the cursor moves; after BLOCK_END or BLOCK_DAMAGED only first(), last(), seek() and
+ * seek_last() may follow. */
 struct block_cursor {
 	struct block block;
-	const uint8_t *next;         /* where the entry behind the current one begins */
+	const uint8_t *at, *next;    /* where the current entry begins and ends */
 	struct buf key;
 	struct entry entry;
+	/* going back: the entries in front of the current one, up to a restart point; keys in past_keys */
+	struct block_past *past;
+	size_t past_n, past_room;
+	struct buf past_keys;
 };
 
 void block_cursor_init(struct block_cursor *c);
@@ -41,5 +48,9 @@ enum block_step block_cursor_first(struct block_cursor *c);
 enum block_step block_cursor_next(struct block_cursor *c);
 /* To the first entry at or behind (key, seq). */
 enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, struct seq seq);
+enum block_step block_cursor_last(struct block_cursor *c);
+enum block_step block_cursor_prev(struct block_cursor *c);
+/* To the last entry at or before (key, seq). */
+enum block_step block_cursor_seek_last(struct block_cursor *c, struct slice key, struct seq seq);
 
 #endif

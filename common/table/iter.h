@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An iterator over entries in entry order: memtable, block, table, level, or a merge of others.
+ * An iterator over entries in entry order, both ways: memtable, table, level, view, or a merge of others.
  *
  * valid -> entry is good until the next move. A move that fails makes the iterator invalid and status not
- * ST_OK: whoever stops at !valid must ask status. One thread at a time.
+ * ST_OK: whoever stops at !valid must ask status. next and prev may follow each other in any order while it
+ * is valid; from an invalid one lead first, last, seek and seek_last. One thread at a time.
  */
 #ifndef TABLE_ITER_H
 #define TABLE_ITER_H
@@ -18,6 +19,9 @@ struct iter_ops {
 	void (*first)(struct iter *);
 	void (*seek)(struct iter *, struct slice key, struct seq seq);  /* first at or behind (key, seq) */
 	void (*next)(struct iter *);
+	void (*last)(struct iter *);
+	void (*seek_last)(struct iter *, struct slice key, struct seq seq);     /* last at or before it */
+	void (*prev)(struct iter *);
 };
 
 struct iter {
@@ -33,6 +37,12 @@ static inline void iter_seek(struct iter *it, struct slice key, struct seq seq)
 	it->ops->seek(it, key, seq);
 }
 static inline void iter_next(struct iter *it) { it->ops->next(it); }
+static inline void iter_last(struct iter *it) { it->ops->last(it); }
+static inline void iter_seek_last(struct iter *it, struct slice key, struct seq seq)
+{
+	it->ops->seek_last(it, key, seq);
+}
+static inline void iter_prev(struct iter *it) { it->ops->prev(it); }
 static inline void iter_free(struct iter **itp)
 {
 	if (*itp)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merges iterators: a binary heap of the valid children, the smallest entry on top.
+ * Merges iterators: a binary heap of the valid children, the smallest entry on top; going back, the largest.
  *
  * 1. A child that fails ends the merge with its status: an older value must not show because a newer one is
  *    unreadable.
  * 2. Two entries of the same key and sequence (never in one database) come in the order of the children.
+ * 3. All children stand at or behind the shown entry, or, going back, at or before it. Turning round sends
+ *    every other child past the shown entry and builds the heap anew.
  *
  * One thread at a time.
  */
@@ -15,7 +17,8 @@
 
 #define MERGE_ITER_MAGIC 0x6d726765u
 
-/* A child with the first bytes of its key at hand, as a big-endian number: most comparisons need no more. */
+/* A child with the first bytes of its key at hand, as a big-endian number (going back, its complement): most
+ * comparisons need no more. */
 struct leaf {
 	uint64_t head;
 	struct iter *it;
@@ -29,6 +32,7 @@ struct merge_iter {
 	size_t count;
 	struct leaf *heap;
 	size_t heap_n;
+	bool back;                   /* the way it goes */
 };
 
 static struct merge_iter *self(struct iter *it)
@@ -47,7 +51,16 @@ static uint64_t head_of(struct slice key)
 	return __builtin_bswap64(head);
 }
 
-static bool before(const struct leaf *a, const struct leaf *b)
+static struct leaf leaf_of(const struct merge_iter *m, size_t rank)
+{
+	struct iter *it = m->children[rank];
+	uint64_t head = head_of(it->entry.key);
+
+	return (struct leaf){ m->back ? ~head : head, it, rank };
+}
+
+/* Is a to be shown before b? */
+static bool before(const struct merge_iter *m, const struct leaf *a, const struct leaf *b)
 {
 	const struct entry *x = &a->it->entry, *y = &b->it->entry;
 	int c;
@@ -55,7 +68,9 @@ static bool before(const struct leaf *a, const struct leaf *b)
 	if (a->head != b->head)
 		return a->head < b->head;
 	c = entry_cmp(x->key, x->seq, y->key, y->seq);
-	return c ? c < 0 : a->rank < b->rank;
+	if (c == 0)
+		c = a->rank < b->rank ? -1 : 1;
+	return m->back ? c > 0 : c < 0;
 }
 
 static void sift_down(struct merge_iter *m, size_t i)
@@ -63,9 +78,9 @@ static void sift_down(struct merge_iter *m, size_t i)
 	struct leaf moving = m->heap[i];
 
 	for (size_t child; (child = 2 * i + 1) < m->heap_n; i = child) {
-		if (child + 1 < m->heap_n && before(&m->heap[child + 1], &m->heap[child]))
+		if (child + 1 < m->heap_n && before(m, &m->heap[child + 1], &m->heap[child]))
 			child++;
-		if (!before(&m->heap[child], &moving))
+		if (!before(m, &m->heap[child], &moving))
 			break;
 		m->heap[i] = m->heap[child];
 	}
@@ -80,16 +95,17 @@ static void show(struct merge_iter *m)
 		m->it.entry = m->heap[0].it->entry;
 }
 
-/* Builds the heap from where the children stand. */
-static void gather(struct merge_iter *m)
+/* Builds the heap for one way from where the children stand. */
+static void gather(struct merge_iter *m, bool back)
 {
+	m->back = back;
 	m->heap_n = 0;
 	m->it.status = ST_OK;
 	for (size_t i = 0; i < m->count; i++) {
 		struct iter *child = m->children[i];
 
 		if (child->valid)
-			m->heap[m->heap_n++] = (struct leaf){ head_of(child->entry.key), child, i };
+			m->heap[m->heap_n++] = leaf_of(m, i);
 		else if (m->it.status == ST_OK)
 			m->it.status = child->status;
 	}
@@ -104,7 +120,7 @@ static void merge_first(struct iter *it)
 
 	for (size_t i = 0; i < m->count; i++)
 		iter_first(m->children[i]);
-	gather(m);
+	gather(m, false);
 }
 
 static void merge_seek(struct iter *it, struct slice key, struct seq seq)
@@ -113,25 +129,88 @@ static void merge_seek(struct iter *it, struct slice key, struct seq seq)
 
 	for (size_t i = 0; i < m->count; i++)
 		iter_seek(m->children[i], key, seq);
-	gather(m);
+	gather(m, false);
+}
+
+static void merge_last(struct iter *it)
+{
+	struct merge_iter *m = self(it);
+
+	for (size_t i = 0; i < m->count; i++)
+		iter_last(m->children[i]);
+	gather(m, true);
+}
+
+static void merge_seek_last(struct iter *it, struct slice key, struct seq seq)
+{
+	struct merge_iter *m = self(it);
+
+	for (size_t i = 0; i < m->count; i++)
+		iter_seek_last(m->children[i], key, seq);
+	gather(m, true);
+}
+
+/* The top child has moved: gives it its place in the heap, or takes it out. */
+static void place_top(struct merge_iter *m)
+{
+	struct leaf *top = &m->heap[0];
+
+	if (top->it->valid)
+		*top = leaf_of(m, top->rank);
+	else if (top->it->status != ST_OK)
+		m->it.status = top->it->status;
+	else
+		*top = m->heap[--m->heap_n];
+	if (m->it.status == ST_OK && m->heap_n > 1)
+		sift_down(m, 0);
+	show(m);
+}
+
+/* Sends every child past the shown entry, the other way than before. The shown entry is on loan from the top
+ * child, which therefore moves last. */
+static void turn(struct merge_iter *m, bool back)
+{
+	struct leaf top = m->heap[0];
+	const struct entry *e = &m->it.entry;
+
+	for (size_t i = 0; i < m->count; i++) {
+		struct iter *child = m->children[i];
+
+		if (i == top.rank)
+			continue;
+		(back ? iter_seek_last : iter_seek)(child, e->key, e->seq);
+		if (child->valid && (back ? i > top.rank : i < top.rank) &&
+		    entry_cmp(child->entry.key, child->entry.seq, e->key, e->seq) == 0)
+			(back ? iter_prev : iter_next)(child);
+	}
+	(back ? iter_prev : iter_next)(top.it);
+	gather(m, back);
 }
 
 static void merge_next(struct iter *it)
 {
 	struct merge_iter *m = self(it);
-	struct leaf *top = &m->heap[0];
 
 	must(it->valid);
-	iter_next(top->it);
-	if (top->it->valid)
-		top->head = head_of(top->it->entry.key);
-	else if (top->it->status != ST_OK)
-		it->status = top->it->status;
-	else
-		*top = m->heap[--m->heap_n];
-	if (it->status == ST_OK && m->heap_n > 1)
-		sift_down(m, 0);
-	show(m);
+	if (m->back) {
+		turn(m, false);
+		return;
+	}
+	iter_next(m->heap[0].it);
+	place_top(m);
+}
+
+static void merge_prev(struct iter *it)
+{
+	struct merge_iter *m = self(it);
+
+	must(it->valid);
+	if (!m->back) {
+		turn(m, true);
+		return;
+	}
+	iter_prev(m->heap[0].it);
+	place_top(m);
 }
 
 static void merge_free(struct iter *it)
@@ -148,7 +227,8 @@ static void merge_free(struct iter *it)
 
 struct iter *merge_iter_new(struct iter **children, size_t n)
 {
-	static const struct iter_ops ops = { merge_free, merge_first, merge_seek, merge_next };
+	static const struct iter_ops ops = { merge_free, merge_first, merge_seek, merge_next,
+					     merge_last, merge_seek_last, merge_prev };
 	struct merge_iter *m = mem_zalloc(sizeof(*m));
 
 	obj_init(m, MERGE_ITER_MAGIC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Iterates over one table, block after block. With readahead it reads pieces of PIECE_BYTES (or one whole
- * block where that is more) past the block cache, for passes that will not come again; else blocks come
+ * Iterates over one table, block after block, both ways. With readahead it reads pieces of PIECE_BYTES (or one
+ * whole block where that is more) past the block cache, for passes that will not come again; else blocks come
  * through the cache.
  *
  * One thread at a time; the reader must outlive the iterator.
@@ -38,24 +38,40 @@ static struct table_iter *self(struct iter *it)
 	return t;
 }
 
+/* Reads a piece that holds [offset, offset + need): it begins there, or ends there when the one before lay
+ * behind it, for then the iterator goes back. */
+static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
+{
+	bool back = t->piece.n > 0 && offset < t->piece_at;
+	uint64_t end = back ? offset + need : t->reader->data_end, begin = offset;
+	size_t n = need;
+	enum st st;
+
+	if (back && need < PIECE_BYTES)
+		begin = end > PIECE_BYTES ? end - PIECE_BYTES : 0;
+	if (need < PIECE_BYTES)
+		n = (size_t)(end - begin < PIECE_BYTES ? end - begin : PIECE_BYTES);
+	buf_reset(&t->piece);
+	st = table__read(t->reader, buf_reserve(&t->piece, n), n, begin, false, &t->cost);
+	if (st)
+		return st;
+	t->piece.n = n;
+	t->piece_at = begin;
+	return ST_OK;
+}
+
 /* Gives the stored bytes of the current block and its trailer, reading the next piece when they are not at
  * hand. */
 static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 {
 	const struct index_slot *s = &t->reader->index.slots[t->slot];
-	uint64_t left = t->reader->data_end - s->offset;
 	size_t need = s->size + BLOCK_TRAILER_BYTES;
-	enum st st;
 
 	if (s->offset < t->piece_at || s->offset + need > t->piece_at + t->piece.n) {
-		size_t n = need > PIECE_BYTES ? need : (size_t)(left < PIECE_BYTES ? left : PIECE_BYTES);
+		enum st st = read_piece(t, s->offset, need);
 
-		buf_reset(&t->piece);
-		st = table__read(t->reader, buf_reserve(&t->piece, n), n, s->offset, false, &t->cost);
 		if (st)
 			return st;
-		t->piece.n = n;
-		t->piece_at = s->offset;
 	}
 	*storedp = t->piece.p + (s->offset - t->piece_at);
 	return ST_OK;
@@ -118,6 +134,18 @@ static bool enter(struct table_iter *t, size_t slot)
 	return st == ST_OK;
 }
 
+/* Shows where the last step within a block led. */
+static void show(struct table_iter *t, enum block_step step)
+{
+	if (step == BLOCK_DAMAGED) {
+		stop(t, damaged(t));
+		return;
+	}
+	t->it.valid = true;
+	t->it.status = ST_OK;
+	t->it.entry = t->cursor.entry;
+}
+
 /* Shows where a step within the block led; at its end goes on to the next block's first entry. */
 static void settle(struct table_iter *t, enum block_step step)
 {
@@ -126,13 +154,22 @@ static void settle(struct table_iter *t, enum block_step step)
 			return;
 		step = block_cursor_first(&t->cursor);
 	}
-	if (step == BLOCK_DAMAGED) {
-		stop(t, damaged(t));
-		return;
+	show(t, step);
+}
+
+/* The same backwards: at the block's beginning to the last entry of the one before. */
+static void settle_back(struct table_iter *t, enum block_step step)
+{
+	while (step == BLOCK_END) {
+		if (t->slot == 0) {
+			stop(t, ST_OK);
+			return;
+		}
+		if (!enter(t, t->slot - 1))
+			return;
+		step = block_cursor_last(&t->cursor);
 	}
-	t->it.valid = true;
-	t->it.status = ST_OK;
-	t->it.entry = t->cursor.entry;
+	show(t, step);
 }
 
 static void iter_to_first(struct iter *it)
@@ -159,6 +196,33 @@ static void iter_to_next(struct iter *it)
 	settle(t, block_cursor_next(&t->cursor));
 }
 
+static void iter_to_last(struct iter *it)
+{
+	struct table_iter *t = self(it);
+
+	t->slot = t->reader->index.count;
+	settle_back(t, BLOCK_END);
+}
+
+static void iter_to_seek_last(struct iter *it, struct slice key, struct seq seq)
+{
+	struct table_iter *t = self(it);
+	size_t slot = table_index_find(&t->reader->index, key, seq);
+
+	if (slot == t->reader->index.count)
+		iter_to_last(it);
+	else if (enter(t, slot))
+		settle_back(t, block_cursor_seek_last(&t->cursor, key, seq));
+}
+
+static void iter_to_prev(struct iter *it)
+{
+	struct table_iter *t = self(it);
+
+	must(it->valid);
+	settle_back(t, block_cursor_prev(&t->cursor));
+}
+
 static void iter_end(struct iter *it)
 {
 	struct table_iter *t = self(it);
@@ -175,7 +239,8 @@ static void iter_end(struct iter *it)
 
 struct iter *table_iter_new(struct table_reader *r, bool readahead)
 {
-	static const struct iter_ops ops = { iter_end, iter_to_first, iter_to_seek, iter_to_next };
+	static const struct iter_ops ops = { iter_end, iter_to_first, iter_to_seek, iter_to_next,
+					     iter_to_last, iter_to_seek_last, iter_to_prev };
 	struct table_iter *t = mem_zalloc(sizeof(*t));
 
 	obj_init(t, TABLE_ITER_MAGIC);

@@ -25,6 +25,7 @@
  */
 #include "common/view/memtable.h"
 
+#include <stddef.h>
 #include <sys/mman.h>
 
 #include "common/base/log.h"
@@ -196,6 +197,25 @@ static struct mt_node *search(const struct memtable *m, const struct mt_key *k, 
 	return node_at(m, behind);
 }
 
+/* The last node of all, NULL when there is none. */
+static struct mt_node *search_last(const struct memtable *m)
+{
+	mt_link *tower = m->header->next;
+	struct mt_node *last = NULL, *n;
+	uint64_t steps = 0;
+
+	for (int level = MT_HEIGHT - 1; level >= 0; level--)
+		while ((n = node_at(m, atomic_load_explicit(&tower[level], memory_order_acquire))) != NULL) {
+			if (runs_in_circle(m, ++steps)) {
+				(void)report_damage(m, "its links run in a circle");
+				return NULL;
+			}
+			last = n;
+			tower = n->next;
+		}
+	return last;
+}
+
 bool memtable_get(const struct memtable *m, struct slice key, struct seq seq, struct entry *ep)
 {
 	struct mt_key k = mt_key(key, seq);
@@ -346,6 +366,15 @@ static void iter_seek_f(struct iter *it, struct slice key, struct seq seq)
 	iter_show(mi, search(mi->m, &k, NULL));
 }
 
+/* Order is checked at every step: a circle of links must not become an endless scan. */
+static void iter_check_order(struct memtable_iter *mi, const struct entry *front, const struct entry *behind)
+{
+	if (!mi->head.valid || entry_cmp(front->key, front->seq, behind->key, behind->seq) < 0)
+		return;
+	mi->head.valid = report_damage(mi->m, "its entries are out of order");
+	mi->head.status = ST_CORRUPT;
+}
+
 static void iter_next_f(struct iter *it)
 {
 	struct memtable_iter *mi = iter_own(it);
@@ -353,14 +382,56 @@ static void iter_next_f(struct iter *it)
 
 	must(it->valid);
 	iter_show(mi, iter_follow(mi));
-	/* Order is checked at every step: a circle of links must not become an endless scan. */
-	if (it->valid && entry_cmp(before.key, before.seq, it->entry.key, it->entry.seq) >= 0) {
-		it->valid = report_damage(mi->m, "its entries are out of order");
-		it->status = ST_CORRUPT;
-	}
+	iter_check_order(mi, &before, &it->entry);
 }
 
-static const struct iter_ops memtable_iter_ops = { iter_free_f, iter_first_f, iter_seek_f, iter_next_f };
+/* The node whose tower a search left through: the last one in front of the gap. NULL: there is none. */
+static struct mt_node *node_of_tower(const struct memtable *m, mt_link *tower)
+{
+	if (tower == m->header->next)
+		return NULL;
+	return (struct mt_node *)(void *)((uint8_t *)tower - offsetof(struct mt_node, next));
+}
+
+static void iter_last_f(struct iter *it)
+{
+	struct memtable_iter *mi = iter_own(it);
+
+	iter_show(mi, search_last(mi->m));
+}
+
+static void iter_seek_last_f(struct iter *it, struct slice key, struct seq seq)
+{
+	struct memtable_iter *mi = iter_own(it);
+	struct mt_key k = mt_key(key, seq);
+	mt_link *towers[MT_HEIGHT] = { NULL };
+
+	iter_show(mi, search(mi->m, &k, towers));
+	if (it->status != ST_OK || (it->valid && entry_cmp(it->entry.key, it->entry.seq, key, seq) == 0))
+		return;
+	iter_show(mi, node_of_tower(mi->m, towers[0]));
+}
+
+/* Links lead forward only, so the node in front is searched for. */
+static void iter_prev_f(struct iter *it)
+{
+	struct memtable_iter *mi = iter_own(it);
+	struct entry behind = it->entry;
+	struct mt_key k = mt_key(behind.key, behind.seq);
+	mt_link *towers[MT_HEIGHT] = { NULL };
+
+	must(it->valid);
+	if (search(mi->m, &k, towers) != mi->node) {
+		it->valid = report_damage(mi->m, "its entries are out of order");
+		it->status = ST_CORRUPT;
+		return;
+	}
+	iter_show(mi, node_of_tower(mi->m, towers[0]));
+	iter_check_order(mi, &it->entry, &behind);
+}
+
+static const struct iter_ops memtable_iter_ops = { iter_free_f, iter_first_f, iter_seek_f, iter_next_f,
+						   iter_last_f, iter_seek_last_f, iter_prev_f };
 
 struct iter *memtable_iter_new(struct memtable *m)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Iterating over a view.
+ * Iterating over a view, both ways.
  *
  *	view_iter -> merge_iter -> memtable_iter          one a memtable
  *	                        -> table_iter             one a level-0 table
@@ -11,6 +11,8 @@
  * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or
  *    expired.
  * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
+ * 4. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
+ *    shown key, for only then is it known which of them was the newest visible one; that one is kept as a copy.
  *
  * One thread at a time.
  */
@@ -111,13 +113,64 @@ static void level_next(struct iter *it)
 	level_settle(li);
 }
 
+/* The same backwards: when the present table has no more, the last entry of those before. */
+static void level_settle_back(struct level_iter *li)
+{
+	while (!li->it->valid && li->it->status == ST_OK) {
+		if (li->index == 0) {
+			level_stop(li, ST_OK);
+			return;
+		}
+		if (!level_turn_to(li, li->index - 1))
+			return;
+		iter_last(li->it);
+	}
+	level_show(li);
+}
+
+static void level_last(struct iter *it)
+{
+	struct level_iter *li = level_self(it);
+
+	if (!level_turn_to(li, li->view->desc.levels[li->level].count - 1))
+		return;
+	iter_last(li->it);
+	level_settle_back(li);
+}
+
+static void level_seek_last(struct iter *it, struct slice key, struct seq seq)
+{
+	struct level_iter *li = level_self(it);
+	const struct view_level *level = &li->view->desc.levels[li->level];
+	size_t i = view__find_table(level, key);
+
+	if (i == level->count) {
+		level_last(it);
+		return;
+	}
+	if (!level_turn_to(li, i))
+		return;
+	iter_seek_last(li->it, key, seq);
+	level_settle_back(li);
+}
+
+static void level_prev(struct iter *it)
+{
+	struct level_iter *li = level_self(it);
+
+	must(it->valid);
+	iter_prev(li->it);
+	level_settle_back(li);
+}
+
 static void level_free(struct iter *it)
 {
 	iter_free(&level_self(it)->it);
 	mem_free(it);
 }
 
-static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next };
+static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next,
+					   level_last, level_seek_last, level_prev };
 
 static struct iter *level_iter_new(struct view *v, unsigned level)
 {
@@ -139,6 +192,9 @@ struct view_iter {
 	int64_t now_ms;
 	struct buf done;            /* the key that was decided last, shown or hidden */
 	bool has_done;
+	bool back;                  /* the way it goes */
+	struct entry kept;          /* going back: the newest visible version so far; key in done, value in value */
+	struct buf value;
 };
 
 static struct view_iter *view_self(struct iter *it)
@@ -164,6 +220,7 @@ static void view_settle(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
 
+	vi->back = false;
 	for (; merge->valid; iter_next(merge)) {
 		if (view_passes_over(vi, &merge->entry))
 			continue;
@@ -175,6 +232,76 @@ static void view_settle(struct view_iter *vi)
 	vi->head.status = merge->status;
 	vi->head.entry = merge->entry;
 }
+
+/* ---- going back ---- */
+
+static void view_keep(struct view_iter *vi, const struct entry *e)
+{
+	view_decide(vi, e->key);
+	buf_reset(&vi->value);
+	buf_append_slice(&vi->value, e->value);
+	vi->kept = *e;
+	vi->kept.key = buf_slice(&vi->done);
+	vi->kept.value = buf_slice(&vi->value);
+}
+
+/* Has the merge left the key of which a version is kept, and is that to be shown? When not, it is forgotten. */
+static bool view_has_shown(struct view_iter *vi, const struct iter *merge)
+{
+	if (!vi->has_done || (merge->valid && slice_eq(merge->entry.key, vi->kept.key)))
+		return false;
+	vi->has_done = false;
+	return !view__is_gone(&vi->kept, vi->now_ms);
+}
+
+/* From where the merge stands back to the next entry to show. The versions of a key come oldest first. */
+static void view_settle_back(struct view_iter *vi)
+{
+	struct iter *merge = vi->merge;
+	bool shown;
+
+	vi->back = true;
+	vi->has_done = false;
+	for (; !(shown = view_has_shown(vi, merge)) && merge->valid; iter_prev(merge))
+		if (merge->entry.seq.v <= vi->seq.v)
+			view_keep(vi, &merge->entry);
+	vi->head.valid = shown && merge->status == ST_OK;
+	vi->head.status = merge->status;
+	vi->head.entry = vi->kept;
+}
+
+static void view_last(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+
+	iter_last(vi->merge);
+	view_settle_back(vi);
+}
+
+static void view_prev(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+	struct iter *merge = vi->merge;
+
+	must(it->valid);
+	if (!vi->back)
+		while (merge->valid && slice_eq(merge->entry.key, buf_slice(&vi->done)))
+			iter_prev(merge);
+	view_settle_back(vi);
+}
+
+static void view_seek_last(struct iter *it, struct slice key, struct seq seq)
+{
+	struct view_iter *vi = view_self(it);
+
+	/* As in view_seek: all versions of key have their say. */
+	iter_seek_last(vi->merge, key, (struct seq){ 0 });
+	view_settle_back(vi);
+	if (it->valid && it->entry.seq.v < seq.v && slice_eq(it->entry.key, key))
+		view_prev(it);
+}
+
+/* ---- going forward ---- */
 
 static void view_first(struct iter *it)
 {
@@ -190,7 +317,11 @@ static void view_next(struct iter *it)
 	struct view_iter *vi = view_self(it);
 
 	must(it->valid);
-	iter_next(vi->merge);
+	vi->has_done = true;         /* also when it went back: done is the shown key */
+	if (vi->back && !vi->merge->valid)
+		iter_first(vi->merge);
+	else
+		iter_next(vi->merge);
 	view_settle(vi);
 }
 
@@ -212,11 +343,13 @@ static void view_free(struct iter *it)
 
 	iter_free(&vi->merge);
 	buf_fini(&vi->done);
+	buf_fini(&vi->value);
 	view_unref(&vi->view);
 	mem_free(vi);
 }
 
-static const struct iter_ops view_iter_ops = { view_free, view_first, view_seek, view_next };
+static const struct iter_ops view_iter_ops = { view_free, view_first, view_seek, view_next,
+						view_last, view_seek_last, view_prev };
 
 static size_t child_count(const struct view *v)
 {
@@ -256,7 +389,7 @@ static struct iter *view_iter_wrap(struct view *v, struct seq seq, int64_t now_m
 	vi->merge = merge;
 	vi->seq = seq;
 	vi->now_ms = now_ms;
-	vi->done = BUF_INIT;
+	vi->done = vi->value = BUF_INIT;
 	return &vi->head;
 }
 
