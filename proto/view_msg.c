@@ -4,7 +4,7 @@
  * name LIST_MAX tables, so both ways are one pass over the tables with no intermediate structs; sizes of
  * nested messages are computed, not found by writing twice.
  *
- *   view  = [incarnation] [generation] memtable* level* [database]
+ *   view  = [incarnation] [generation] memtable* level* [database] damage*
  *   level = [number] table*
  *
  * Runs in the engine's publishing thread (encode), and wherever a view is attached (decode).
@@ -16,7 +16,10 @@
 
 #define MEMTABLES_FIELD 3u
 #define LEVELS_FIELD 4u
+#define DATABASE_FIELD 5u
+#define DAMAGE_FIELD 6u
 #define TABLES_FIELD 2u              /* of ViewLevel */
+#define DAMAGE_KEY_MAX (KEY_MAX_BYTES + 1)      /* the smallest key behind the longest one is one longer */
 
 /* ---- writing ---- */
 
@@ -80,6 +83,26 @@ static void put_level(struct buf *out, unsigned number, const struct view_level 
 		put_table(out, &l->tables[i]);
 }
 
+static size_t damage_size(const struct table_damage *d)
+{
+	size_t n = number_size(d->record) + number_size(d->table.v) + number_size(d->offset);
+
+	n += d->min.n ? bytes_size(d->min.n) : 0;
+	n += d->max.n ? bytes_size(d->max.n) : 0;
+	return n + number_size(d->max_seq.v);
+}
+
+static void put_damage(struct buf *out, const struct table_damage *d)
+{
+	put_head(out, DAMAGE_FIELD, damage_size(d));
+	wire_put_varint(out, 1, d->record);
+	wire_put_varint(out, 2, d->table.v);
+	wire_put_varint(out, 3, d->offset);
+	wire_put_bytes(out, 4, d->min);
+	wire_put_bytes(out, 5, d->max);
+	wire_put_varint(out, 6, d->max_seq.v);
+}
+
 void view_desc_encode(const struct view_desc *v, struct buf *out)
 {
 	wire_put_fixed64(out, 1, v->incarnation);
@@ -91,7 +114,9 @@ void view_desc_encode(const struct view_desc *v, struct buf *out)
 	for (unsigned i = 0; i < LEVEL_COUNT; i++)
 		if (v->levels[i].count)
 			put_level(out, i, &v->levels[i]);
-	wire_put_fixed64(out, 5, v->database);
+	wire_put_fixed64(out, DATABASE_FIELD, v->database);
+	for (size_t i = 0; i < v->damage_count; i++)
+		put_damage(out, &v->damage[i]);
 }
 
 /* ---- reading ---- */
@@ -232,6 +257,52 @@ static const char *read_memtables(struct slice run, struct arena *a, struct view
 	return NULL;
 }
 
+static bool take_damage_field(void *into, const struct wire_field *f)
+{
+	struct table_damage *d = into;
+
+	switch (f->number) {
+	case 1:
+		return fields_u64(f, &d->record);
+	case 2:
+		return fields_file_id(f, &d->table);
+	case 3:
+		return fields_u64(f, &d->offset);
+	case 4:
+		return fields_bytes(f, &d->min);
+	case 5:
+		return fields_bytes(f, &d->max);
+	case 6:
+		return fields_seq(f, &d->max_seq);
+	default:
+		return false;
+	}
+}
+
+static const char *check_damage(const struct table_damage *d, const struct table_damage *before)
+{
+	if (d->record == 0 || d->table.v == 0 || d->min.n == 0 || d->max.n == 0 || d->min.n > DAMAGE_KEY_MAX ||
+	    d->max.n > DAMAGE_KEY_MAX || slice_cmp(d->min, d->max) > 0)
+		return "names damage that cannot be";
+	return before && slice_cmp(before->min, d->min) > 0 ? "has damage out of order" : NULL;
+}
+
+static const char *read_damage(struct slice run, struct arena *a, struct view_desc *v)
+{
+	struct wire_reader r = wire_reader(run);
+	struct wire_field f;
+	const char *wrong = NULL;
+
+	v->damage = arena_alloc(a, v->damage_count * sizeof *v->damage);
+	for (size_t i = 0; i < v->damage_count && !wrong && wire_next(&r, &f) > 0; i++) {
+		v->damage[i] = (struct table_damage){ .record = 0 };
+		wrong = fields_read_all(f.bytes, take_damage_field, &v->damage[i]);
+		if (!wrong)
+			wrong = check_damage(&v->damage[i], i ? &v->damage[i - 1] : NULL);
+	}
+	return wrong;
+}
+
 static bool take_view_field(void *into, const struct wire_field *f)
 {
 	struct view_desc *v = into;
@@ -248,13 +319,13 @@ static bool take_view_field(void *into, const struct wire_field *f)
 
 static bool take_database(void *into, const struct wire_field *f)
 {
-	return f->number == 5 && fields_fixed64(f, into);
+	return f->number == DATABASE_FIELD && fields_fixed64(f, into);
 }
 
 static const char *read_view(struct slice message, struct arena *a, struct view_desc *v)
 {
 	struct wire_reader r = wire_reader(message);
-	struct slice memtables, levels;
+	struct slice memtables, levels, damage;
 	size_t level_count;
 	const char *wrong = fields_read(&r, MEMTABLES_FIELD, take_view_field, v);
 
@@ -263,10 +334,17 @@ static const char *read_view(struct slice message, struct arena *a, struct view_
 	if (!take_run(&r, MEMTABLES_FIELD, &memtables, &v->memtable_count) ||
 	    !take_run(&r, LEVELS_FIELD, &levels, &level_count))
 		return "has too long a list";
-	wrong = fields_read(&r, UINT32_MAX, take_database, &v->database);
+	wrong = fields_read(&r, DAMAGE_FIELD, take_database, &v->database);
+	if (wrong)
+		return wrong;
+	if (!take_run(&r, DAMAGE_FIELD, &damage, &v->damage_count))
+		return "has too long a list";
+	if (r.at != r.end)
+		return "has more than a view";
+	wrong = read_memtables(memtables, a, v);
 	if (!wrong)
-		wrong = read_memtables(memtables, a, v);
-	return wrong ? wrong : read_levels(levels, a, v);
+		wrong = read_levels(levels, a, v);
+	return wrong ? wrong : read_damage(damage, a, v);
 }
 
 enum st view_desc_decode(struct slice message, struct arena *a, struct view_desc *vp)

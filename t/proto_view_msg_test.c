@@ -15,14 +15,19 @@ static struct view_table table(uint64_t id, const char *min, const char *max, ui
 	    .min_key = slice_str(min), .max_key = slice_str(max), .max_seq = seq(max_seq) };
 }
 
-/* Two memtables; level 0: 9, 8 (overlapping, newest first); level 2: 3, 4 (compacting), 5 (quarantined). */
+/* Two memtables; level 0: 9, 8 (overlapping, newest first); level 2: 3, 4 (compacting), 5 (quarantined); damage in table 3
+ * and in table 2, which is gone. */
 static struct buf some_view(void)
 {
 	static struct file_id memtables[] = { { 12 }, { 11 } };
 	struct view_table top[] = { table(9, "a", "z", 90), table(8, "c", "d", 80) };
 	struct view_table deep[] = { table(3, "a", "b", 30), table(4, "c", "d", 40), table(5, "e", "f", 20) };
+	struct table_damage damage[] = {
+		{ .record = 4, .table = file_id(3), .min = slice_str("a"), .max = slice_str("az"), .max_seq = seq(30) },
+		{ .record = 2, .table = file_id(2), .offset = 4106, .min = slice_of("b\0", 2), .max = slice_str("bz"), .max_seq = seq(9) },
+	};
 	struct view_desc v = { .incarnation = 0x1122334455667788, .generation = 300, .database = 0xdb,
-	    .memtables = memtables, .memtable_count = 2 };
+	    .memtables = memtables, .memtable_count = 2, .damage = damage, .damage_count = 2 };
 	struct buf out = BUF_INIT;
 
 	deep[1].compacting = true;
@@ -59,6 +64,12 @@ START_TEST(view_comes_out_as_it_went_in)
 	ck_assert_uint_eq(v.levels[2].tables[1].entry_count, 40);
 	ck_assert(v.levels[2].tables[1].compacting && !v.levels[2].tables[1].quarantined);
 	ck_assert(!v.levels[2].tables[2].compacting && v.levels[2].tables[2].quarantined);
+	ck_assert_uint_eq(v.damage_count, 2);
+	ck_assert_uint_eq(v.damage[0].record, 4);
+	ck_assert_uint_eq(v.damage[1].table.v, 2);
+	ck_assert_uint_eq(v.damage[1].offset, 4106);
+	ck_assert(slice_eq(v.damage[1].min, slice_of("b\0", 2)) && slice_eq(v.damage[1].max, slice_str("bz")));
+	ck_assert_uint_eq(v.damage[1].max_seq.v, 9);
 	arena_fini(&a);
 }
 END_TEST
@@ -92,6 +103,7 @@ START_TEST(generated_code_agrees_both_ways)
 	ck_assert_uint_eq(g->levels[1]->level, 2);
 	ck_assert_uint_eq(g->levels[1]->n_tables, 3);
 	ck_assert(g->levels[1]->tables[2]->quarantined);
+	ck_assert_uint_eq(g->n_damage, 2);
 	ck_assert_uint_eq(lsm__view__get_packed_size(g), m.n);
 	lsm__view__pack(g, bytes);
 	ck_assert_mem_eq(bytes, m.p, m.n);
@@ -177,6 +189,47 @@ START_TEST(tables_out_of_order_or_impossible_are_invalid)
 }
 END_TEST
 
+static enum st status_of_damage(struct table_damage first, struct table_damage second)
+{
+	struct table_damage damage[] = { first, second };
+	struct view_desc v = { .generation = 1, .damage = damage, .damage_count = 2 }, back;
+	struct buf m = BUF_INIT;
+	struct arena a;
+	enum st st;
+
+	arena_init(&a);
+	view_desc_encode(&v, &m);
+	st = view_desc_decode(buf_slice(&m), &a, &back);
+	arena_fini(&a);
+	buf_fini(&m);
+	return st;
+}
+
+START_TEST(damage_out_of_order_or_impossible_is_invalid)
+{
+	struct table_damage ab = { .record = 1, .table = file_id(1), .min = slice_str("a"), .max = slice_str("b") };
+	struct table_damage bc = ab, wrong;
+
+	bc.min = slice_str("b");
+	bc.max = slice_str("c");
+	ck_assert_int_eq(status_of_damage(ab, bc), ST_OK);
+	ck_assert_int_eq(status_of_damage(ab, ab), ST_OK);
+	ck_assert_int_eq(status_of_damage(bc, ab), ST_INVALID);
+	wrong = bc;
+	wrong.record = 0;
+	ck_assert_int_eq(status_of_damage(ab, wrong), ST_INVALID);
+	wrong = bc;
+	wrong.table = file_id(0);
+	ck_assert_int_eq(status_of_damage(ab, wrong), ST_INVALID);
+	wrong = bc;
+	wrong.max = slice_str("a");
+	ck_assert_int_eq(status_of_damage(ab, wrong), ST_INVALID);
+	wrong = bc;
+	wrong.max = slice_str("");
+	ck_assert_int_eq(status_of_damage(ab, wrong), ST_INVALID);
+}
+END_TEST
+
 static void try_view(struct slice message)
 {
 	struct view_desc v;
@@ -188,6 +241,8 @@ static void try_view(struct slice message)
 			for (size_t i = 0; i < v.levels[level].count; i++)
 				ck_assert(slice_cmp(v.levels[level].tables[i].min_key,
 				    v.levels[level].tables[i].max_key) <= 0);
+	for (size_t i = 0; i < v.damage_count; i++)
+		ck_assert(v.damage[i].record && slice_cmp(v.damage[i].min, v.damage[i].max) <= 0);
 	arena_fini(&a);
 }
 
@@ -207,6 +262,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, generated_code_agrees_both_ways);
 	tcase_add_test(tc, as_many_tables_as_a_database_may_have_pass_and_no_more);
 	tcase_add_test(tc, tables_out_of_order_or_impossible_are_invalid);
+	tcase_add_test(tc, damage_out_of_order_or_impossible_is_invalid);
 	tcase_add_test(tc, hostile_views_are_refused_or_sound);
 }
 

@@ -12,7 +12,7 @@ t_table_table_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/table_damage_test
 t_table_damage_test_SOURCES = t/table_damage_test.c
-t_table_damage_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+t_table_damage_test_LDADD = $(TABLE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/table_format_test
 t_table_format_test_SOURCES = t/table_format_test.c

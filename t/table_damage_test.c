@@ -9,6 +9,7 @@
 #include "common/table/block.h"
 #include "common/table/block_builder.h"
 #include "common/table/format.h"
+#include "common/vfs/fault.h"
 #include "t/check_main.h"
 #include "t/table_help.h"
 
@@ -176,6 +177,123 @@ START_TEST(a_sound_block_in_the_wrong_place_is_refused)
 }
 END_TEST
 
+/* Every key of the set must be in the range of the block it lies in, and no range may hold a key of another block. */
+START_TEST(the_range_of_a_damaged_block_holds_its_keys_and_no_others)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct rnd rnd = { (uint64_t)_i };
+	struct table_reader *r;
+	struct table_damage *found;
+	int fd;
+
+	help_begin();
+	help_random(&s, &rnd, 300, 60);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 300 }, NULL);
+	fd = open(help_path(), O_RDWR | O_CLOEXEC);
+	for (uint64_t at = 0; at < table_props(r)->size_bytes / 2; at += 97)      /* most blocks, and not the end of the file */
+		ck_assert_int_eq(pwrite(fd, "?", 1, (off_t)at), 1);
+	close(fd);
+	found = mem_zalloc(s.n * sizeof(*found));
+	for (size_t i = 0; i < s.n; i++) {
+		struct read_cost cost = { .tables = 0 };
+		struct block_pin pin;
+		struct entry e;
+
+		if (table_get(r, s.e[i].key, s.e[i].seq, false, &cost, &e, &pin) == ST_CORRUPT) {
+			found[i] = cost.damage;
+			ck_assert(slice_cmp(cost.damage.min, s.e[i].key) <= 0 && slice_cmp(s.e[i].key, cost.damage.max) <= 0);
+			ck_assert_uint_eq(cost.damage.max_seq.v, table_props(r)->max_seq.v);
+		}
+		block_pin_release(&pin);
+	}
+	for (size_t i = 0; i < s.n; i++)
+		for (size_t j = 0; found[i].table.v && j < s.n; j++) {
+			bool inside = slice_cmp(found[i].min, s.e[j].key) <= 0 && slice_cmp(s.e[j].key, found[i].max) <= 0;
+			bool shares = j > 0 && slice_eq(s.e[j].key, s.e[j - 1].key);
+
+			shares |= j + 1 < s.n && slice_eq(s.e[j].key, s.e[j + 1].key);
+			if (inside && !shares)           /* versions of one key may fill several blocks */
+				ck_assert_uint_eq(found[j].offset, found[i].offset);
+		}
+	mem_free(found);
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+START_TEST(what_was_damaged_in_memory_only_is_read_once_more_and_served)
+{
+	struct vfs *v = fault_new(vfs_posix());
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r;
+
+	help_begin();
+	small_set(&s);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 200 }, NULL);
+	table_close(&r);
+	for (uint64_t n = 1; n <= 2; n++) {              /* footer, the rest of the end */
+		fault_arm(v, FAULT_READ, n, false, ST_CORRUPT);
+		ck_assert_int_eq(table_open(v, help_path(), file_id(7), DATABASE, NULL, &r), ST_OK);
+		ck_assert(fault_fired(v));
+		for (size_t i = 0; i < s.n; i++) {
+			struct read_cost cost = { .tables = 0 };
+			struct block_pin pin;
+			struct entry e;
+
+			fault_arm(v, FAULT_READ, 1, false, ST_CORRUPT);
+			ck_assert_int_eq(table_get(r, s.e[i].key, s.e[i].seq, true, &cost, &e, &pin), ST_BUSY);
+			ck_assert(fault_fired(v));       /* whoever may not wait leaves the second look to the next one */
+			fault_arm(v, FAULT_READ, 1, false, ST_CORRUPT);
+			ck_assert_int_eq(table_get(r, s.e[i].key, s.e[i].seq, false, &cost, &e, &pin), ST_OK);
+			ck_assert(fault_fired(v) && help_same(&e, &s.e[i]) && cost.corrupt_blocks == 0);
+			block_pin_release(&pin);
+		}
+		for (int readahead = 0; readahead < 2; readahead++) {
+			fault_arm(v, FAULT_READ, 1, false, ST_CORRUPT);
+			ck_assert(iterates_or_stops_as_corrupt(r, &s, readahead));
+			ck_assert(fault_fired(v));
+		}
+		table_close(&r);
+	}
+	help_free(&s);
+	help_end();
+	fault_free(&v);
+}
+END_TEST
+
+START_TEST(a_block_found_damaged_is_not_read_again_by_an_open_table)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct read_cost cost = { .tables = 0 };
+	struct table_reader *r;
+	struct block_pin pin;
+	struct entry e;
+	uint8_t byte;
+	int fd;
+
+	help_begin();
+	small_set(&s);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200 }, NULL);
+	fd = open(help_path(), O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(pread(fd, &byte, 1, 20), 1);
+	ck_assert_int_eq(pwrite(fd, "\xff", 1, 20), 1);
+	ck_assert_int_eq(table_get(r, s.e[0].key, s.e[0].seq, false, &cost, &e, &pin), ST_CORRUPT);
+	ck_assert_uint_eq(cost.crc_failures, 1);
+	ck_assert_int_eq(pwrite(fd, &byte, 1, 20), 1);
+	ck_assert_int_eq(table_get(r, s.e[0].key, s.e[0].seq, true, &cost, &e, &pin), ST_CORRUPT);
+	ck_assert_uint_eq(cost.crc_failures, 1);
+	table_close(&r);
+	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_OK);
+	ck_assert_int_eq(table_get(r, s.e[0].key, s.e[0].seq, false, &cost, &e, &pin), ST_OK);
+	block_pin_release(&pin);
+	table_close(&r);
+	close(fd);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
 static void walk_damaged(struct slice bytes, const struct help_set *s, struct rnd *rnd)
 {
 	const struct entry *any = &s->e[rnd_below(rnd, s->n)];
@@ -337,6 +455,9 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_table_cut_to_any_length_is_refused);
 	tcase_add_test(tc, a_table_cut_while_open_answers_corrupt);
 	tcase_add_test(tc, a_sound_block_in_the_wrong_place_is_refused);
+	tcase_add_loop_test(tc, the_range_of_a_damaged_block_holds_its_keys_and_no_others, 0, 8);
+	tcase_add_test(tc, what_was_damaged_in_memory_only_is_read_once_more_and_served);
+	tcase_add_test(tc, a_block_found_damaged_is_not_read_again_by_an_open_table);
 	tcase_add_loop_test(tc, a_forged_table_with_right_checksums_does_no_harm, 0, 2);
 	tcase_add_loop_test(tc, a_block_of_any_bytes_is_walked_inside_its_bytes, 0, 3);
 }

@@ -375,6 +375,116 @@ START_TEST(good_blocks_of_a_quarantined_table_still_answer)
 }
 END_TEST
 
+/* The outcome for a key and, on ST_CORRUPT, what is told of the damage. */
+static enum st blamed(struct view *v, const char *key, bool nowait, struct table_damage *dp)
+{
+	struct read_cost cost = { 0 };
+	struct view_pin pin;
+	struct entry e;
+	enum st st = view_get(v, slice_str(key), SEQ_MAX, NOW, nowait, &cost, &e, &pin);
+
+	view_pin_release(&pin);
+	*dp = cost.damage;
+	return st;
+}
+
+START_TEST(a_damaged_block_is_told_with_its_exact_bounds)
+{
+	struct table_damage d;
+	struct place *p = place_new();
+	struct entry e[3] = { put_of("a", 5, "1"), put_of("kilo", 7, "2"), put_of("z", 6, "3") };
+	struct file_id id;
+	struct view *v;
+	char big[200];
+
+	memset(big, 'x', sizeof big - 1);
+	big[sizeof big - 1] = 0;
+	e[0].value = e[1].value = e[2].value = slice_str(big);          /* a block each */
+	id = add_table(p, 3, e, 3);
+	damage(p, id);
+	v = view_of(p);
+	ck_assert_int_eq(blamed(v, "a", false, &d), ST_CORRUPT);
+	ck_assert(d.record == 0 && d.table.v == id.v && d.offset == 0 && d.max_seq.v == 7);
+	ck_assert(slice_eq(d.min, slice_str("a")) && slice_eq(d.max, slice_str("a")));
+	expect(v, "kilo", SEQ_MAX.v, big);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
+START_TEST(a_table_that_cannot_be_opened_is_told_with_its_range)
+{
+	struct table_damage d;
+	struct place *p = place_new();
+	struct entry e[2] = { put_of("b", 5, "1"), put_of("y", 7, "2") };
+	struct file_id id = add_table(p, 1, e, 2);
+	struct view *v = view_of(p);
+
+	ck_assert_int_eq(truncate(path_sst(p->dir, id).s, 20), 0);
+	ck_assert_int_eq(blamed(v, "k", false, &d), ST_CORRUPT);
+	ck_assert(d.record == 0 && d.table.v == id.v && d.max_seq.v == 7);
+	ck_assert(slice_eq(d.min, slice_str("b")) && slice_eq(d.max, slice_str("y")));
+	expect(v, "a", SEQ_MAX.v, NULL);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
+/* Record 3: the keys d to f of table 99, which is long gone; none of its sequences was above 50. */
+START_TEST(damage_on_record_hides_all_that_is_not_newer_than_its_table)
+{
+	static const struct { const char *key; uint64_t seq; bool gone; enum st st; } cases[] = {
+		{ "d", 50, false, ST_CORRUPT },         { "d", 51, false, ST_OK },
+		{ "e", 20, true, ST_CORRUPT },          { "e", 51, true, ST_NOT_FOUND },
+		{ "f", 0, false, ST_CORRUPT },          { "f", 90, false, ST_OK },
+		{ "c", 20, false, ST_OK },              { "f0", 20, false, ST_OK },
+		{ "f0", 0, false, ST_NOT_FOUND },       { "c", 20, true, ST_NOT_FOUND },
+	};
+	struct table_damage record = { .record = 3, .table = file_id(99), .offset = 4096, .min = slice_str("d"),
+				       .max = slice_str("f"), .max_seq = seq(50) }, d;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int place = 0; place < 3; place++) {
+			struct place *p = place_new();
+			struct entry e = cases[i].gone ? delete_of(cases[i].key, cases[i].seq)
+						       : put_of(cases[i].key, cases[i].seq, "v");
+			struct view *v;
+
+			p->desc.damage = &record;
+			p->desc.damage_count = 1;
+			if (cases[i].seq && place == 0)
+				insert(add_memtable(p), e);
+			else if (cases[i].seq)
+				add_one(p, place == 1 ? 0 : 4, e);
+			v = view_of(p);
+			ck_assert_int_eq(blamed(v, cases[i].key, false, &d), cases[i].st);
+			if (cases[i].st == ST_CORRUPT)
+				ck_assert(d.record == 3 && d.table.v == 99 && d.offset == 4096 &&
+					  slice_eq(d.min, slice_str("d")) && slice_eq(d.max, slice_str("f")));
+			view_unref(&v);
+			place_free(p);
+		}
+}
+END_TEST
+
+START_TEST(a_block_on_record_is_not_read_again)
+{
+	struct place *p = place_new();
+	struct table_damage record = { .record = 1, .offset = 0, .min = slice_str("k"), .max = slice_str("k"), .max_seq = seq(50) };
+	struct table_damage d;
+	struct view *v;
+
+	record.table = add_one(p, 2, put_of("k", 50, "damaged"));
+	p->desc.damage = &record;
+	p->desc.damage_count = 1;
+	v = view_of(p);
+	ck_assert_int_eq(blamed(v, "k", true, &d), ST_CORRUPT);        /* not ST_BUSY: nothing was to be opened */
+	ck_assert_uint_eq(d.record, 1);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
 START_TEST(missing_file_is_unavailable_not_old)
 {
 	struct place *p = place_new();
@@ -710,6 +820,10 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, found_bytes_stay_while_pinned);
 	tcase_add_loop_test(tc, damaged_block_never_falls_through, 0, 6);
 	tcase_add_test(tc, good_blocks_of_a_quarantined_table_still_answer);
+	tcase_add_test(tc, a_damaged_block_is_told_with_its_exact_bounds);
+	tcase_add_test(tc, a_table_that_cannot_be_opened_is_told_with_its_range);
+	tcase_add_test(tc, damage_on_record_hides_all_that_is_not_newer_than_its_table);
+	tcase_add_test(tc, a_block_on_record_is_not_read_again);
 	tcase_add_loop_test(tc, missing_file_is_unavailable_not_old, 0, 6);
 	tcase_add_test(tc, unknown_memtable_makes_the_view_unavailable);
 	tcase_add_test(tc, pinned_tables_answer_after_their_files_are_gone);

@@ -5,6 +5,7 @@ noinst_LIBRARIES += libtable.a
 libtable_a_SOURCES = \
 	common/table/filename.c common/table/filename.h \
 	common/table/entry.h \
+	common/table/damage.c common/table/damage.h \
 	common/table/view_desc.h \
 	common/table/compress.c common/table/compress.h \
 	common/table/block_builder.c common/table/block_builder.h \
@@ -16,6 +17,7 @@ libtable_a_SOURCES = \
 	common/table/block_cache.c common/table/block_cache.h \
 	common/table/table_writer.c common/table/table_writer.h \
 	common/table/table_reader.h common/table/table_reader_priv.h common/table/table_reader.c \
+	common/table/table_damaged.c \
 	common/table/table_iter.c \
 	common/table/table_cache.c common/table/table_cache.h
 TABLE_LIBS = libtable.a $(VFS_LIBS) $(LIBDEFLATE_LIBS)

@@ -39,12 +39,13 @@ static struct table_iter *self(struct iter *it)
 }
 
 /* Reads a piece that holds [offset, offset + need): it begins there, or ends there when the one before lay
- * behind it, for then the iterator goes back. */
+ * behind it, for then the iterator goes back. Nothing: the file ends too early. */
 static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
 {
 	bool back = t->piece.n > 0 && offset < t->piece_at;
 	uint64_t end = back ? offset + need : t->reader->data_end, begin = offset;
 	size_t n = need;
+	bool whole;
 	enum st st;
 
 	if (back && need < PIECE_BYTES)
@@ -52,8 +53,8 @@ static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
 	if (need < PIECE_BYTES)
 		n = (size_t)(end - begin < PIECE_BYTES ? end - begin : PIECE_BYTES);
 	buf_reset(&t->piece);
-	st = table__read(t->reader, buf_reserve(&t->piece, n), n, begin, false, &t->cost);
-	if (st)
+	st = table__read(t->reader, buf_reserve(&t->piece, n), n, begin, false, &whole);
+	if (st || !whole)
 		return st;
 	t->piece.n = n;
 	t->piece_at = begin;
@@ -61,46 +62,51 @@ static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
 }
 
 /* Gives the stored bytes of the current block and its trailer, reading the next piece when they are not at
- * hand. */
+ * hand; NULL when the file ends too early. */
 static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 {
 	const struct index_slot *s = &t->reader->index.slots[t->slot];
 	size_t need = s->size + BLOCK_TRAILER_BYTES;
 
+	*storedp = NULL;
 	if (s->offset < t->piece_at || s->offset + need > t->piece_at + t->piece.n) {
 		enum st st = read_piece(t, s->offset, need);
 
-		if (st)
+		if (st || t->piece.n == 0)
 			return st;
 	}
 	*storedp = t->piece.p + (s->offset - t->piece_at);
 	return ST_OK;
 }
 
-static enum st unpack(struct table_iter *t, const uint8_t *stored, struct slice *bytesp)
+/* Checks and decompresses; false: something is wrong with the block. */
+static bool unpack(struct table_iter *t, const uint8_t *stored, struct slice *bytesp)
 {
 	struct stored_block b;
-	enum st st = table__check(t->reader, t->slot, stored, &t->cost, &b);
 
+	if (!stored || table__wrong(t->reader, t->slot, stored, &b))
+		return false;
 	*bytesp = b.bytes;
-	if (st || b.codec == CODEC_RAW)
-		return st;
+	if (b.codec == CODEC_RAW)
+		return true;
 	buf_reset(&t->raw);
-	st = table__inflate(t->reader, t->slot, &b, buf_reserve(&t->raw, b.raw_n + 1), &t->cost);
-	*bytesp = slice_of(t->raw.p, b.raw_n);
-	return st;
+	*bytesp = slice_of(buf_reserve(&t->raw, b.raw_n + 1), b.raw_n);
+	return !table__inflate(&b, t->raw.p);
 }
 
+/* A block that is not sound in a piece gets the second look that every block gets. */
 static enum st get_block(struct table_iter *t, struct slice *bytesp)
 {
 	const uint8_t *stored;
 	enum st st;
 
 	block_pin_release(&t->pin);
-	if (!t->readahead)
-		return table__block(t->reader, t->slot, false, &t->cost, bytesp, &t->pin);
-	st = at_hand(t, &stored);
-	return st ? st : unpack(t, stored, bytesp);
+	if (t->readahead) {
+		st = at_hand(t, &stored);
+		if (st || unpack(t, stored, bytesp))
+			return st;
+	}
+	return table__block(t->reader, t->slot, false, &t->cost, bytesp, &t->pin);
 }
 
 static void stop(struct table_iter *t, enum st st)
@@ -111,8 +117,7 @@ static void stop(struct table_iter *t, enum st st)
 
 static enum st damaged(struct table_iter *t)
 {
-	return table__damaged(t->reader, t->reader->index.slots[t->slot].offset,
-			      "the block is not well formed", &t->cost);
+	return table__block_damaged(t->reader, t->slot, "the block is not well formed", &t->cost);
 }
 
 /* Opens the slot-th block; false when there is none or it cannot be read. */

@@ -15,6 +15,7 @@
 #include "common/base/coding.h"
 #include "common/base/crc.h"
 #include "common/base/hash.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/table/block.h"
@@ -23,49 +24,36 @@
 #include "common/table/table_reader_priv.h"
 
 enum {
-	COMPLAINTS_MAX = 8,          /* log lines about damage per open table */
 	STACK_BLOCK_BYTES = 8192,    /* stored blocks up to this size are read without asking the heap */
 	VERIFY_BYTES = 1 << 20
 };
 
 /* ---- blocks ---- */
 
-enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what, struct read_cost *cost)
-{
-	cost->corrupt_blocks++;
-	if (atomic_fetch_add_explicit(&r->complaints, 1, memory_order_relaxed) >= COMPLAINTS_MAX)
-		return ST_CORRUPT;
-	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, offset, what);
-}
-
-enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait,
-		    struct read_cost *cost)
+enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, bool *wholep)
 {
 	size_t got;
 	enum st st = vfs_read(r->file, p, n, offset, nowait, &got);
 
-	if (st)
-		return st;
-	return got == n ? ST_OK : table__damaged(r, offset + got, "the file ends too early", cost);
+	*wholep = st == ST_OK && got == n;
+	return st;
 }
 
-/* Checks the block at h, whose stored bytes and trailer begin at stored. */
-static enum st check_block(struct table_reader *r, const uint8_t *stored, struct block_handle h,
-			   enum block_type type, struct read_cost *cost, enum block_codec *codecp,
-			   uint32_t *raw_np)
+/* What is wrong with the block at h, whose stored bytes and trailer begin at stored; NULL: nothing. */
+static const char *block_wrong(const struct table_reader *r, const uint8_t *stored, struct block_handle h,
+			       enum block_type type, enum block_codec *codecp, uint32_t *raw_np)
 {
 	struct block_place place = { r->props.id, h.offset, type };
 
 	switch (format_check_block(slice_of(stored, h.size + BLOCK_TRAILER_BYTES), place, codecp, raw_np)) {
 	case BLOCK_SOUND:
-		return ST_OK;
+		return NULL;
 	case BLOCK_BAD_CRC:
-		cost->crc_failures++;
-		return table__damaged(r, h.offset, "the block's checksum is wrong", cost);
+		return table__bad_crc;
 	case BLOCK_BAD_TRAILER:
 		break;
 	}
-	return table__damaged(r, h.offset, "the block's trailer makes no sense", cost);
+	return "the block's trailer makes no sense";
 }
 
 static struct block_handle slot_handle(const struct table_reader *r, size_t slot)
@@ -73,21 +61,17 @@ static struct block_handle slot_handle(const struct table_reader *r, size_t slot
 	return (struct block_handle){ r->index.slots[slot].offset, r->index.slots[slot].size };
 }
 
-enum st table__check(struct table_reader *r, size_t slot, const uint8_t *stored, struct read_cost *cost,
-		     struct stored_block *bp)
+const char *table__wrong(const struct table_reader *r, size_t slot, const uint8_t *stored, struct stored_block *bp)
 {
 	struct block_handle h = slot_handle(r, slot);
 
 	bp->bytes = slice_of(stored, h.size);
-	return check_block(r, stored, h, BLOCK_DATA, cost, &bp->codec, &bp->raw_n);
+	return block_wrong(r, stored, h, BLOCK_DATA, &bp->codec, &bp->raw_n);
 }
 
-enum st table__inflate(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t *raw,
-		       struct read_cost *cost)
+const char *table__inflate(const struct stored_block *b, uint8_t *raw)
 {
-	if (decompress_block(b->bytes, raw, b->raw_n))
-		return ST_OK;
-	return table__damaged(r, slot_handle(r, slot).offset, "the block does not decompress", cost);
+	return decompress_block(b->bytes, raw, b->raw_n) ? NULL : "the block does not decompress";
 }
 
 static enum st no_memory(const struct table_reader *r, size_t n)
@@ -97,11 +81,9 @@ static enum st no_memory(const struct table_reader *r, size_t n)
 
 /* A checked block as heap bytes of its own size. heap is where the stored bytes are when they are not
  * scratch: it is kept when it is the answer (*heapp becomes NULL). */
-static enum st own_bytes(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t **heapp,
-			 struct read_cost *cost, uint8_t **rawp)
+static enum st own_bytes(struct table_reader *r, const struct stored_block *b, uint8_t **heapp, uint8_t **rawp,
+			 const char **wrongp)
 {
-	enum st st = ST_OK;
-
 	if (b->codec == CODEC_RAW && *heapp) {
 		*rawp = *heapp;
 		*heapp = NULL;
@@ -113,35 +95,59 @@ static enum st own_bytes(struct table_reader *r, size_t slot, const struct store
 	if (b->codec == CODEC_RAW)
 		memcpy(*rawp, b->bytes.p, b->bytes.n);
 	else
-		st = table__inflate(r, slot, b, *rawp, cost);
-	if (st)
+		*wrongp = table__inflate(b, *rawp);
+	if (*wrongp)
 		mem_drop(rawp);
-	return st;
+	return ST_OK;
 }
 
-/* Reads and checks a block; gives its decompressed bytes in heap memory. */
-static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
-			   uint8_t **rawp, size_t *raw_np)
+/* Reads and checks a block; gives its decompressed bytes in heap memory, or in *wrongp why they are none. */
+static enum st try_block(struct table_reader *r, size_t slot, bool nowait, uint8_t **rawp, size_t *raw_np,
+			 const char **wrongp)
 {
 	size_t n = r->index.slots[slot].size + BLOCK_TRAILER_BYTES;
-	uint8_t scratch[STACK_BLOCK_BYTES], *heap = NULL;
+	uint8_t scratch[STACK_BLOCK_BYTES], *heap = NULL, *stored = scratch;
 	struct stored_block b;
+	bool whole;
 	enum st st;
 
 	*rawp = NULL;
+	*wrongp = NULL;
 	if (n > sizeof(scratch)) {
-		heap = mem_try(n);
+		stored = heap = mem_try(n);
 		if (!heap)
 			return no_memory(r, n);
 	}
-	st = table__read(r, heap ? heap : scratch, n, r->index.slots[slot].offset, nowait, cost);
+	st = table__read(r, stored, n, r->index.slots[slot].offset, nowait, &whole);
 	if (st == ST_OK)
-		st = table__check(r, slot, heap ? heap : scratch, cost, &b);
-	if (st == ST_OK)
-		st = own_bytes(r, slot, &b, &heap, cost, rawp);
-	if (st == ST_OK)
+		*wrongp = whole ? table__wrong(r, slot, stored, &b) : "the file ends too early";
+	if (st == ST_OK && !*wrongp)
+		st = own_bytes(r, &b, &heap, rawp, wrongp);
+	if (*rawp)
 		*raw_np = b.raw_n;
 	mem_free(heap);
+	return st;
+}
+
+/* The same with a second look at what is wrong, at the disk itself: memory can be damaged, too. A read that must not wait
+ * cannot have it: ST_BUSY, and the next one does. */
+static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, uint8_t **rawp,
+			   size_t *raw_np)
+{
+	const char *wrong;
+	enum st st = try_block(r, slot, nowait, rawp, raw_np, &wrong);
+
+	if (st == ST_OK && wrong) {
+		vfs_forget_cache(r->file);
+		st = nowait ? ST_BUSY : try_block(r, slot, false, rawp, raw_np, &wrong);
+		if (st == ST_OK && !wrong)
+			log_warn("%s: the block at offset %" PRIu64 " was damaged in memory and is sound on disk.", r->path,
+				 r->index.slots[slot].offset);
+	}
+	if (st == ST_OK && wrong)
+		return table__block_damaged(r, slot, wrong, cost);
+	if (st == ST_IO)
+		cost->damage = (struct table_damage){ .table = r->props.id, .offset = r->index.slots[slot].offset };
 	return st;
 }
 
@@ -158,6 +164,8 @@ enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct re
 		cost->blocks_cached++;
 		return ST_OK;
 	}
+	if (table__is_known_damaged(r, slot))
+		return table__block_damaged(r, slot, NULL, cost);
 	st = fetch_block(r, slot, nowait, cost, &raw, &n);
 	if (st)
 		return st;
@@ -225,9 +233,15 @@ static bool load_properties(struct table_reader *r, struct slice message)
 	return true;
 }
 
+static enum st damaged(const struct table_reader *r, uint64_t offset, const char *what)
+{
+	if (r->first_look)
+		return ST_CORRUPT;
+	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, offset, what);
+}
+
 /* tail: the file's bytes from the filter block to the footer. */
-static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail,
-			 struct read_cost *cost)
+static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail)
 {
 	const struct block_handle handles[3] = { f->filter, f->index, f->properties };
 	static const enum block_type types[3] = { BLOCK_FILTER, BLOCK_INDEX, BLOCK_PROPERTIES };
@@ -237,22 +251,30 @@ static enum st load_tail(struct table_reader *r, const struct table_footer *f, c
 
 	for (int i = 0; i < 3; i++) {
 		const uint8_t *at = tail + (handles[i].offset - r->data_end);
-		enum st st = check_block(r, at, handles[i], types[i], cost, &codec, &raw_n);
+		const char *wrong = block_wrong(r, at, handles[i], types[i], &codec, &raw_n);
 
-		if (st)
-			return st;
+		if (wrong)
+			return damaged(r, handles[i].offset, wrong);
 		blocks[i] = slice_of(at, handles[i].size);
 	}
 	if (!filter_load(&r->filter, blocks[0]))
-		return table__damaged(r, f->filter.offset, "the filter makes no sense", cost);
+		return damaged(r, f->filter.offset, "the filter makes no sense");
 	if (!table_index_load(&r->index, blocks[1], r->data_end))
-		return table__damaged(r, f->index.offset, "the index makes no sense", cost);
+		return damaged(r, f->index.offset, "the index makes no sense");
 	if (!load_properties(r, blocks[2]))
-		return table__damaged(r, f->properties.offset, "the properties make no sense", cost);
+		return damaged(r, f->properties.offset, "the properties make no sense");
 	return ST_OK;
 }
 
-static enum st read_tail(struct table_reader *r, const struct table_footer *f, struct read_cost *cost)
+static enum st read_whole(struct table_reader *r, void *p, size_t n, uint64_t offset)
+{
+	bool whole;
+	enum st st = table__read(r, p, n, offset, false, &whole);
+
+	return st || whole ? st : damaged(r, offset, "the file ends too early");
+}
+
+static enum st read_tail(struct table_reader *r, const struct table_footer *f)
 {
 	uint64_t n = r->props.size_bytes - TABLE_FOOTER_BYTES - r->data_end;
 	uint8_t *tail = mem_try(n);
@@ -260,9 +282,9 @@ static enum st read_tail(struct table_reader *r, const struct table_footer *f, s
 
 	if (!tail)
 		return no_memory(r, n);
-	st = table__read(r, tail, n, r->data_end, false, cost);
+	st = read_whole(r, tail, n, r->data_end);
 	if (st == ST_OK)
-		st = load_tail(r, f, tail, cost);
+		st = load_tail(r, f, tail);
 	mem_free(tail);
 	return st;
 }
@@ -270,6 +292,8 @@ static enum st read_tail(struct table_reader *r, const struct table_footer *f, s
 static enum st check_identity(const struct table_reader *r, const struct table_footer *f, struct file_id id,
 			      uint64_t database)
 {
+	if (r->first_look)
+		return (id.v != 0 && f->id.v != id.v) || (database != 0 && f->database != database) ? ST_CORRUPT : ST_OK;
 	if (id.v != 0 && f->id.v != id.v)
 		return fail(ST_CORRUPT,
 			    "%s: damaged at offset %" PRIu64 ": it is table %" PRIu64 ", not %" PRIu64,
@@ -284,7 +308,6 @@ static enum st check_identity(const struct table_reader *r, const struct table_f
 
 static enum st load(struct table_reader *r, struct file_id id, uint64_t database)
 {
-	struct read_cost cost = { .tables = 0 };
 	uint8_t bytes[TABLE_FOOTER_BYTES];
 	struct table_footer footer;
 	const char *wrong;
@@ -295,25 +318,25 @@ static enum st load(struct table_reader *r, struct file_id id, uint64_t database
 	if (st)
 		return st;
 	if (r->props.size_bytes < TABLE_FOOTER_BYTES)
-		return table__damaged(r, 0, "it is too short for a table", &cost);
+		return damaged(r, 0, "it is too short for a table");
 	at = r->props.size_bytes - TABLE_FOOTER_BYTES;
-	st = table__read(r, bytes, sizeof(bytes), at, false, &cost);
+	st = read_whole(r, bytes, sizeof(bytes), at);
 	if (st)
 		return st;
 	wrong = format_get_footer(bytes, r->props.size_bytes, &footer);
 	if (wrong)
-		return table__damaged(r, at, wrong, &cost);
+		return damaged(r, at, wrong);
 	st = check_identity(r, &footer, id, database);
 	if (st)
 		return st;
 	r->props.id = footer.id;
 	r->props.database = footer.database;
 	r->data_end = footer.filter.offset;
-	return read_tail(r, &footer, &cost);
+	return read_tail(r, &footer);
 }
 
-enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database,
-		   struct block_cache *cache, struct table_reader **rp)
+static enum st look_at(struct vfs *v, const char *path, struct file_id id, uint64_t database,
+		       struct block_cache *cache, bool first_look, struct table_reader **rp)
 {
 	struct vfs_file *file;
 	struct table_reader *r;
@@ -328,11 +351,22 @@ enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t 
 	r->file = file;
 	r->path = mem_strdup(path);
 	r->cache = cache;
+	r->first_look = first_look;
 	st = load(r, id, database);
+	if (st == ST_CORRUPT && first_look)
+		vfs_forget_cache(file);
 	if (st)
 		table_close(&r);
 	*rp = r;
 	return st;
+}
+
+enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database,
+		   struct block_cache *cache, struct table_reader **rp)
+{
+	enum st st = look_at(v, path, id, database, cache, true, rp);
+
+	return st == ST_CORRUPT ? look_at(v, path, id, database, cache, false, rp) : st;
 }
 
 void table_close(struct table_reader **rp)
@@ -346,6 +380,7 @@ void table_close(struct table_reader **rp)
 	vfs_close(&r->file);
 	table_index_fini(&r->index);
 	filter_fini(&r->filter);
+	table__forget_damage(r);
 	buf_fini(&r->keys);
 	mem_free(r->path);
 	obj_fini(r);
@@ -378,7 +413,7 @@ static enum st find_in_block(struct table_reader *r, size_t slot, struct slice b
 		return ST_OK;
 	if (step == BLOCK_END)
 		return ST_NOT_FOUND;
-	return table__damaged(r, r->index.slots[slot].offset, "the block is not well formed", cost);
+	return table__block_damaged(r, slot, "the block is not well formed", cost);
 }
 
 enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
@@ -415,13 +450,12 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 
 static enum st crc_of_file(struct table_reader *r, uint8_t *piece, uint32_t *crcp)
 {
-	struct read_cost cost = { .tables = 0 };
 	uint64_t size = r->props.size_bytes;
 
 	*crcp = 0;
 	for (uint64_t at = 0; at < size; ) {
 		size_t n = (size_t)(size - at < VERIFY_BYTES ? size - at : VERIFY_BYTES);
-		enum st st = table__read(r, piece, n, at, false, &cost);
+		enum st st = read_whole(r, piece, n, at);
 
 		if (st)
 			return st;

@@ -4,14 +4,16 @@
  * given.
  *
  * 1. Every block is checked (CRC) when it comes from the file, never again from the cache.
- * 2. A damaged block answers ST_CORRUPT (born and counted once, naming file and offset) for the keys in it,
- *    nothing else: never an older value, never not-found (invariant 8).
+ * 2. A block that does not check is read once more, past the page cache. Is it still damaged it answers ST_CORRUPT
+ *    (logged once, naming file and offset) for the keys in it, nothing else: never an older value, never not-found
+ *    (invariant 8). An open table does not look at it again.
  * 3. nowait: a read that would wait for the disk answers ST_BUSY and changes nothing.
  */
 #ifndef TABLE_TABLE_READER_H
 #define TABLE_TABLE_READER_H
 
 #include "common/table/block_cache.h"
+#include "common/table/damage.h"
 #include "common/table/iter.h"
 #include "common/vfs/vfs.h"
 
@@ -40,7 +42,9 @@ size_t table_memory(const struct table_reader *r);          /* bytes held: index
 /* What point reads cost, added to by each call; whoever owns the scoreboard carries it there. */
 struct read_cost {
 	uint32_t tables, filter_checks, filter_useful, blocks_cached, blocks_read;
-	uint32_t corrupt_blocks, crc_failures;      /* damage met; crc_failures of it found by a checksum */
+	uint32_t corrupt_blocks, crc_failures;      /* damage met; crc_failures of it found by a checksum now */
+	struct table_damage damage;                 /* on ST_CORRUPT of a block, keys good as long as the reader; on
+	                                             * ST_IO what could not be read, without keys */
 };
 
 /* The newest version of key with sequence <= seq. ep->value is good until pin is released, ep->key is the

@@ -10,6 +10,8 @@
 #include "common/table/table_index.h"
 #include "common/table/table_reader.h"
 
+struct known_damage;
+
 #define TABLE_READER_MAGIC 0x74726561u
 
 struct table_reader {
@@ -17,6 +19,7 @@ struct table_reader {
 	/* fixed after open */
 	struct vfs_file *file;
 	char *path;
+	bool first_look;             /* at the file's end: what is damaged is not told yet */
 	struct block_cache *cache;
 	struct table_props props;
 	struct buf keys;             /* min_key, max_key */
@@ -24,12 +27,20 @@ struct table_reader {
 	struct filter filter;
 	uint64_t data_end;           /* data blocks lie in [0, data_end) */
 	/* any thread */
-	atomic_uint complaints;
+	_Atomic(struct known_damage *) damaged;      /* data blocks found damaged, newest first; never shorter */
 };
 
-/* Damage at offset: ST_CORRUPT, logged (the first few times per open table), counted in cost. */
-enum st table__damaged(struct table_reader *r, uint64_t offset, const char *what,
-		       struct read_cost *cost) MUST_USE;
+/* ---- table_damaged.c ---- */
+
+/* The data block is damaged: remembered, logged the first time; ST_CORRUPT, with its keys in cost. what: how it was found
+ * out now, NULL when it was known. */
+enum st table__block_damaged(struct table_reader *r, size_t slot, const char *what, struct read_cost *cost) MUST_USE;
+bool table__is_known_damaged(const struct table_reader *r, size_t slot);
+void table__forget_damage(struct table_reader *r);
+
+extern const char table__bad_crc[];          /* a `what` */
+
+/* ---- table_reader.c ---- */
 
 /* The slot-th data block, checked and decompressed, from the cache or the file. */
 enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
@@ -42,16 +53,14 @@ struct stored_block {
 	uint32_t raw_n;              /* size when decompressed */
 };
 
-/* Checks the slot-th block, whose bytes and trailer begin at stored; *bp is good as long as these. */
-enum st table__check(struct table_reader *r, size_t slot, const uint8_t *stored, struct read_cost *cost,
-		     struct stored_block *bp) MUST_USE;
+/* What is wrong with the slot-th block, whose bytes and trailer begin at stored; NULL: nothing, and *bp is good as long as
+ * these. */
+const char *table__wrong(const struct table_reader *r, size_t slot, const uint8_t *stored, struct stored_block *bp);
 
-/* Decompresses a checked block of CODEC_ZLIB into raw, which has room for raw_n bytes. */
-enum st table__inflate(struct table_reader *r, size_t slot, const struct stored_block *b, uint8_t *raw,
-		       struct read_cost *cost) MUST_USE;
+/* Decompresses a checked block of CODEC_ZLIB into raw, which has room for raw_n bytes. NULL, or what is wrong. */
+const char *table__inflate(const struct stored_block *b, uint8_t *raw);
 
-/* Reads n bytes at offset, all of them; the file cannot be shorter. */
-enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait,
-		    struct read_cost *cost) MUST_USE;
+/* Reads n bytes at offset; *wholep: all of them were there. */
+enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, bool *wholep) MUST_USE;
 
 #endif

@@ -6,12 +6,12 @@
  * 1. memtables newest first; every one is newer than every table.
  * 2. level 0 tables newest first (by max_seq), ranges may overlap; each deeper level sorted by key, disjoint.
  * 3. An entry on a lower level number is newer than any entry of the same key on a higher one.
+ * 4. damage: sorted by min; the tables it was found in may be gone.
  */
 #ifndef TABLE_VIEW_DESC_H
 #define TABLE_VIEW_DESC_H
 
-#include "common/base/ids.h"
-#include "common/base/slice.h"
+#include "common/table/damage.h"
 
 #define LEVEL_COUNT 7
 
@@ -29,6 +29,7 @@ struct view_desc {
 	uint64_t incarnation, generation, database;
 	struct file_id *memtables;  size_t memtable_count;
 	struct view_level levels[LEVEL_COUNT];
+	struct table_damage *damage;  size_t damage_count;
 };
 
 #endif

@@ -3,7 +3,7 @@
  * A vfs that passes everything to another one and fails the n-th operation, for tests only. Failing once is
  * a hiccup; failing for good is a broken disk. A failed write has written its first half. A failed sync
  * drops what was not yet safe when the inner vfs is a simulated disk. Failures may be narrowed to some
- * kinds of operation.
+ * kinds of operation. A read that is to fail with ST_CORRUPT succeeds, with one byte of what it brings flipped.
  */
 #ifndef VFS_FAULT_H
 #define VFS_FAULT_H

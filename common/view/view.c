@@ -41,6 +41,17 @@ static void level_dup(struct arena *a, struct view_level *level)
 	}
 }
 
+static void damage_dup(struct view *v)
+{
+	struct table_damage *d = array_dup(&v->arena, v->desc.damage, v->desc.damage_count, sizeof *d);
+
+	for (size_t i = 0; i < v->desc.damage_count; i++) {
+		d[i].min = arena_dup(&v->arena, d[i].min);
+		d[i].max = arena_dup(&v->arena, d[i].max);
+	}
+	v->desc.damage = d;
+}
+
 static void desc_dup(struct view *v, const struct view_desc *desc)
 {
 	v->desc = *desc;
@@ -48,6 +59,7 @@ static void desc_dup(struct view *v, const struct view_desc *desc)
 				      sizeof *desc->memtables);
 	for (unsigned i = 0; i < LEVEL_COUNT; i++)
 		level_dup(&v->arena, &v->desc.levels[i]);
+	damage_dup(v);
 }
 
 /* Asks for every memtable of desc; ST_UNAVAILABLE as soon as one is not known. */
@@ -238,6 +250,25 @@ static enum st ask_memtables(const struct view *v, const struct question *q, str
 	return ST_NOT_FOUND;
 }
 
+/* The table cannot be opened for its damage: all of its keys are hit. */
+static enum st blame_table(const struct view_table *t, struct read_cost *cost)
+{
+	cost->damage = (struct table_damage){ .table = t->id, .min = t->min_key, .max = t->max_key, .max_seq = t->max_seq };
+	return ST_CORRUPT;
+}
+
+/* Is it on record that this table cannot tell about this key? Then the disk is not asked. */
+static bool is_known_damaged(const struct view *v, const struct view_table *t, struct slice key, struct read_cost *cost)
+{
+	const struct table_damage *d = v->desc.damage, *end = d + v->desc.damage_count;
+
+	while (d < end && (d->table.v != t->id.v || slice_cmp(key, d->min) < 0 || slice_cmp(key, d->max) > 0))
+		d++;
+	if (d < end)
+		cost->damage = *d;
+	return d < end;
+}
+
 /* ST_NOT_FOUND also when the table's range does not hold the key. */
 static enum st ask_table(struct view *v, unsigned level, size_t index, const struct question *q,
 			 struct entry *ep, struct block_pin *pin)
@@ -248,7 +279,11 @@ static enum st ask_table(struct view *v, unsigned level, size_t index, const str
 
 	if (slice_cmp(q->key, t->min_key) < 0 || slice_cmp(q->key, t->max_key) > 0)
 		return ST_NOT_FOUND;
+	if (v->desc.damage_count > 0 && is_known_damaged(v, t, q->key, q->cost))
+		return ST_CORRUPT;
 	st = view__table(v, level, index, q->nowait, &r);
+	if (st == ST_CORRUPT)
+		return blame_table(t, q->cost);
 	return st ? st : table_get(r, q->key, q->seq, q->nowait, q->cost, ep, pin);
 }
 
@@ -267,6 +302,20 @@ static enum st ask_levels(struct view *v, const struct question *q, struct entry
 	return st;
 }
 
+/* May this answer stand, found or not found, in the face of what is on record as damaged? */
+static enum st heed_damage(const struct view *v, const struct question *q, enum st st, const struct entry *e)
+{
+	const struct table_damage *d;
+
+	if (st != ST_OK && st != ST_NOT_FOUND)
+		return st;
+	d = damage_hides(v->desc.damage, v->desc.damage_count, q->key, st == ST_OK ? e->seq : seq(0));
+	if (!d)
+		return st;
+	q->cost->damage = *d;
+	return ST_CORRUPT;
+}
+
 enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
 		 struct read_cost *cost, struct entry *ep, struct view_pin *pin)
 {
@@ -279,11 +328,13 @@ enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_m
 	st = ask_memtables(v, &q, ep);
 	if (st == ST_NOT_FOUND)
 		st = ask_levels(v, &q, ep, &block);
-	if (st == ST_OK && view__is_gone(ep, now_ms)) {
-		block_pin_release(&block);
+	if (v->desc.damage_count > 0)
+		st = heed_damage(v, &q, st, ep);
+	if (st == ST_OK && view__is_gone(ep, now_ms))
 		st = ST_NOT_FOUND;
-	}
-	if (st == ST_OK)
+	if (st)
+		block_pin_release(&block);
+	else
 		*pin = (struct view_pin){ view_ref(v), block };
 	return st;
 }

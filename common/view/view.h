@@ -7,7 +7,8 @@
  *    asked decides.
  * 2. A tombstone or an expired entry answers ST_NOT_FOUND, and hides everything older.
  * 3. A damaged block answers ST_CORRUPT, a missing file ST_UNAVAILABLE (load the newer view and ask again);
- *    neither ever falls through to an older level.
+ *    neither ever falls through to an older level. Damage on record counts when its table is long gone: in its range only
+ *    what is newer than the damaged table answers (damage.h).
  * 4. Views are reference counted; any thread may read one.
  */
 #ifndef VIEW_VIEW_H
@@ -34,7 +35,7 @@ void view_pin_release(struct view_pin *p);
 
 /* The visible version of key at seq; now_ms decides expiry. *ep is good until the pin is released (set on
  * ST_OK only). nowait: ST_BUSY when the disk would have to be waited for; ask again without it on a thread
- * that may wait. */
+ * that may wait. ST_CORRUPT: cost->damage tells of it, good as long as the view. */
 enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
 		 struct read_cost *cost, struct entry *ep, struct view_pin *pin) MUST_USE;
 
