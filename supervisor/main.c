@@ -93,31 +93,12 @@ static void read_settings(const struct arguments *a, struct conf *c)
 	buf_fini(&complaint);
 }
 
-/* Workers lie beside this program in a build tree, in libexec once installed. */
-static char *find_libexec(void)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *slash, *engine;
-	bool beside;
-
-	if (n <= 0)
-		return mem_strdup(PKGLIBEXECDIR);
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	*slash = '\0';
-	engine = mem_printf("%s/lsm-engine", self);
-	beside = access(engine, X_OK) == 0;
-	mem_free(engine);
-	return mem_strdup(beside ? self : PKGLIBEXECDIR);
-}
-
 static int serve(const struct conf *c)
 {
 	struct buf complaint = BUF_INIT;
 	struct listeners listeners;
 	struct supervisor *s = NULL;
-	char *libexec = find_libexec();
+	char *libexec = worker_find_programs();
 	int code = EXIT_OSERR;
 
 	if (datadir_take(c, &complaint, &code) != ST_OK)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,24 @@ static void set_state(struct worker *w, enum worker_state to)
 	must(allowed[w->state] & 1u << to);
 	w->state = to;
 	must(worker_has_process(w) == (w->pid > 0));
+}
+
+char *worker_find_programs(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	char *slash, *engine;
+	bool beside;
+
+	if (n <= 0)
+		return mem_strdup(PKGLIBEXECDIR);
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	*slash = '\0';
+	engine = mem_printf("%s/lsm-engine", self);
+	beside = access(engine, X_OK) == 0;
+	mem_free(engine);
+	return mem_strdup(beside ? self : PKGLIBEXECDIR);
 }
 
 /* Moves the heritage to its numbers; everything else is closed. In the child. */

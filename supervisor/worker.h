@@ -62,6 +62,9 @@ void worker_init(struct worker *w, const struct conf *c, enum role role, unsigne
 const char *worker_state_name(enum worker_state s);
 bool worker_has_process(const struct worker *w);
 
+/* Where the workers' programs lie: beside this one in a build tree, in libexec once installed. Heap memory. */
+char *worker_find_programs(void);
+
 /* Starts the program in `folder`; on failure the worker is as if it had died early. */
 enum st worker_spawn(struct worker *w, const char *folder, const struct worker_heritage *h) MUST_USE;
 

@@ -5,3 +5,10 @@ noinst_HEADERS += t/check_main.h
 
 TESTS += t/lint.py
 dist_check_SCRIPTS += t/lint.py
+
+check_PROGRAMS += t/tools_bench_hist_test
+t_tools_bench_hist_test_SOURCES = t/tools_bench_hist_test.c tools/bench_hist.c
+t_tools_bench_hist_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+TESTS += t/tools_lsm_bench.py
+dist_check_SCRIPTS += t/tools_lsm_bench.py

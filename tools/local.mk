@@ -1,7 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# tools: the four commands, and the scripts that look after the tree.
+# tools: the operators' and developers' commands, and the scripts that look after the tree.
 
 EXTRA_DIST += tools/lint tools/coverage tools/bench-http
 bin_PROGRAMS += lsmctl
 lsmctl_SOURCES = tools/lsmctl.c
 lsmctl_LDADD = $(PROTO_LIBS) $(TABLE_LIBS) $(BASE_LIBS)
+
+bin_PROGRAMS += lsm-bench
+lsm_bench_SOURCES = \
+	tools/bench_data.c tools/bench_data.h \
+	tools/bench_hist.c tools/bench_hist.h \
+	tools/bench_dir.c tools/bench_dir.h \
+	tools/bench_serial.c tools/bench_serial.h \
+	tools/bench_db.c tools/bench_db.h tools/bench_db_priv.h \
+	tools/bench_db_write.c \
+	tools/bench_db_read.c \
+	tools/bench_db_compact.c \
+	tools/bench_opts.c tools/bench_opts.h \
+	tools/bench_work.c tools/bench_work.h \
+	tools/bench_run.c tools/bench_run.h \
+	tools/lsm_bench.c
+lsm_bench_LDADD = $(SUPERVISOR_LIBS) $(COMPACTOR_LIBS) $(ENGINE_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
