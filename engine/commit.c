@@ -40,6 +40,18 @@ struct asker {
 	struct buf replies;              /* an EngineMessage in the making, for that connection */
 };
 
+/* Other threads' wish for a rotation: wishes are numbered, one rotation fulfils all that were made before it. */
+struct wish {
+	pthread_mutex_t lock;
+	pthread_cond_t fulfilled;
+	/* guarded by lock */
+	uint64_t made, done;
+	enum st st;                      /* of the last rotation, as are the next two */
+	struct seq last_seq;
+	struct write_reply refusal;
+	_Atomic bool any;                /* a wish waits */
+};
+
 /* A received request while it is in the group. */
 struct held {
 	struct asker *asker;
@@ -63,6 +75,7 @@ struct commit {
 	unsigned first_asker;            /* whose turn it is to be drained first */
 
 	/* anybody's */
+	struct wish wish;
 	int wake_fd;
 	_Atomic bool woken, stop, waiting;
 	_Atomic uint64_t turn_us;
@@ -86,6 +99,8 @@ enum st commit_listen(const struct conf *conf, struct commit **cp)
 	obj_init(c, COMMIT_MAGIC);
 	c->asker_count = (unsigned)conf->frontend_workers;
 	c->askers = mem_zalloc(c->asker_count * sizeof(*c->askers));
+	pthread_mutex_init(&c->wish.lock, NULL);
+	pthread_cond_init(&c->wish.fulfilled, NULL);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (c->wake_fd < 0)
 		st = fail(ST_INTERNAL, "the system refused an eventfd");
@@ -297,6 +312,55 @@ static bool turn(struct commit *c)
 	return more;
 }
 
+/* ---- rotation by wish ---- */
+
+enum st commit_rotate(struct commit *c, struct seq *lastp, struct write_reply *rp)
+{
+	struct wish *w = &c->wish;
+	uint64_t mine;
+	enum st st;
+
+	pthread_mutex_lock(&w->lock);
+	mine = ++w->made;
+	atomic_store(&w->any, true);
+	pthread_mutex_unlock(&w->lock);
+	wake(c);
+	pthread_mutex_lock(&w->lock);
+	while (w->done < mine)
+		pthread_cond_wait(&w->fulfilled, &w->lock);
+	st = w->st;
+	*lastp = w->last_seq;
+	*rp = w->refusal;
+	pthread_mutex_unlock(&w->lock);
+	return st;
+}
+
+/* The group is empty. Nobody waits here for the flush thread: writers would wait with us. */
+static void fulfil(struct commit *c)
+{
+	struct write_reply refusal = { 0 };
+	struct wish *w = &c->wish;
+	enum st st = ST_OK;
+	uint64_t upto;
+
+	pthread_mutex_lock(&w->lock);
+	upto = w->made;
+	atomic_store(&w->any, false);
+	pthread_mutex_unlock(&w->lock);
+	c->writer->patience_ms = 0;
+	if (memtable_entries(c->writer->active) > 0)
+		st = writer_rotate(c->writer, 0, 0, &refusal);
+	if (st == ST_IO)
+		end_on_io();
+	pthread_mutex_lock(&w->lock);
+	w->done = upto;
+	w->st = st;
+	w->last_seq = group_last_seq(&c->writer->group);
+	w->refusal = refusal;
+	pthread_cond_broadcast(&w->fulfilled);
+	pthread_mutex_unlock(&w->lock);
+}
+
 /* ---- the thread ---- */
 
 static void wait_for_work(struct commit *c)
@@ -324,6 +388,8 @@ static void *run(void *arg)
 		if (!more)
 			wait_for_work(c);
 		more = turn(c);
+		if (atomic_load(&c->wish.any))
+			fulfil(c);
 		if (group_sync_due_us(&c->writer->group, clock_mono_us()) == 0 && group_sync(&c->writer->group))
 			end_on_io();
 	}

@@ -22,6 +22,12 @@ enum st commit_listen(const struct conf *conf, struct commit **cp) MUST_USE;
 /* Starts the thread; w is its own from now on. */
 void commit_start(struct commit *c, struct writer *w, uint64_t incarnation);
 
+/* Has the thread begin a new segment and memtable, unless nothing was written to the present ones, and waits for that;
+ * any other thread, while it runs. *lastp: every write that was answered before the call is at or below. ST_BUSY: too
+ * many memtables wait for the flush thread, try again when there are fewer (truth_wait_below()); other outcomes as in
+ * writer_rotate(), told in *rp. */
+enum st commit_rotate(struct commit *c, struct seq *lastp, struct write_reply *rp) MUST_USE;
+
 /* No more groups after the present one; waits for the thread. The writer is the caller's again. */
 void commit_stop(struct commit *c);
 

@@ -35,7 +35,9 @@ libengine_a_SOURCES += \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
 	engine/pick.c engine/pick.h \
-	engine/jobs.c engine/jobs.h
+	engine/jobs.c engine/jobs.h \
+	engine/commands.c engine/commands.h \
+	engine/control.c engine/control.h
 
 pkglibexec_PROGRAMS += lsm-engine
 lsm_engine_SOURCES = engine/main.c

@@ -18,6 +18,7 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/commit.h"
+#include "engine/control.h"
 #include "engine/datalock.h"
 #include "engine/end.h"
 #include "engine/flush.h"
@@ -40,6 +41,7 @@ struct engine {
 	struct jobs *jobs;
 	struct database db;
 	struct flush *flush;
+	struct control *control;
 	uint64_t disk_at_us;
 };
 
@@ -152,6 +154,14 @@ static void start_threads(struct engine *e)
 	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
 }
 
+static void open_control(struct engine *e)
+{
+	const struct conf *conf = &e->heritage.conf;
+	struct commands c = { .vfs = e->vfs, .conf = conf, .truth = e->db.truth, .commit = e->commit, .jobs = e->jobs };
+
+	need(control_start(path_engine_socket(conf->run_dir).s, &c, &e->control), EXIT_OSERR);
+}
+
 static void start(struct engine *e, int argc, char **argv)
 {
 	proc_begin(ROLE_ENGINE, argc, argv, &e->heritage);
@@ -164,6 +174,7 @@ static void start(struct engine *e, int argc, char **argv)
 	wait_for_readers(e);
 	restore_publish(&e->db);
 	start_threads(e);
+	open_control(e);
 	board_set_state(e->board, BOARD_SERVING);
 	proc_ready();
 }
@@ -202,6 +213,7 @@ static bool watch(struct engine *e)
 static void stop(struct engine *e)
 {
 	log_info("Stopping.");
+	control_stop(&e->control);
 	commit_stop(e->commit);
 	jobs_stop(e->jobs);
 	flush_stop(e->flush);

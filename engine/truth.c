@@ -296,6 +296,25 @@ bool truth_wait_below(struct truth *t, unsigned n, unsigned timeout_ms)
 	return below;
 }
 
+static bool is_flushed(const struct truth *t, struct seq upto)
+{
+	return t->frozen_count == 0 || t->frozen[0].last_seq.v > upto.v;
+}
+
+bool truth_wait_flushed(struct truth *t, struct seq upto, unsigned timeout_ms)
+{
+	struct timespec until = in_ms(timeout_ms);
+	bool flushed;
+	int rc = 0;
+
+	pthread_mutex_lock(&t->lock);
+	while (!is_flushed(t, upto) && rc == 0)
+		rc = pthread_cond_timedwait(&t->moved, &t->lock, &until);
+	flushed = is_flushed(t, upto);
+	pthread_mutex_unlock(&t->lock);
+	return flushed;
+}
+
 bool truth_wait_frozen(struct truth *t, unsigned timeout_ms)
 {
 	struct timespec until = in_ms(timeout_ms);

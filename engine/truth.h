@@ -77,6 +77,8 @@ uint64_t truth_frozen_wal_bytes(const struct truth *t);  /* of their segments; n
 
 /* Waits until there are fewer than n frozen memtables, or the time is over. */
 bool truth_wait_below(struct truth *t, unsigned n, unsigned timeout_ms);
+/* Waits until every sequence up to here, the last one of some memtable, is in tables, or the time is over. */
+bool truth_wait_flushed(struct truth *t, struct seq upto, unsigned timeout_ms);
 /* Waits until there is one, truth_wake(), or the time is over. */
 bool truth_wait_frozen(struct truth *t, unsigned timeout_ms);
 void truth_wake(struct truth *t);

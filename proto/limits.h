@@ -15,6 +15,8 @@
 #define ENGINE_MESSAGE_MAX   (1u << 20)
 #define COMPACT_MESSAGE_MAX  (16u << 20)
 #define CONTROL_MESSAGE_MAX  (64u << 10)
+#define COMMAND_WORDS_MAX    16u                   /* of a command to the engine */
+#define COMMAND_TEXT_MAX     (60u << 10)           /* of its answer */
 #define LIST_MAX             100000u               /* elements of a list in a message: tables of a database */
 #define ORIGIN_WINDOW_MAX    1024u                 /* unanswered requests of one origin */
 

@@ -5,14 +5,15 @@
 PROTO_FILES = proto/lsm.proto proto/write.proto proto/compact.proto proto/control.proto proto/view.proto
 
 noinst_LIBRARIES += libproto.a libprotogen.a
-libproto_a_SOURCES = proto/limits.h \
+libproto_a_SOURCES = proto/limits.h proto/commands.def \
 	proto/fields.c proto/fields.h \
 	proto/write.h proto/write_priv.h \
 	proto/write.c proto/write_reply.c proto/write_wal.c \
 	proto/view_msg.c proto/view_msg.h \
 	proto/unpack.c proto/unpack.h \
 	proto/compact.c proto/compact.h \
-	proto/control.c proto/control.h
+	proto/control.c proto/control.h \
+	proto/command.c proto/command.h
 PROTO_LIBS = libproto.a libprotogen.a $(TABLE_LIBS) $(PROTOBUF_C_LIBS)
 
 proto_generated_c = $(PROTO_FILES:.proto=.pb-c.c)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control socket: where lsmctl asks. One request and one reply a connection (framing: proto/control.proto). Mode
- * 0600, and the peer's uid must be ours or root's.
+ * The control socket: where lsmctl asks the supervisor (common/base/door.h; the messages: proto/control.proto).
  */
 #ifndef SUPERVISOR_CONTROL_H
 #define SUPERVISOR_CONTROL_H

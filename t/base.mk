@@ -23,3 +23,7 @@ t_base_conf_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/base_proc_test
 t_base_proc_test_SOURCES = t/base_proc_test.c
 t_base_proc_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/base_door_test
+t_base_door_test_SOURCES = t/base_door_test.c
+t_base_door_test_LDADD = $(BASE_LIBS) $(CHECK_LIBS)

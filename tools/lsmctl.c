@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lsmctl, the operator's command: asks the supervisor over its control socket (proto/control.proto).
+ * lsmctl, the operator's command: asks the supervisor or the engine, each at its control socket (proto/control.proto).
  *
- * The socket lies in RUN_DIR, by default DATA_DIR/run; both are found as the server finds them: --config FILE and the
+ * The sockets lie in RUN_DIR, by default DATA_DIR/run; both are found as the server finds them: --config FILE and the
  * environment. Exit codes: 0 done, 1 the server refused, did not manage, or not all of its workers run, 64 wrong
  * command line, 69 no server answers.
  */
@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/coding.h"
 #include "common/base/conf.h"
+#include "common/base/door.h"
 #include "common/table/filename.h"
+#include "proto/command.h"
 #include "proto/control.h"
 #include "proto/limits.h"
 
@@ -26,21 +24,38 @@
 #define RESTART_PATIENCE_US (60u * 1000000u)
 #define POLL_US 20000u
 #define ANSWER_TIMEOUT_S 5
+#define COMMAND_TIMEOUT_S 600            /* the engine says itself when it gives up */
 
 extern char **environ;
 
-static const char usage[] =
+static const char usage_head[] =
 	"Usage: lsmctl [--config FILE | --run-dir DIR] COMMAND\n"
 	"\n"
 	"  status            show the server and its workers\n"
 	"  restart WORKER    restart one worker (engine, frontend.0, compactor.0, ...) and wait until it serves again\n"
-	"  restart all       restart every worker, one after the other\n"
+	"  restart all       restart every worker, one after the other\n";
+
+static const char usage_tail[] =
 	"\n"
 	"The server is found through RUN_DIR or DATA_DIR, from the environment or from FILE.\n";
 
+static void print_usage(FILE *to)
+{
+	fputs(usage_head, to);
+	for (size_t i = 0; i < command_row_count; i++) {
+		const struct command_row *c = &command_rows[i];
+		int n = fprintf(to, "  %s %s", c->name, c->arguments);
+
+		fprintf(to, n < 20 ? "%*s%s\n" : "\n%*s%s\n", n < 20 ? 20 - n : 20, "", c->prose);
+	}
+	fputs(usage_tail, to);
+}
+
 struct session {
-	char socket_path[PATH_BYTES];
-	struct arena memory;             /* of the last reply */
+	char socket_path[PATH_BYTES];    /* the supervisor's */
+	char engine_path[PATH_BYTES];
+	struct buf answer;               /* of the last question */
+	struct arena memory;             /* of its texts */
 };
 
 _Noreturn static void refuse(int code, const char *what, const char *detail)
@@ -49,66 +64,70 @@ _Noreturn static void refuse(int code, const char *what, const char *detail)
 	exit(code);
 }
 
-static int connect_to(const char *path)
+static _Noreturn void no_server(const char *path, const char *why)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = ANSWER_TIMEOUT_S };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fprintf(stderr, "lsmctl: no server answers at %s: %s\n"
+		"  Is it running with this DATA_DIR or RUN_DIR? Name it: DATA_DIR=... lsmctl status\n", path, why);
+	exit(EXIT_NO_SERVER);
+}
 
-	if (strlen(path) >= sizeof a.sun_path)
+/* Asks at a socket; the answer lives until the next one. */
+static struct slice ask_at(struct session *s, const char *path, const struct buf *question, unsigned timeout_s)
+{
+	enum st st;
+
+	buf_reset(&s->answer);
+	st = door_ask(path, buf_slice(question), CONTROL_MESSAGE_MAX, timeout_s, &s->answer);
+	if (st == ST_UNAVAILABLE)
+		no_server(path, strerror(errno));
+	if (st == ST_INVALID)
 		refuse(EXIT_CONFIG, "the socket's path is too long", path);
-	strcpy(a.sun_path, path);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0)
-		refuse(EXIT_NO_SERVER, "no socket", strerror(errno));
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
-		fprintf(stderr, "lsmctl: no server answers at %s: %s\n"
-			"  Is it running with this DATA_DIR or RUN_DIR? Name it: DATA_DIR=... lsmctl status\n", path, strerror(errno));
-		exit(EXIT_NO_SERVER);
-	}
-	return fd;
+	if (st == ST_TOO_BIG)
+		refuse(EXIT_NO_SERVER, "the server's answer is of another version", NULL);
+	if (st)
+		refuse(EXIT_NO_SERVER, "the server broke off", st == ST_TIMEOUT ? "no answer in time" : strerror(errno));
+	return buf_slice(&s->answer);
 }
 
-static void read_all(int fd, void *p, size_t n)
-{
-	for (uint8_t *at = p; n > 0;) {
-		ssize_t got = read(fd, at, n);
-
-		if (got <= 0)
-			refuse(EXIT_NO_SERVER, "the server broke off", got < 0 ? strerror(errno) : NULL);
-		at += got;
-		n -= (size_t)got;
-	}
-}
-
-/* Asks once; the reply's texts live until the next ask. */
+/* Asks the supervisor once; the reply's texts live until the next ask. */
 static struct control_reply ask(struct session *s, enum control_verb verb, const char *worker)
 {
 	struct control_request q = { .verb = verb, .worker = worker };
 	struct control_reply r;
 	struct buf out = BUF_INIT;
-	uint8_t length[4], *bytes;
-	int fd = connect_to(s->socket_path);
-	uint32_t n;
+	struct slice got;
 
 	arena_reset(&s->memory);
-	buf_append(&out, "\0\0\0", 4);
 	control_request_encode(&q, &out);
-	put_u32(out.p, (uint32_t)(out.n - 4));
-	if (send(fd, out.p, out.n, MSG_NOSIGNAL) != (ssize_t)out.n)
-		refuse(EXIT_NO_SERVER, "the server broke off", strerror(errno));
-	read_all(fd, length, sizeof length);
-	n = get_u32(length);
-	if (n > CONTROL_MESSAGE_MAX)
-		refuse(EXIT_NO_SERVER, "the server's answer is of another version", NULL);
-	bytes = arena_alloc(&s->memory, n);
-	read_all(fd, bytes, n);
-	close(fd);
+	got = ask_at(s, s->socket_path, &out, ANSWER_TIMEOUT_S);
 	buf_fini(&out);
-	if (control_reply_decode(slice_of(bytes, n), &s->memory, &r) != ST_OK)
+	if (control_reply_decode(got, &s->memory, &r) != ST_OK)
 		refuse(EXIT_NO_SERVER, "the server's answer is of another version", NULL);
 	if (r.status != ST_OK)
 		refuse(EXIT_REFUSED, r.detail, NULL);
 	return r;
+}
+
+/* Has the engine do what the words say, and prints what it answers. */
+static int tell_engine(struct session *s, char **words, size_t count)
+{
+	struct command q = { words, count };
+	struct command_reply r;
+	struct buf out = BUF_INIT;
+	struct slice got;
+
+	arena_reset(&s->memory);
+	command_encode(&q, &out);
+	got = ask_at(s, s->engine_path, &out, COMMAND_TIMEOUT_S);
+	buf_fini(&out);
+	if (command_reply_decode(got, &s->memory, &r) != ST_OK)
+		refuse(EXIT_NO_SERVER, "the engine's answer is of another version", NULL);
+	if (r.status == ST_OK) {
+		fputs(r.text, stdout);
+		return EXIT_DONE;
+	}
+	fprintf(stderr, "lsmctl: %s", r.text[0] ? r.text : st_text(r.status));
+	return r.status == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED;
 }
 
 static void print_uptime(uint64_t ms)
@@ -196,12 +215,10 @@ static void locate(struct session *s, const char *config_file, const char *run_d
 {
 	struct conf *c = calloc(1, sizeof *c);
 	struct buf complaint = BUF_INIT;
-	struct path p;
+	struct path p, engine;
 	enum st st = ST_OK;
 
-	if (run_dir) {
-		p = path_control_socket(run_dir);
-	} else {
+	if (!run_dir) {
 		conf_defaults(c);
 		if (config_file)
 			st = conf_read_file(c, config_file, &complaint);
@@ -211,9 +228,12 @@ static void locate(struct session *s, const char *config_file, const char *run_d
 			st = conf_finish(c, false, &complaint);
 		if (st)
 			refuse(EXIT_CONFIG, buf_cstr(&complaint), NULL);
-		p = path_control_socket(c->run_dir);
+		run_dir = c->run_dir;
 	}
+	p = path_control_socket(run_dir);
+	engine = path_engine_socket(run_dir);
 	memcpy(s->socket_path, p.s, sizeof p.s);
+	memcpy(s->engine_path, engine.s, sizeof engine.s);
 	buf_fini(&complaint);
 	free(c);
 }
@@ -234,7 +254,7 @@ int main(int argc, char **argv)
 			puts("lsmctl (" PACKAGE_STRING ")");
 			return 0;
 		} else if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
+			print_usage(stdout);
 			return 0;
 		} else {
 			break;
@@ -245,6 +265,8 @@ int main(int argc, char **argv)
 		return status(&s);
 	if (i + 2 == argc && strcmp(argv[i], "restart") == 0)
 		return restart(&s, argv[i + 1]);
-	fputs(usage, stderr);
+	if (i < argc && command_find(argv[i]) && argc - i <= (int)COMMAND_WORDS_MAX)
+		return tell_engine(&s, argv + i, (size_t)(argc - i));
+	print_usage(stderr);
 	return EXIT_CONFIG;
 }

@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	common/base/coding.c common/base/coding.h \
 	common/base/crc.c common/base/crc.h \
 	common/base/hash.c common/base/hash.h \
+	common/base/door.c common/base/door.h \
 	common/base/conf.c common/base/conf.h common/base/conf_priv.h \
 	common/base/conf_read.c \
 	common/base/conf_finish.c \

@@ -48,6 +48,7 @@ struct path path_tmp_sst(const char *data_dir, struct file_id id)
 }
 
 struct path path_control_socket(const char *run_dir) { return path_join(run_dir, "control.sock"); }
+struct path path_engine_socket(const char *run_dir) { return path_join(run_dir, "engine.sock"); }
 struct path path_handoff_socket(const char *run_dir) { return path_join(run_dir, "memtables.sock"); }
 
 struct path path_frontend_socket(const char *run_dir, unsigned index)

@@ -22,7 +22,8 @@ struct path path_quarantine_dir(const char *data_dir);                  /* quara
 struct path path_lock(const char *data_dir);                            /* LOCK */
 struct path path_join(const char *dir, const char *name);
 
-struct path path_control_socket(const char *run_dir);                   /* control.sock */
+struct path path_control_socket(const char *run_dir);                   /* control.sock: the supervisor's */
+struct path path_engine_socket(const char *run_dir);            /* engine.sock */
 struct path path_handoff_socket(const char *run_dir);                   /* memtables.sock */
 struct path path_frontend_socket(const char *run_dir, unsigned index);  /* frontend-<n>.ipc: engine listens */
 struct path path_compactor_socket(const char *run_dir, unsigned index); /* compactor-<n>.ipc: so too */

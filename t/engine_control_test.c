@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's control door: commands with all threads running, what it refuses, and that it ends when told to. */
+#include "t/engine_world.h"
+
+#include <pthread.h>
+
+#include "common/base/door.h"
+#include "engine/control.h"
+#include "proto/limits.h"
+
+#define ANSWER_S 60
+
+struct house {
+	struct world w;
+	struct commit *commit;
+	struct control *control;
+	struct path socket;
+};
+
+static void begin(struct house *h)
+{
+	struct commands c;
+
+	world_begin(&h->w, vfs_posix());
+	ck_ok(commit_listen(&h->w.conf, &h->commit));
+	world_put1(&h->w, "k", "v");             /* before the writer is the commit thread's */
+	commit_start(h->commit, &h->w.db.writer, truth_incarnation(h->w.db.truth));
+	c = (struct commands){ .vfs = h->w.vfs, .conf = &h->w.conf, .truth = h->w.db.truth, .commit = h->commit };
+	h->socket = path_engine_socket(h->w.dir);
+	ck_ok(control_start(h->socket.s, &c, &h->control));
+}
+
+static void end(struct house *h)
+{
+	control_stop(&h->control);
+	ck_assert_ptr_null(h->control);
+	ck_assert_int_ne(access(h->socket.s, F_OK), 0);
+	commit_stop(h->commit);
+	flush_stop(h->w.flush);
+	world_end(&h->w);
+}
+
+/* The status of the answer; its text, allocated. */
+static enum st tell(struct house *h, const char *words, char **textp)
+{
+	struct buf question = BUF_INIT, answer = BUF_INIT;
+	char *copy = mem_strdup(words), *rest = copy, *list[COMMAND_WORDS_MAX];
+	struct command c = { list, 0 };
+	struct command_reply r;
+	struct arena a;
+
+	for (char *word; (word = strsep(&rest, " ")) != NULL;)
+		list[c.count++] = word;
+	arena_init(&a);
+	command_encode(&c, &question);
+	ck_ok(door_ask(h->socket.s, buf_slice(&question), CONTROL_MESSAGE_MAX, ANSWER_S, &answer));
+	ck_ok(command_reply_decode(buf_slice(&answer), &a, &r));
+	*textp = mem_strdup(r.text);
+	arena_fini(&a);
+	buf_fini(&question);
+	buf_fini(&answer);
+	mem_free(copy);
+	return r.status;
+}
+
+static void expect(struct house *h, const char *words, enum st st, const char *has)
+{
+	char *text;
+	enum st got = tell(h, words, &text);
+
+	ck_assert_msg(got == st && strstr(text, has), "%s: %s, \"%s\"", words, st_text(got), text);
+	mem_free(text);
+}
+
+START_TEST(flush_returns_when_everything_is_in_tables)
+{
+	struct house h;
+
+	begin(&h);
+	flush_start(h.w.flush);
+	expect(&h, "flush", ST_OK, "up to sequence 1 ");
+	ck_assert_uint_eq(truth_frozen_count(h.w.db.truth), 0);
+	ck_assert_uint_eq(truth_level0_count(h.w.db.truth), 1);
+	world_check1(&h.w, "k", "v");
+	expect(&h, "flush", ST_OK, "up to sequence 1 ");         /* nothing to do is done at once */
+	ck_assert_uint_eq(truth_level0_count(h.w.db.truth), 1);
+	end(&h);
+}
+END_TEST
+
+START_TEST(what_is_no_command_is_refused_with_a_list_of_those_there_are)
+{
+	struct house h;
+
+	begin(&h);
+	expect(&h, "flsh", ST_INVALID, "\n  flush ");
+	expect(&h, "flush now", ST_INVALID, "wrong number of words");
+	end(&h);
+}
+END_TEST
+
+START_TEST(what_is_not_of_the_treaty_is_answered_too)
+{
+	struct buf answer = BUF_INIT;
+	struct command_reply r;
+	struct house h;
+	struct arena a;
+
+	begin(&h);
+	arena_init(&a);
+	ck_ok(door_ask(h.socket.s, slice_str("GET / HTTP/1.1\r\n"), CONTROL_MESSAGE_MAX, ANSWER_S, &answer));
+	ck_ok(command_reply_decode(buf_slice(&answer), &a, &r));
+	ck_assert_int_eq(r.status, ST_INVALID);
+	arena_fini(&a);
+	buf_fini(&answer);
+	end(&h);
+}
+END_TEST
+
+static void *stop_soon(void *arg)
+{
+	struct house *h = arg;
+
+	while (truth_frozen_count(h->w.db.truth) == 0)
+		usleep(1000);
+	control_stop(&h->control);
+	return NULL;
+}
+
+/* Nobody flushes here, so the command would wait for minutes. */
+START_TEST(a_stop_ends_a_command_that_waits)
+{
+	struct house h;
+	pthread_t t;
+
+	begin(&h);
+	ck_assert_int_eq(pthread_create(&t, NULL, stop_soon, &h), 0);
+	expect(&h, "flush", ST_UNAVAILABLE, "stopping");
+	pthread_join(t, NULL);
+	end(&h);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_test(tc, flush_returns_when_everything_is_in_tables);
+	tcase_add_test(tc, what_is_no_command_is_refused_with_a_list_of_those_there_are);
+	tcase_add_test(tc, what_is_not_of_the_treaty_is_answered_too);
+	tcase_add_test(tc, a_stop_ends_a_command_that_waits);
+}
+
+CHECK_MAIN("engine/control", suite)
