@@ -207,7 +207,8 @@ static void hold(struct commit *c, struct asker *a, uint64_t connection, struct 
 }
 
 /* Sees to room for the request; false: it is refused, and *rp says why. */
-static bool admit(struct commit *c, const struct write_request *r, uint64_t cost, struct write_reply *rp)
+static bool admit(struct commit *c, const struct write_request *r, const struct write_counts *counts, uint64_t cost,
+		  struct write_reply *rp)
 {
 	struct writer *w = c->writer;
 	struct applied_request before;
@@ -215,7 +216,7 @@ static bool admit(struct commit *c, const struct write_request *r, uint64_t cost
 
 	if (origins_find(w->origins, r->origin, r->request_id, &before))
 		return true;             /* a repeat takes no room */
-	if (writer_refuses(w, rp))
+	if (writer_refuses(w, counts, rp))
 		return false;
 	if (writer_fits(w, cost, r->batches.n))
 		return true;
@@ -256,7 +257,7 @@ static bool take_request(struct commit *c, struct asker *a, const struct link_ev
 		return false;
 	}
 	cost = group_cost_of(r.batches);
-	if (!admit(c, &r, cost, &refusal)) {
+	if (!admit(c, &r, &counts, cost, &refusal)) {
 		refusal.request_id = r.request_id;
 		reply(a, &refusal);
 		return false;
@@ -298,6 +299,15 @@ static bool drain(struct commit *c, struct asker *a)
 	return true;
 }
 
+/* The group is empty. Refused for now: there will be another turn. */
+static void clean_up(struct commit *c)
+{
+	struct write_reply unused = { 0 };
+
+	if (writer_should_clean_up(c->writer) && writer_rotate(c->writer, 0, 0, &unused) == ST_IO)
+		end_on_io();
+}
+
 /* One group. True: there is more to do right now. */
 static bool turn(struct commit *c)
 {
@@ -309,6 +319,7 @@ static bool turn(struct commit *c)
 		more |= drain(c, &c->askers[(c->first_asker + i) % c->asker_count]);
 	c->first_asker++;
 	finish_group(c);
+	clean_up(c);
 	return more;
 }
 
@@ -403,6 +414,11 @@ void commit_start(struct commit *c, struct writer *w, uint64_t incarnation)
 	c->incarnation = incarnation;
 	atomic_store(&c->turn_us, clock_mono_us());
 	c->thread = proc_thread("commit", run, c);
+}
+
+void commit_wake(struct commit *c)
+{
+	wake(c);
 }
 
 void commit_stop(struct commit *c)

@@ -28,6 +28,9 @@ void commit_start(struct commit *c, struct writer *w, uint64_t incarnation);
  * writer_rotate(), told in *rp. */
 enum st commit_rotate(struct commit *c, struct seq *lastp, struct write_reply *rp) MUST_USE;
 
+/* Lets the thread make a turn though nobody asked for anything. Any thread. */
+void commit_wake(struct commit *c);
+
 /* No more groups after the present one; waits for the thread. The writer is the caller's again. */
 void commit_stop(struct commit *c);
 

@@ -18,7 +18,7 @@
 #define FLUSH_MAGIC 0x666c7573u
 #define IDLE_MS 1000u
 #define RETRY_FIRST_MS 100u
-#define RETRY_MOST_MS 5000u
+#define RETRY_MOST_MS 2000u              /* writes go on within 5 s of room coming back */
 #define STOP_CHECK_ENTRIES 4096u
 
 struct flush {
@@ -215,13 +215,21 @@ static void back_off(struct flush *f, unsigned *msp)
 }
 
 /* First the next segment, so that the commit thread has it at the next rotation; a full disk must not keep the flush
- * from freeing the old one. */
+ * from freeing the old one, and on one that is nearly full a segment is made when it is needed, not before. */
 static enum st turn(struct flush *f)
 {
-	enum st fill = spare_fill(f->conf.spare);
+	enum st fill = reserve_refuses(f->conf.reserve) ? ST_OK : spare_fill(f->conf.spare);
 	enum st st = flush_oldest(f);
 
 	return st == ST_OK || st == ST_NOT_FOUND || st == ST_CANCELLED ? fill : st;
+}
+
+static void fall_back(struct flush *f, enum st st, unsigned *msp)
+{
+	if (st == ST_FULL && reserve_spend(f->conf.reserve))
+		return;                  /* there is room now */
+	log_error("Flush: %s; trying again in %u ms. Nothing is lost, writes may have to wait.", st_text(st), *msp);
+	back_off(f, msp);
 }
 
 static void *run(void *arg)
@@ -233,9 +241,7 @@ static void *run(void *arg)
 		enum st st = turn(f);
 
 		if (st) {
-			log_error("Flush: %s; trying again in %u ms. Nothing is lost, writes may have to wait.", st_text(st),
-				  retry_ms);
-			back_off(f, &retry_ms);
+			fall_back(f, st, &retry_ms);
 		} else {
 			retry_ms = RETRY_FIRST_MS;
 			(void)truth_wait_frozen(f->conf.truth, IDLE_MS);

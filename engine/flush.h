@@ -7,7 +7,8 @@
  * 1. Only the newest version of a key is written: every view that could see an older one holds the memtable itself.
  * 2. Tombstones are kept, unless there is no table below that they could hide something in. An expired entry is no more
  *    than a tombstone and is written as one.
- * 3. A failure loses nothing: memtable and segment stay, the thread tries again, writes are held back meanwhile.
+ * 3. A failure loses nothing: memtable and segment stay, the thread tries again, writes are held back meanwhile. On a
+ *    full disk the reserve is given back first.
  *
  * A thread of its own, which also keeps the next WAL segment in stock.
  */
@@ -15,6 +16,7 @@
 #define ENGINE_FLUSH_H
 
 #include "engine/install.h"
+#include "engine/reserve.h"
 #include "engine/spare.h"
 #include "engine/truth.h"
 
@@ -23,6 +25,7 @@ struct flush;
 struct flush_config {
 	struct truth *truth;             /* on loan, as are the others */
 	struct spare *spare;
+	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct install_dir dir;
 	unsigned codec;                  /* BLOCK_COMPRESSION_* */
 	int64_t (*wall_ms)(void);        /* what has expired; NULL: the wall clock */

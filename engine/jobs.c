@@ -30,6 +30,8 @@
 #define JOBS_MAGIC 0x6a6f6273u
 #define RETRY_FIRST_US 500000u
 #define RETRY_MOST_US 30000000u
+#define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
+#define ROOM_LOOK_MS 1000
 
 struct job {
 	uint64_t number;
@@ -54,6 +56,7 @@ struct jobs {
 	struct worker *workers;
 	unsigned worker_count;
 	struct truth *truth;
+	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct install_dir dir;
 	struct pick_conf pick_conf;
 	uint64_t table_size_target;
@@ -63,6 +66,7 @@ struct jobs {
 	/* the thread's */
 	struct pick_cursors cursors;
 	uint64_t next_job, retry_us, retry_at_us;    /* retry_us 0: the last job went well */
+	bool held_for_room;              /* there is something to do and no room for it */
 
 	/* anybody's */
 	int wake_fd;
@@ -85,8 +89,9 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 
 	*jp = NULL;
 	obj_init(j, JOBS_MAGIC);
-	j->pick_conf = (struct pick_conf){ conf->compaction_trigger_ratio, conf->memtable_size_limit,
-					   conf->level_size_ratio };
+	j->pick_conf = (struct pick_conf){ .level0_trigger = conf->compaction_trigger_ratio,
+					   .memtable_size_limit = conf->memtable_size_limit,
+					   .level_size_ratio = conf->level_size_ratio };
 	j->table_size_target = conf->table_size_target;
 	j->codec = conf->block_compression;
 	j->worker_count = (unsigned)conf->compactor_workers;
@@ -128,21 +133,80 @@ static void tell_running(struct jobs *j)
 	stats_set(M_compaction_in_progress, n);
 }
 
-/* Fills job with the next thing to do; false: nothing. */
-static bool pick(struct jobs *j, struct job *job)
+static struct worker *idle_worker(struct jobs *j)
 {
-	struct pick_running *running = arena_alloc(&job->arena, j->worker_count * sizeof(*running));
-	size_t count = 0;
-	bool found;
+	for (unsigned i = 0; i < j->worker_count; i++)
+		if (j->workers[i].connection && !j->workers[i].job)
+			return &j->workers[i];
+	return NULL;
+}
 
+/* What the other workers are at. */
+static size_t list_running(const struct jobs *j, struct pick_running *running, uint64_t *bytesp)
+{
+	size_t count = 0;
+
+	*bytesp = 0;
 	for (unsigned i = 0; i < j->worker_count; i++) {
 		const struct job *other = j->workers[i].job;
 
-		if (other)
-			running[count++] = (struct pick_running){ other->pick.output_level, other->pick.min, other->pick.max };
+		if (!other)
+			continue;
+		running[count++] = (struct pick_running){ other->pick.output_level, other->pick.min, other->pick.max };
+		*bytesp += other->pick.input_bytes;
 	}
-	found = pick_next(truth_lock(j->truth), &j->pick_conf, running, count, &j->cursors, &job->arena, &job->pick);
+	return count;
+}
+
+/* Room for a further job, where those that run may still write as much as they read. */
+static uint64_t room_beside(uint64_t room, uint64_t running_bytes)
+{
+	return room == UINT64_MAX ? 0 : room > running_bytes ? room - running_bytes : 1;
+}
+
+static bool pick_within(struct jobs *j, struct job *job, uint64_t room)
+{
+	struct pick_running *running = arena_alloc(&job->arena, j->worker_count * sizeof(*running));
+	struct pick_conf conf = j->pick_conf;
+	uint64_t running_bytes;
+	size_t count = list_running(j, running, &running_bytes);
+	bool found;
+
+	conf.room_bytes = room_beside(room, running_bytes);
+	conf.hurry = reserve_refuses(j->reserve);
+	found = pick_next(truth_lock(j->truth), &conf, running, count, &j->cursors, &job->arena, &job->pick);
 	truth_unlock(j->truth);
+	return found;
+}
+
+/* What fits into the room there is; else what fits when the ballast is given back, which it then is. */
+static bool pick_what_fits(struct jobs *j, struct job *job)
+{
+	uint64_t room = reserve_room(j->reserve), ballast = reserve_ballast(j->reserve);
+
+	j->held_for_room = false;
+	if (pick_within(j, job, room))
+		return true;
+	if (room == UINT64_MAX)
+		return false;
+	if (reserve_refuses(j->reserve) && ballast && idle_worker(j) && pick_within(j, job, room + ballast))
+		return reserve_spend(j->reserve);
+	j->held_for_room = pick_within(j, job, UINT64_MAX);
+	return false;
+}
+
+static void tell_held(struct jobs *j, bool before)
+{
+	if (j->held_for_room && !before)
+		log_warn("Compaction waits: the disk has no room for the output of any job that is due.");
+}
+
+/* Fills job with the next thing to do; false: nothing. */
+static bool pick(struct jobs *j, struct job *job)
+{
+	bool before = j->held_for_room, found = pick_what_fits(j, job);
+
+	tell_held(j, before);
 	if (!found)
 		return false;
 	pick_advance(&j->cursors, &job->pick);
@@ -154,10 +218,19 @@ static bool pick(struct jobs *j, struct job *job)
 
 static void back_off(struct jobs *j)
 {
+	uint64_t most = reserve_refuses(j->reserve) ? RETRY_FULL_US : RETRY_MOST_US;
+
 	j->retry_us = j->retry_us ? j->retry_us * 2 : RETRY_FIRST_US;
-	if (j->retry_us > RETRY_MOST_US)
-		j->retry_us = RETRY_MOST_US;
+	if (j->retry_us > most)
+		j->retry_us = most;
 	j->retry_at_us = clock_mono_us() + j->retry_us;
+}
+
+/* On a full disk the reserve is given back for the next try. */
+static void give_room(struct jobs *j, enum st st)
+{
+	if (st == ST_FULL && reserve_spend(j->reserve))
+		log_info("Compaction goes on with what the reserve gave back.");
 }
 
 /* The inputs stay what they were, the outputs go (4). */
@@ -249,14 +322,6 @@ static enum st order(struct jobs *j, struct worker *w, struct job *job)
 	return ST_OK;
 }
 
-static struct worker *idle_worker(struct jobs *j)
-{
-	for (unsigned i = 0; i < j->worker_count; i++)
-		if (j->workers[i].connection && !j->workers[i].job)
-			return &j->workers[i];
-	return NULL;
-}
-
 /* Does or orders the next thing; false: there is nothing (more) to do now. */
 static bool do_next(struct jobs *j)
 {
@@ -278,8 +343,10 @@ static bool do_next(struct jobs *j)
 		st = order(j, w, job);
 		did = st == ST_OK;
 	}
-	if (st)
+	if (st) {
+		give_room(j, st);
 		back_off(j);
+	}
 	if (!did || job->pick.move)
 		job_free(&job);
 	return did;
@@ -371,6 +438,7 @@ static void install(struct jobs *j, struct worker *w, const struct compact_repor
 		st = commit_result(j, w->job, r);
 	if (st) {
 		log_warn("Compaction %" PRIu64 " is worthless: %s.", w->job->number, st_text(st));
+		give_room(j, st);
 		give_up(j, w, true);
 		return;
 	}
@@ -408,6 +476,7 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 		log_warn("Compaction %" PRIu64 " failed: %s.", r.job, st_text(r.status));
 		if (r.status == ST_CORRUPT)
 			quarantine(j, w->job, r.damaged_input);
+		give_room(j, r.status);
 		give_up(j, w, true);
 	}
 	arena_fini(&a);
@@ -473,9 +542,15 @@ static void *run(void *arg)
 		held_back = patience(j) > 0;
 		if (!held_back && do_next(j))
 			continue;
-		wait_for_work(j, held_back ? patience(j) : -1);
+		wait_for_work(j, held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : -1);
 	}
 	return NULL;
+}
+
+void jobs_set_reserve(struct jobs *j, struct reserve *r)
+{
+	obj_check(j, JOBS_MAGIC);
+	j->reserve = r;
 }
 
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job)

@@ -9,7 +9,9 @@
  * 3. A table is installed after this process opened it, read all of it, synced it and its name (invariant 3); inputs are
  *    removed after the commit (invariant 4).
  * 4. A job that fails leaves no trace but its ids; the next one waits a little, longer each time.
- * 5. A table that a compactor found damaged is quarantined and never picked again.
+ * 5. A job begins only when its output, at most as large as its input, fits on the disk beside those of the running ones.
+ *    While writes are refused for want of room, level 0 is compacted whatever it holds: there may be deletes in it.
+ * 6. A table that a compactor found damaged is quarantined and never picked again.
  *
  * A thread of its own; no other one removes tables, so what it picked stays until it is done with it.
  */
@@ -18,6 +20,7 @@
 
 #include "common/base/conf.h"
 #include "engine/install.h"
+#include "engine/reserve.h"
 #include "engine/truth.h"
 
 struct jobs;
@@ -25,6 +28,8 @@ struct jobs;
 /* Listens for the compactors of this configuration; messages wait until the thread starts. */
 enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
 
+/* Before the start; on loan. */
+void jobs_set_reserve(struct jobs *j, struct reserve *r);
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
 void jobs_stop(struct jobs *j);              /* after what it is doing; running jobs are given up */

@@ -23,11 +23,12 @@
 #include "engine/end.h"
 #include "engine/flush.h"
 #include "engine/jobs.h"
+#include "engine/reserve.h"
 #include "engine/restore.h"
 
 #define LOCK_WAIT_MS 5000u
 #define WATCH_MS 100
-#define DISK_EVERY_US 1000000u
+#define NUDGE_EVERY_US 1000000u          /* while the disk is nearly full, all threads look around this often */
 #define DISK_LEAST_BYTES (1u << 20)      /* less free than this at a failed start: the disk is full */
 #define READERS_WAIT_US 100000u
 
@@ -42,7 +43,8 @@ struct engine {
 	struct database db;
 	struct flush *flush;
 	struct control *control;
-	uint64_t disk_at_us;
+	struct reserve *reserve;
+	uint64_t nudged_us;
 };
 
 static void need(enum st st, enum exit_code code)
@@ -112,7 +114,8 @@ static bool disk_is_full(const struct engine *e, enum st st)
 static void open_database(struct engine *e)
 {
 	struct restore_config c = { .vfs = e->vfs, .conf = &e->heritage.conf,
-				    .truth = { e->board, e->handoff, jobs_wake, e->jobs }, .beat = proc_beat };
+				    .truth = { e->board, e->handoff, jobs_wake, e->jobs }, .reserve = e->reserve,
+				    .beat = proc_beat };
 	struct buf complaint = BUF_INIT;
 	uint64_t began_us = clock_mono_us();
 	enum st st = restore_open(&c, &e->db, &complaint);
@@ -120,6 +123,7 @@ static void open_database(struct engine *e)
 	if (st == ST_CORRUPT)
 		refuse(e, &complaint, EXIT_DATA);
 	if (st && disk_is_full(e, st)) {
+		reserve_drop(e->vfs, e->heritage.conf.data_dir);        /* the next try has it */
 		buf_printf(&complaint, "The disk of %s is full: the engine cannot start and tries again until there is room.",
 			   e->heritage.conf.data_dir);
 		refuse(e, &complaint, EXIT_FULL);
@@ -145,12 +149,14 @@ static void wait_for_readers(const struct engine *e)
 static void start_threads(struct engine *e)
 {
 	struct install_dir dir = { e->vfs, e->heritage.conf.data_dir, truth_database(e->db.truth) };
-	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .dir = dir,
+	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .reserve = e->reserve, .dir = dir,
 				  .codec = e->heritage.conf.block_compression };
 
+	(void)reserve_look(e->reserve);
 	commit_start(e->commit, &e->db.writer, truth_incarnation(e->db.truth));
 	e->flush = flush_new(&f);
 	flush_start(e->flush);
+	jobs_set_reserve(e->jobs, e->reserve);
 	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
 }
 
@@ -170,6 +176,8 @@ static void start(struct engine *e, int argc, char **argv)
 	take_lock(e);
 	attach(e);
 	listen_to_all(e);
+	e->reserve = reserve_new(e->vfs, e->heritage.conf.data_dir, reserve_mark(&e->heritage.conf),
+				 restore_segment_bytes(&e->heritage.conf));
 	open_database(e);
 	wait_for_readers(e);
 	restore_publish(&e->db);
@@ -181,15 +189,18 @@ static void start(struct engine *e, int argc, char **argv)
 
 /* ---- watch ---- */
 
+/* Threads that have nothing to do or wait for room look again when the answer changed, and now and then while it is no. */
 static void watch_disk(struct engine *e)
 {
-	uint64_t now = clock_mono_us(), bytes;
+	uint64_t now = clock_mono_us();
+	bool changed = reserve_look(e->reserve);
 
-	if (now < e->disk_at_us)
+	if (!changed && (!reserve_refuses(e->reserve) || now - e->nudged_us < NUDGE_EVERY_US))
 		return;
-	e->disk_at_us = now + DISK_EVERY_US;
-	if (vfs_free_bytes(e->vfs, e->heritage.conf.data_dir, &bytes) == ST_OK)
-		stats_set(M_disk_free, bytes);
+	e->nudged_us = now;
+	commit_wake(e->commit);
+	truth_wake(e->db.truth);
+	jobs_wake(e->jobs);
 }
 
 /* One look around; false when the engine is asked to end. */
@@ -219,6 +230,7 @@ static void stop(struct engine *e)
 	flush_stop(e->flush);
 	flush_free(&e->flush);
 	restore_close(&e->db);
+	reserve_free(&e->reserve);
 	log_info("Stopped.");
 }
 

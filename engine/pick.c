@@ -145,6 +145,12 @@ static void job_finish(const struct picker *p, struct pick_job *job)
 	job_find_deeper(p, job);
 }
 
+/* Its output is no larger than its input. A move writes nothing. */
+static bool job_fits(const struct picker *p, const struct pick_job *job)
+{
+	return p->c->room_bytes == 0 || job->input_count == 1 || job->input_bytes <= p->c->room_bytes;
+}
+
 /* ---- level 0 ---- */
 
 static bool meets_any(const struct level_list *l, const struct live_table *t, const bool *stays)
@@ -195,7 +201,7 @@ static bool pick_level0(const struct picker *p, struct pick_job *job)
 	for (size_t i = 0; i < l.count; i++)
 		if (!stays[i])
 			job_add(job, l.tables[i]);
-	return job->input_count > 0 && job_add_below(p, job) && !job_collides(p, job);
+	return job->input_count > 0 && job_add_below(p, job) && !job_collides(p, job) && job_fits(p, job);
 }
 
 /* ---- deeper levels ---- */
@@ -221,7 +227,7 @@ static bool pick_deep(const struct picker *p, unsigned level, struct pick_job *j
 			continue;
 		job_begin(p, job, level, 1 + version_level(p->v, level + 1).count);
 		job_add(job, t);
-		if (job_add_below(p, job) && !job_collides(p, job))
+		if (job_add_below(p, job) && !job_collides(p, job) && job_fits(p, job))
 			return true;
 	}
 	return false;
@@ -242,7 +248,7 @@ static double score_of(const struct picker *p, unsigned level)
 		bytes += l.tables[i]->facts.size_bytes;
 	}
 	if (level == 0)
-		return (double)tables / (double)p->c->level0_trigger;
+		return (double)tables / (double)(p->c->hurry ? 1 : p->c->level0_trigger);
 	for (unsigned n = 1; n < level; n++)
 		target *= (double)p->c->level_size_ratio;
 	return (double)bytes / target;

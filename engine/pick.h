@@ -22,6 +22,8 @@ struct pick_conf {
 	uint64_t level0_trigger;         /* tables */
 	uint64_t memtable_size_limit;    /* bytes */
 	uint64_t level_size_ratio;
+	uint64_t room_bytes;             /* the inputs of a job may have so many bytes; 0: any number */
+	bool hurry;                      /* the disk is nearly full: level 0 is compacted whatever it holds */
 };
 
 /* Where a running job writes. Keys on loan. */

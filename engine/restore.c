@@ -160,16 +160,22 @@ static enum st tidy(const struct restore_config *c, const struct manifest_state 
 	return st;
 }
 
+uint64_t restore_segment_bytes(const struct conf *c)
+{
+	return c->memtable_size_limit > SEGMENT_LEAST ? c->memtable_size_limit : SEGMENT_LEAST;
+}
+
 static enum st open_writer(const struct restore_config *c, struct replay *r, struct database *db)
 {
 	uint64_t limit = c->conf->memtable_size_limit;
-	struct writer_config w = { .truth = db->truth, .board = c->truth.board, .memtable_size_limit = limit,
+	struct writer_config w = { .truth = db->truth, .reserve = c->reserve, .board = c->truth.board,
+				   .memtable_size_limit = limit,
 				   .sync_mode = c->conf->wal_sync, .sync_every_us = c->conf->wal_sync_ms * 1000 };
 	struct writer_begin b = { .origins = r->origins, .last_seq = db->report.last_seq, .last_ms = r->last_ms,
 				  .before = db->report.end };
 
 	r->origins = NULL;
-	w.spare = db->spare = spare_new(c->vfs, c->conf->data_dir, db->truth, limit > SEGMENT_LEAST ? limit : SEGMENT_LEAST);
+	w.spare = db->spare = spare_new(c->vfs, c->conf->data_dir, db->truth, restore_segment_bytes(c->conf));
 	return writer_open(&db->writer, &w, &b);
 }
 

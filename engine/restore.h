@@ -19,8 +19,12 @@ struct restore_config {
 	const struct conf *conf;
 	const char *sqlite_vfs;          /* NULL: the default */
 	struct truth_config truth;       /* board, hand-over, who is told of changes */
+	struct reserve *reserve;         /* NULL: the disk is never full */
 	void (*beat)(void);              /* called while a long log is replayed; may be NULL */
 };
+
+/* What a usual WAL segment has allocated. */
+uint64_t restore_segment_bytes(const struct conf *c);
 
 /* The living database. */
 struct database {

@@ -7,6 +7,8 @@
 #include "common/base/mem.h"
 #include "common/table/filename.h"
 
+#define SMALL_BYTES (1u << 20)           /* of a segment while there is little room on the disk */
+
 struct spare {
 	/* fixed after new */
 	struct vfs *vfs;
@@ -39,6 +41,16 @@ void spare_discard(struct spare *s, struct wal **wp)
 	wal_close(wp);
 	if (vfs_unlink(s->vfs, p.s))
 		return;
+}
+
+enum st spare_undo(struct spare *s, struct wal **wp)
+{
+	struct path file = path_wal(s->data_dir, wal_id(*wp)), dir = path_wal_dir(s->data_dir);
+	enum st st;
+
+	wal_close(wp);
+	st = vfs_unlink(s->vfs, file.s);
+	return st ? st : vfs_sync_dir(s->vfs, dir.s);
 }
 
 void spare_free(struct spare **sp)
@@ -75,18 +87,21 @@ enum st spare_fill(struct spare *s)
 	return st;
 }
 
-enum st spare_take(struct spare *s, uint64_t bytes, struct wal **wp, uint64_t *allocatedp)
+enum st spare_take(struct spare *s, uint64_t bytes, bool sparing, struct wal **wp, uint64_t *allocatedp)
 {
 	enum st st = ST_OK;
 
 	*wp = NULL;
-	*allocatedp = bytes > s->standard_bytes ? bytes : s->standard_bytes;
 	pthread_mutex_lock(&s->lock);
 	if (s->wal && bytes <= s->standard_bytes) {
+		*allocatedp = s->standard_bytes;
 		*wp = s->wal;
 		s->wal = NULL;
 	} else {
 		spare_discard(s, &s->wal);
+		*allocatedp = sparing && s->standard_bytes > SMALL_BYTES ? SMALL_BYTES : s->standard_bytes;
+		if (*allocatedp < bytes)
+			*allocatedp = bytes;
 		st = prepare(s, *allocatedp, wp);
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -22,10 +22,14 @@ void spare_free(struct spare **sp);                          /* an unused segmen
 enum st spare_fill(struct spare *s) MUST_USE;
 
 /* The segment, now the caller's, with at least this many bytes allocated, and how many it has. Prepares one when there
- * is none. ST_FULL, ST_IO: there is none to be had now; nothing has changed. */
-enum st spare_take(struct spare *s, uint64_t bytes, struct wal **wp, uint64_t *allocatedp) MUST_USE;
+ * is none; sparing: a small one, for there is little room. ST_FULL, ST_IO: there is none to be had now; nothing has
+ * changed. */
+enum st spare_take(struct spare *s, uint64_t bytes, bool sparing, struct wal **wp, uint64_t *allocatedp) MUST_USE;
 
 /* Removes a segment that was never begun: one that was taken and is not needed after all. */
 void spare_discard(struct spare *s, struct wal **wp);
+/* Removes one whose beginning failed, durably: nothing of it may be found behind what is still written to the one
+ * before. On failure the engine must end. */
+enum st spare_undo(struct spare *s, struct wal **wp) MUST_USE;
 
 #endif

@@ -13,17 +13,22 @@
 #define MEMTABLE_SLACK (16u << 20)       /* arena beyond the limit, for the group that crosses it; sparse */
 #define RECORD_OVERHEAD 512u             /* bytes of a WAL record beside its batches, generously */
 #define SEGMENT_OVERHEAD 4096u           /* a segment's header, generously */
+#define CLEAN_UP_US 2000000u             /* while the disk is nearly full, deletes are flushed this often */
 
-/* Begins a segment and makes header and origins safe. An error here may leave a half-written header: ST_IO. */
-static enum st begin_segment(struct writer *w, struct wal *fresh, const struct wal_link *before, struct slice origins)
+/* Begins a segment and makes header and origins safe. ST_FULL: there is no room for it after all, and it is gone again.
+ * Any other error may leave a half-written header: ST_IO. */
+static enum st begin_segment(struct writer *w, struct wal **freshp, const struct wal_link *before, struct slice origins)
 {
 	uint64_t database = truth_database(w->conf.truth);
+	struct wal *fresh = *freshp;
 	enum st st = wal_begin(fresh, database, group_last_seq(&w->group), before, origins);
 
 	if (!st)
 		st = wal_write(fresh);
 	if (!st)
 		st = wal_sync(fresh);
+	if (st == ST_FULL && spare_undo(w->conf.spare, freshp) == ST_OK)
+		return ST_FULL;
 	return st ? ST_IO : ST_OK;
 }
 
@@ -35,7 +40,9 @@ static enum st get_room(struct writer *w, uint64_t cost, uint64_t bytes, struct 
 	enum st st;
 
 	*mp = NULL;
-	st = spare_take(w->conf.spare, bytes, walp, allocatedp);
+	do
+		st = spare_take(w->conf.spare, bytes, reserve_refuses(w->conf.reserve), walp, allocatedp);
+	while (st == ST_FULL && reserve_spend(w->conf.reserve));
 	if (st)
 		return st;
 	st = memtable_new(wal_id(*walp), w->conf.memtable_size_limit + slack, mp);
@@ -59,11 +66,16 @@ static enum st turn(struct writer *w, uint64_t cost, size_t bytes, const struct 
 		buf_fini(&origins);
 		return st;
 	}
-	st = begin_segment(w, fresh, before, buf_slice(&origins));
+	st = begin_segment(w, &fresh, before, buf_slice(&origins));
 	buf_fini(&origins);
+	if (st == ST_FULL) {
+		memtable_unref(&m);
+		return st;
+	}
 	*oldp = w->wal.wal;
 	w->wal.wal = fresh;
 	w->wal_allocated = allocated;
+	w->rotated_us = clock_mono_us();
 	if (w->active)
 		memtable_unref(&w->active);
 	w->active = w->group.memtable = m;
@@ -111,10 +123,14 @@ static void refuse(struct write_reply *rp, enum st st, const char *fmt, ...)
 	va_end(ap);
 }
 
-bool writer_refuses(const struct writer *w, struct write_reply *rp)
+bool writer_refuses(const struct writer *w, const struct write_counts *counts, struct write_reply *rp)
 {
 	unsigned n = truth_level0_count(w->conf.truth);
 
+	if (counts->puts > 0 && reserve_refuses(w->conf.reserve)) {
+		refuse(rp, ST_FULL, "the disk is nearly full: only deletes are accepted until there is room again");
+		return true;
+	}
 	if (!pressure_stops(n))
 		return false;
 	refuse(rp, ST_BUSY, "compaction is behind: %u level-0 tables", n);
@@ -153,7 +169,11 @@ enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct writ
 	enum st st;
 
 	must(w->group.count == 0);
-	if (!wait_for_flush(w)) {
+	if (!wait_for_flush(w) && reserve_refuses(w->conf.reserve)) {
+		refuse(rp, ST_FULL, "the disk is full: %u memtables wait for room to be flushed", PRESSURE_FROZEN_MAX);
+		return ST_FULL;
+	}
+	if (truth_frozen_count(w->conf.truth) >= PRESSURE_FROZEN_MAX) {
 		refuse(rp, ST_BUSY, "flush is behind: %u memtables wait for it", PRESSURE_FROZEN_MAX);
 		return ST_BUSY;
 	}
@@ -172,6 +192,12 @@ enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct writ
 	wal_close(&old);
 	writer_tell_sizes(w);
 	return ST_OK;
+}
+
+bool writer_should_clean_up(const struct writer *w)
+{
+	return reserve_refuses(w->conf.reserve) && memtable_entries(w->active) > 0 &&
+	       truth_frozen_count(w->conf.truth) == 0 && clock_mono_us() - w->rotated_us > CLEAN_UP_US;
 }
 
 void writer_tell_sizes(const struct writer *w)

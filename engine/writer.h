@@ -14,11 +14,13 @@
 #define ENGINE_WRITER_H
 
 #include "engine/group.h"
+#include "engine/reserve.h"
 #include "engine/spare.h"
 
 struct writer_config {
 	struct truth *truth;             /* on loan, as are the others */
 	struct spare *spare;
+	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct board *board;
 	uint64_t memtable_size_limit;
 	unsigned sync_mode;              /* WAL_SYNC_* */
@@ -40,6 +42,7 @@ struct writer {
 	struct memtable *active;
 	struct journal_wal wal;          /* the segment of the active memtable */
 	uint64_t wal_allocated;
+	uint64_t rotated_us;             /* when they were begun */
 	unsigned patience_ms;            /* how long the next rotation may wait for the flush thread; the caller sets it */
 };
 
@@ -48,8 +51,8 @@ enum st writer_open(struct writer *w, const struct writer_config *c, const struc
 /* Syncs what is not synced and lets go of everything. The group must be empty. */
 bool writer_close(struct writer *w);     /* true: all it wrote is on disk */
 
-/* Are writes refused now, because compaction is behind? Then *rp says so. */
-bool writer_refuses(const struct writer *w, struct write_reply *rp);
+/* Are requests refused now, because compaction is behind or (puts only) the disk nearly full? Then *rp says so. */
+bool writer_refuses(const struct writer *w, const struct write_counts *counts, struct write_reply *rp);
 
 /* Is there room beside what is in the group? cost: group_cost_of(). */
 bool writer_fits(const struct writer *w, uint64_t cost, size_t bytes);
@@ -57,6 +60,10 @@ bool writer_fits(const struct writer *w, uint64_t cost, size_t bytes);
 /* A new segment and memtable with room for a request of that cost. The group is empty. ST_BUSY, ST_FULL, ST_UNAVAILABLE:
  * not now, *rp says why and nothing has changed. ST_IO: the engine must end. */
 enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct write_reply *rp) MUST_USE;
+
+/* While the disk is nearly full, what deletes there are must become a table soon, or compaction finds nothing to drop.
+ * Is it time? Then a rotation without cost is due. */
+bool writer_should_clean_up(const struct writer *w);
 
 /* Tells people the sizes of memtables, log and disk. */
 void writer_tell_sizes(const struct writer *w);

@@ -185,6 +185,8 @@ static struct health_facts gather_facts(struct front *f)
 		.now_s = clock_wall_ms() / 1000,
 		.memtable_bytes = stats_sum(M_memtable_size),
 		.wal_bytes = stats_sum(M_wal_size),
+		.disk_mark = stats_sum(M_disk_low_water),
+		.disk_refuses = stats_sum(M_disk_writes_refused) != 0,
 		.engine_there = pending_engine_there(f->pending),
 		.engine_pid = stats_worker_pid(SLOT_ENGINE),
 		.engine_state = board_state(board),

@@ -28,7 +28,7 @@ static bool is_closed(const struct write_group *group, size_t bytes, uint64_t no
 	       now_us - group->oldest_us > GATHER_SPAN_US;
 }
 
-static struct write_group *open_group(struct gather *g, uint64_t now_us)
+static struct write_group *open_group(struct gather *g, uint64_t now_us, enum gather_kind kind)
 {
 	struct write_group *group = g->spare;
 
@@ -36,6 +36,7 @@ static struct write_group *open_group(struct gather *g, uint64_t now_us)
 	if (!group)
 		group = mem_zalloc(sizeof *group);
 	group->oldest_us = now_us;
+	group->kind = kind;
 	if (g->last)
 		g->last->next = group;
 	else
@@ -44,13 +45,13 @@ static struct write_group *open_group(struct gather *g, uint64_t now_us)
 	return group;
 }
 
-void gather_add(struct gather *g, struct http_request *r, struct slice batch)
+void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind)
 {
 	struct write_group *group = g->last;
 	size_t before;
 
-	if (!group || is_closed(group, batch.n, r->arrived_us))
-		group = open_group(g, r->arrived_us);
+	if (!group || group->kind != kind || is_closed(group, batch.n, r->arrived_us))
+		group = open_group(g, r->arrived_us, kind);
 	before = group->batches.n;
 	write_request_add_batch(&group->batches, batch);
 	r->link = NULL;

@@ -4,7 +4,8 @@
  * in it one batch. Pure data; event loop thread only.
  *
  * 1. Groups and the requests in them keep the order of arrival.
- * 2. A group is closed at WRITE_GATHER_BYTES or WRITE_GATHER_BATCHES, and when its oldest request is
+ * 2. While the engine accepts deletes only, those are not gathered with what it would refuse.
+ * 3. A group is closed at WRITE_GATHER_BYTES or WRITE_GATHER_BATCHES, and when its oldest request is
  *    GATHER_SPAN_US older than the next: then all of a group grow too old at about the same time.
  */
 #ifndef FRONTEND_GATHER_H
@@ -14,10 +15,13 @@
 
 enum { GATHER_SPAN_US = 50000 };
 
+enum gather_kind { GATHER_ALL, GATHER_PUTS, GATHER_DELETES };
+
 struct write_group {
 	struct write_group *next;
 	struct http_request *first, *last;       /* by link */
 	struct buf batches;
+	enum gather_kind kind;
 	size_t count;
 	uint64_t oldest_us;
 
@@ -32,8 +36,8 @@ struct gather {
 
 void gather_fini(struct gather *g);                      /* groups must have been taken */
 
-/* Adds a request with its operations (the inside of a WriteBatch). */
-void gather_add(struct gather *g, struct http_request *r, struct slice batch);
+/* Adds a request with its operations (the inside of a WriteBatch) to a group of that kind. */
+void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind);
 
 struct write_group *gather_take(struct gather *g); /* the oldest group, now the caller's; NULL when none */
 void gather_release(struct gather *g, struct write_group **groupp);      /* its requests were taken out */

@@ -17,7 +17,7 @@ static size_t count_tables(const struct view_desc *d, bool quarantined_only)
 
 static bool disk_is_low(const struct health_facts *f)
 {
-	return f->disk_known && f->disk_free < HEALTH_DISK_LOW_BYTES;
+	return f->disk_refuses || (f->disk_known && f->disk_free < 2 * f->disk_mark);
 }
 
 const char *health_engine_word(const struct health_facts *f)
@@ -43,6 +43,32 @@ enum health health_judge(const struct health_facts *f)
 	if (!engine_serves(f) || disk_is_low(f) || count_tables(f->desc, true))
 		return HEALTH_DEGRADED;
 	return HEALTH_HEALTHY;
+}
+
+static const char *disk_word(const struct health_facts *f)
+{
+	if (!f->disk_known)
+		return "unknown";
+	if (f->disk_refuses)
+		return "full";
+	return disk_is_low(f) ? "low" : "ok";
+}
+
+/* Why it is not healthy: the first thing to look at. */
+static void write_reason(struct buf *out, const struct health_facts *f)
+{
+	if (!f->directory_there)
+		buf_append_str(out, "the data directory is missing");
+	else if (!engine_serves(f))
+		buf_printf(out, "the storage engine is %s", health_engine_word(f));
+	else if (!f->desc)
+		buf_append_str(out, "the engine's view is not attached yet");
+	else if (f->disk_refuses)
+		buf_append_str(out, "the disk is nearly full: writes are refused, reads and deletes go on");
+	else if (count_tables(f->desc, true))
+		buf_append_str(out, "a damaged table is in quarantine");
+	else if (disk_is_low(f))
+		buf_append_str(out, "the disk is getting full");
 }
 
 static void validator(struct buf *out, const char *name, const char *status, uint64_t value)
@@ -81,12 +107,17 @@ void health_json_write(struct buf *out, const struct health_facts *f)
 	static const char *const words[] = { "healthy", "degraded", "unhealthy" };
 	bool readable = f->desc != NULL;
 
-	buf_printf(out, "{\"status\":\"%s\",\"timestamp\":%lld,\"validators\":{", words[health_judge(f)],
-		   (long long)f->now_s);
+	buf_printf(out, "{\"status\":\"%s\",\"timestamp\":%lld,", words[health_judge(f)], (long long)f->now_s);
+	if (health_judge(f) != HEALTH_HEALTHY) {
+		buf_append_str(out, "\"reason\":\"");
+		write_reason(out, f);
+		buf_append_str(out, "\",");
+	}
+	buf_append_str(out, "\"validators\":{");
 	validator(out, "memtable", readable ? "ok" : "unavailable", f->memtable_bytes);
 	validator(out, "wal", wal_word(f), f->wal_bytes);
 	validator(out, "sstables", tables_word(f), count_tables(f->desc, false));
-	validator(out, "disk", !f->disk_known ? "unknown" : disk_is_low(f) ? "low" : "ok", f->disk_free);
+	validator(out, "disk", disk_word(f), f->disk_free);
 	buf_printf(out, "\"directory\":{\"status\":\"%s\"},", f->directory_there ? "ok" : "missing");
 	write_engine(out, f);
 	buf_append_str(out, "}}\n");

@@ -4,7 +4,7 @@
  *
  *	healthy    reads and writes are served
  *	degraded   reads are served, but the engine is away or refuses writes, a table is quarantined, or the
- *	           disk is nearly full (200 all the same: restarting this process would not help)
+ *	           disk is nearly full: less than twice DISK_LOW_WATER (200 all the same: restarting this process would not help)
  *	unhealthy  nothing can be read: no view, or the data directory is not there (503)
  *
  * The facts are gathered by the caller, the verdict is pure.
@@ -16,13 +16,13 @@
 #include "common/table/view_desc.h"
 #include "common/view/board.h"
 
-enum { HEALTH_DISK_LOW_BYTES = 256 << 20 };
-
 struct health_facts {
 	int64_t now_s;
 	const struct view_desc *desc;    /* NULL: nothing to read from yet */
 	uint64_t memtable_bytes, wal_bytes, disk_free;
+	uint64_t disk_mark;              /* below it the engine refuses writes; 0: not known yet */
 	bool disk_known, directory_there;
+	bool disk_refuses;               /* and now it does */
 	bool engine_there;               /* greets and takes writes */
 	int engine_pid;                  /* 0 = not running */
 	enum board_state engine_state;

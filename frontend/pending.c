@@ -115,6 +115,14 @@ static void on_turn(void *ctx)
 	pump(p);
 }
 
+/* Which messages these operations may travel in. */
+static enum gather_kind kind_of(struct slice batch)
+{
+	if (stats_sum(M_disk_writes_refused) == 0)
+		return GATHER_ALL;
+	return write_batch_only_deletes(batch) ? GATHER_DELETES : GATHER_PUTS;
+}
+
 void pending_submit(struct pending *p, struct http_request *r, struct slice batch)
 {
 	bool full = p->gather.count >= PENDING_MAX_REQUESTS ||
@@ -124,7 +132,7 @@ void pending_submit(struct pending *p, struct http_request *r, struct slice batc
 		p->done(p->ctx, r, NULL, p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
 		return;
 	}
-	gather_add(&p->gather, r, batch);
+	gather_add(&p->gather, r, batch, kind_of(batch));
 	if (!p->turn_set && p->connection && p->in_flight_count < PENDING_IN_FLIGHT) {
 		p->turn_set = true;
 		loop_end_of_turn(p->turn);

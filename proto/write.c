@@ -176,6 +176,18 @@ static enum st check_batch(struct slice batch, struct write_counts *c)
 	return ST_OK;
 }
 
+bool write_batch_only_deletes(struct slice batch)
+{
+	struct wire_reader r = wire_reader(batch);
+	struct wire_field f;
+	struct write_op op;
+
+	while (wire_next(&r, &f) > 0)
+		if (!parse_op(f.bytes, &op) || !op.is_delete)
+			return false;
+	return true;
+}
+
 enum st write__batches(struct wire_reader *r, struct slice *batchesp, struct write_counts *countsp)
 {
 	const uint8_t *begin = r->at;

@@ -28,6 +28,9 @@ struct write_op {
  * checked. */
 void write_batch_add(struct buf *batch, const struct write_op *op);
 
+/* Does a batch being encoded hold nothing but deletes? */
+bool write_batch_only_deletes(struct slice batch);
+
 struct write_request {
 	uint64_t incarnation, origin, request_id, oldest_unanswered;
 	struct slice batches;            /* encoded `batches` fields, tags included, one after the other */

@@ -16,6 +16,10 @@ check_PROGRAMS += t/engine_pressure_test
 t_engine_pressure_test_SOURCES = t/engine_pressure_test.c
 t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_reserve_test
+t_engine_reserve_test_SOURCES = t/engine_reserve_test.c t/engine_testlib.h
+t_engine_reserve_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_group_test
 t_engine_group_test_SOURCES = t/engine_group_test.c
 t_engine_group_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
@@ -64,6 +68,10 @@ t_engine_walcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_flush_test
 t_engine_flush_test_SOURCES = t/engine_flush_test.c t/engine_world.h t/engine_testlib.h
 t_engine_flush_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_full_test
+t_engine_full_test_SOURCES = t/engine_full_test.c t/engine_world.h t/engine_testlib.h
+t_engine_full_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_manifestcrash_test
 t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_manifest1.h t/engine_sqlitevfs.h t/engine_testlib.h

@@ -18,7 +18,7 @@ struct row {
 };
 
 /* In the cases a memtable has 100 bytes, four tables trigger level 0: level 1 may have 400 bytes, level 2 4000. */
-static const struct pick_conf conf = { 4, 100, 10 };
+static const struct pick_conf conf = { .level0_trigger = 4, .memtable_size_limit = 100, .level_size_ratio = 10 };
 
 struct one_case {
 	const char *name;
@@ -28,6 +28,8 @@ struct one_case {
 	uint64_t want[MOST];             /* inputs in order; none: no job */
 	bool move;
 	const char *deeper;              /* "a-c,f-g" */
+	uint64_t room;                   /* 0: any */
+	bool hurry;
 };
 
 static const struct one_case cases[] = {
@@ -90,6 +92,21 @@ static const struct one_case cases[] = {
 	{ .name = "when the fullest can do nothing the next one does",
 	  .rows = { { 1, 1, "a", "b", 500, 0 }, { 2, 2, "k", "l", 9000, 0 }, { 3, 3, "k", "m", 10, 'q' } },
 	  .want = { 1 }, .move = true },
+	{ .name = "on a full disk one table of level 0 is reason enough",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 1, "b", "c", 10, 0 } },
+	  .hurry = true, .want = { 1, 2 } },
+	{ .name = "what does not fit on the disk is not begun",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 1, "b", "c", 10, 0 } },
+	  .hurry = true, .room = 19 },
+	{ .name = "what just fits is",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 1, "b", "c", 10, 0 } },
+	  .hurry = true, .room = 20, .want = { 1, 2 } },
+	{ .name = "a table that does not fit is passed over for one that does",
+	  .rows = { { 1, 1, "a", "b", 300, 0 }, { 2, 1, "c", "d", 200, 0 }, { 3, 2, "b", "b", 100, 0 }, { 4, 2, "d", "d", 100, 0 } },
+	  .room = 399, .want = { 2, 4 } },
+	{ .name = "a move needs no room",
+	  .rows = { { 1, 1, "a", "b", 500, 0 } },
+	  .room = 1, .want = { 1 }, .move = true },
 };
 
 static struct live_table table_of(const struct row *r)
@@ -155,10 +172,13 @@ START_TEST(each_layout_gives_the_job_it_must)
 		struct pick_running running = { .output_level = c->running.level };
 		struct version *v = build(c->rows);
 		struct pick_cursors cursors = { 0 };
+		struct pick_conf with = conf;
 		struct pick_job job;
 		struct arena a;
 
 		arena_init(&a);
+		with.room_bytes = c->room;
+		with.hurry = c->hurry;
 		if (c->running.min) {
 			running.min = slice_str(c->running.min);
 			running.max = slice_str(c->running.max);
@@ -167,7 +187,7 @@ START_TEST(each_layout_gives_the_job_it_must)
 			cursors.level[1].key[0] = (uint8_t)c->cursor[0];
 			cursors.level[1].n = 1;
 		}
-		check_job(c, pick_next(v, &conf, &running, c->running.min != NULL, &cursors, &a, &job), &job);
+		check_job(c, pick_next(v, &with, &running, c->running.min != NULL, &cursors, &a, &job), &job);
 		arena_fini(&a);
 		version_free(&v);
 	}

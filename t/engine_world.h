@@ -331,7 +331,9 @@ static inline void world_merge_job(struct world *w, const struct pick_job *job, 
 /* Does the next compaction; false: there is none to do. */
 static inline bool world_compact(struct world *w)
 {
-	struct pick_conf c = { w->conf.compaction_trigger_ratio, w->conf.memtable_size_limit, w->conf.level_size_ratio };
+	struct pick_conf c = { .level0_trigger = w->conf.compaction_trigger_ratio,
+			       .memtable_size_limit = w->conf.memtable_size_limit,
+			       .level_size_ratio = w->conf.level_size_ratio };
 	struct job_row row = { .job = w->db.next_job, .finished_ms = 1 };
 	struct table_writer *out = NULL;
 	struct live_table added;

@@ -17,7 +17,7 @@ static struct http_request *request(uint64_t arrived_us)
 }
 
 /* Adds a write of one put with a value of n bytes. */
-static struct http_request *add_write(struct gather *g, uint64_t arrived_us, size_t n)
+static struct http_request *add_kind(struct gather *g, uint64_t arrived_us, size_t n, enum gather_kind kind)
 {
 	struct http_request *r = request(arrived_us);
 	struct buf batch = BUF_INIT;
@@ -25,10 +25,15 @@ static struct http_request *add_write(struct gather *g, uint64_t arrived_us, siz
 	struct write_op op = { .key = slice_str("k"), .value = slice_of(value, n) };
 
 	write_batch_add(&batch, &op);
-	gather_add(g, r, buf_slice(&batch));
+	gather_add(g, r, buf_slice(&batch), kind);
 	buf_fini(&batch);
 	mem_free(value);
 	return r;
+}
+
+static struct http_request *add_write(struct gather *g, uint64_t arrived_us, size_t n)
+{
+	return add_kind(g, arrived_us, n, GATHER_ALL);
 }
 
 /* Takes the next group and ends it; how many requests it held. */

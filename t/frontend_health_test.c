@@ -25,6 +25,7 @@ static struct health_facts well(void)
 		.memtable_bytes = 10,
 		.wal_bytes = 20,
 		.disk_free = 1ull << 40,
+		.disk_mark = 100,
 		.disk_known = true,
 		.directory_there = true,
 		.engine_there = true,
@@ -61,7 +62,11 @@ START_TEST(readable_but_not_writable_is_degraded)
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
 	ck_assert_str_eq(health_engine_word(&f), "refusing");
 	f = well();
-	f.disk_free = 1;
+	f.disk_free = 199;
+	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
+	f.disk_free = 200;
+	ck_assert_int_eq(health_judge(&f), HEALTH_HEALTHY);
+	f.disk_refuses = true;
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
 	f = well();
 	tables[1].quarantined = true;
@@ -130,6 +135,34 @@ START_TEST(health_has_the_shape_of_the_feature_document)
 }
 END_TEST
 
+START_TEST(what_is_not_healthy_says_why)
+{
+	struct health_facts full = well(), away = well(), blind = well(), quarantine = well();
+	const struct { const struct health_facts *facts; const char *why; } rows[] = {
+		{ &full, "the disk is nearly full: writes are refused, reads and deletes go on" },
+		{ &away, "the storage engine is replaying" },
+		{ &blind, "the data directory is missing" },
+		{ &quarantine, "a damaged table is in quarantine" },
+	};
+
+	full.disk_refuses = true;
+	away.engine_there = false;
+	away.engine_state = BOARD_REPLAYING;
+	blind.directory_there = false;
+	tables[1].quarantined = true;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = BUF_INIT;
+		json_t *o;
+
+		health_json_write(&out, rows[i].facts);
+		o = parsed(&out);
+		ck_assert_str_eq(json_string_value(json_object_get(o, "reason")), rows[i].why);
+		json_decref(o);
+	}
+	tables[1].quarantined = false;
+}
+END_TEST
+
 START_TEST(stats_have_the_shape_of_the_feature_document)
 {
 	struct buf out = BUF_INIT;
@@ -195,6 +228,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, unreadable_is_unhealthy);
 	tcase_add_test(tc, not_ready_says_why);
 	tcase_add_test(tc, health_has_the_shape_of_the_feature_document);
+	tcase_add_test(tc, what_is_not_healthy_says_why);
 	tcase_add_test(tc, stats_have_the_shape_of_the_feature_document);
 	tcase_add_test(tc, files_of_a_level_are_counted_but_only_the_first_thousand_named);
 	tcase_add_test(tc, stats_without_a_view_have_no_levels);

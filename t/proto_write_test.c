@@ -127,6 +127,24 @@ START_TEST(walk_yields_every_operation_in_order_with_its_batch)
 }
 END_TEST
 
+START_TEST(a_batch_knows_whether_it_holds_nothing_but_deletes)
+{
+	const struct write_op put = { .key = slice_str("k"), .value = slice_str("v") };
+	const struct write_op grave = { .is_delete = true, .key = slice_str("k") };
+	struct buf batch = BUF_INIT;
+
+	write_batch_add(&batch, &grave);
+	write_batch_add(&batch, &grave);
+	ck_assert(write_batch_only_deletes(buf_slice(&batch)));
+	write_batch_add(&batch, &put);
+	ck_assert(!write_batch_only_deletes(buf_slice(&batch)));
+	buf_reset(&batch);
+	write_batch_add(&batch, &put);
+	ck_assert(!write_batch_only_deletes(buf_slice(&batch)));
+	buf_fini(&batch);
+}
+END_TEST
+
 START_TEST(walk_of_nothing_ends_at_once)
 {
 	struct write_walk w = write_walk_begin(slice_of(NULL, 0));
@@ -457,6 +475,7 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, request_comes_out_as_it_went_in);
 	tcase_add_test(tc, walk_yields_every_operation_in_order_with_its_batch);
+	tcase_add_test(tc, a_batch_knows_whether_it_holds_nothing_but_deletes);
 	tcase_add_test(tc, walk_of_nothing_ends_at_once);
 	tcase_add_test(tc, generated_code_reads_what_we_write);
 	tcase_add_test(tc, generated_code_writes_the_same_bytes);

@@ -13,6 +13,7 @@ START_TEST(names_stand_where_the_layout_says)
 		{ path_tmp_dir, "/d/tmp" },
 		{ path_quarantine_dir, "/d/quarantine" },
 		{ path_lock, "/d/LOCK" },
+		{ path_ballast, "/d/ballast" },
 		{ path_control_socket, "/d/control.sock" },
 		{ path_handoff_socket, "/d/memtables.sock" },
 	};

@@ -30,6 +30,7 @@ struct path path_wal_dir(const char *data_dir) { return path_join(data_dir, "wal
 struct path path_sst_dir(const char *data_dir) { return path_join(data_dir, "sst"); }
 struct path path_tmp_dir(const char *data_dir) { return path_join(data_dir, "tmp"); }
 struct path path_quarantine_dir(const char *data_dir) { return path_join(data_dir, "quarantine"); }
+struct path path_ballast(const char *data_dir) { return path_join(data_dir, "ballast"); }
 struct path path_lock(const char *data_dir) { return path_join(data_dir, "LOCK"); }
 
 struct path path_wal(const char *data_dir, struct file_id id)
