@@ -145,8 +145,51 @@ START_TEST(whichever_write_or_sync_finds_no_room_nothing_acknowledged_is_lost)
 }
 END_TEST
 
+static enum st count_name(void *ctx, const char *name)
+{
+	(void)name;
+	(*(unsigned *)ctx)++;
+	return ST_OK;
+}
+
+static unsigned segments_on_disk(struct world *w)
+{
+	unsigned n = 0;
+
+	ck_ok(vfs_list(w->vfs, path_wal_dir(w->dir).s, count_name, &n));
+	return n;
+}
+
+START_TEST(a_segment_whose_header_finds_no_room_is_removed_and_the_one_before_goes_on)
+{
+	const unsigned kinds[] = { FAULT_WRITE, FAULT_SYNC };
+	struct vfs *fault = fault_new(vfs_posix());
+	struct write_reply reply = { 0 };
+	struct world w;
+
+	world_begin(&w, fault);
+	world_put1(&w, "k", "v");
+	for (unsigned i = 0; i < 2; i++) {
+		fault_arm(fault, kinds[i], i == 0 ? 1 : 3, false, ST_FULL);      /* syncs: new file, its name, header */
+		ck_assert_int_eq(writer_rotate(&w.db.writer, 0, 0, &reply), ST_FULL);
+		ck_assert(fault_fired(fault));
+		fault_arm(fault, FAULT_ALL, 0, false, ST_OK);
+		ck_assert_uint_eq(segments_on_disk(&w), 1);
+		world_put1(&w, "l", i ? "second" : "first");
+	}
+	world_close(&w);
+	world_forget_memtables(&w);
+	world_open(&w);
+	world_check1(&w, "k", "v");
+	world_check1(&w, "l", "second");
+	world_end(&w);
+	fault_free(&fault);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, a_segment_whose_header_finds_no_room_is_removed_and_the_one_before_goes_on);
 	tcase_add_test(tc, whichever_name_or_block_is_refused_the_engine_waits_and_goes_on);
 	tcase_add_test(tc, whichever_write_or_sync_finds_no_room_nothing_acknowledged_is_lost);
 }

@@ -85,7 +85,7 @@ static void admit(struct bench_db *db, const struct bench_batch *b)
 	struct writer *w = &db->db.writer;
 	struct write_reply refusal;
 
-	while (writer_refuses(w, &refusal)) {
+	while (writer_refuses(w, &b->counts, &refusal)) {
 		commit_group(db);
 		clock_sleep_us(REFUSED_WAIT_US);
 		stats_add(M_stalled_us, REFUSED_WAIT_US);
