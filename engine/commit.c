@@ -27,6 +27,7 @@
 #include "common/table/filename.h"
 #include "engine/end.h"
 #include "engine/pressure.h"
+#include "proto/damage_report.h"
 
 #define COMMIT_MAGIC 0x636f6d6du
 #define GROUP_BYTES (8u << 20)           /* a group is closed at this size */
@@ -67,6 +68,8 @@ struct commit {
 	unsigned asker_count;
 	struct writer *writer;
 	uint64_t incarnation;
+	commit_damage_f *tell_damage;    /* NULL: nobody */
+	void *damage_ctx;
 	pthread_t thread;
 
 	/* the commit thread's */
@@ -267,6 +270,26 @@ static bool take_request(struct commit *c, struct asker *a, const struct link_ev
 	return true;
 }
 
+static void take_damage(struct commit *c, struct slice message)
+{
+	struct damaged_block blocks[DAMAGE_REPORT_MAX];
+	size_t n;
+
+	if (damage_report_decode(message, blocks, &n) || !c->tell_damage)
+		return;
+	for (size_t i = 0; i < n; i++)
+		c->tell_damage(c->damage_ctx, blocks[i].table, blocks[i].offset);
+}
+
+/* True when the group took the message over. */
+static bool take_message(struct commit *c, struct asker *a, const struct link_event *ev)
+{
+	if (!damage_report_is(link_msg_slice(ev->msg)))
+		return take_request(c, a, ev);
+	take_damage(c, link_msg_slice(ev->msg));
+	return false;
+}
+
 static void peer_came(struct commit *c, struct asker *a, uint64_t connection)
 {
 	a->connection = connection;
@@ -284,7 +307,7 @@ static bool drain(struct commit *c, struct asker *a)
 		case LINK_NOTHING:
 			return false;
 		case LINK_MESSAGE:
-			if (!take_request(c, a, &ev))
+			if (!take_message(c, a, &ev))
 				link_msg_free(&ev.msg);
 			break;
 		case LINK_PEER_CAME:
@@ -405,6 +428,12 @@ static void *run(void *arg)
 			end_on_io();
 	}
 	return NULL;
+}
+
+void commit_tell_damage(struct commit *c, commit_damage_f *tell, void *ctx)
+{
+	c->tell_damage = tell;
+	c->damage_ctx = ctx;
 }
 
 void commit_start(struct commit *c, struct writer *w, uint64_t incarnation)

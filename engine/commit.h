@@ -19,6 +19,10 @@ struct commit;
 /* Listens for the frontends of this configuration; messages wait until the thread starts. */
 enum st commit_listen(const struct conf *conf, struct commit **cp) MUST_USE;
 
+/* Who is told of damage that frontends report; on the commit thread, so it waits for nothing. Before commit_start(). */
+typedef void commit_damage_f(void *ctx, struct file_id table, uint64_t offset);
+void commit_tell_damage(struct commit *c, commit_damage_f *tell, void *ctx);
+
 /* Starts the thread; w is its own from now on. */
 void commit_start(struct commit *c, struct writer *w, uint64_t incarnation);
 

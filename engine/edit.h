@@ -27,12 +27,21 @@ struct job_row {
 	unsigned sub_jobs;               /* it was split into so many */
 };
 
+/* Damage to be put on record. */
+struct damage_row {
+	struct table_damage at;          /* keys on loan */
+	const char *what;                /* "the block's checksum is wrong" */
+	int64_t found_ms;
+};
+
 struct version_edit {
 	struct live_table *added;  size_t added_count;       /* on loan */
 	struct file_id *removed;   size_t removed_count;     /* on loan; must be live */
 	struct file_id wal_floor;                            /* 0 = unchanged; smallest WAL segment still needed */
 	struct seq flushed_seq;                              /* 0 = unchanged; every sequence up to here is in tables */
-	const struct job_row *job;                           /* NULL: a flush */
+	const struct job_row *job;                           /* NULL: a flush, or damage */
+	const struct damage_row *damage;                     /* NULL = none; a table that is removed with it is out of reach */
+	uint64_t mended;                                     /* 0 = none; the record that is closed */
 };
 
 #endif

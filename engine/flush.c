@@ -62,6 +62,7 @@ static bool any_table(struct truth *t)
 
 	for (unsigned n = 0; n < LEVEL_COUNT; n++)
 		tables += version_level(v, n).count;
+	tables += version_damages(v)->count;     /* a tombstone shows that there is nothing newer in a damaged block */
 	truth_unlock(t);
 	return tables > 0;
 }

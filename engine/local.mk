@@ -4,6 +4,7 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	engine/edit.h \
+	engine/damages.c engine/damages.h \
 	engine/version.c engine/version.h \
 	engine/origins.c engine/origins.h \
 	engine/wal_format.c engine/wal_format.h \
@@ -33,6 +34,7 @@ libengine_a_SOURCES += \
 	engine/writer.c engine/writer.h \
 	engine/install.c engine/install.h \
 	engine/flush.c engine/flush.h \
+	engine/inspect.c engine/inspect.h \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
 	engine/pick.c engine/pick.h \

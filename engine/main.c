@@ -22,6 +22,7 @@
 #include "engine/datalock.h"
 #include "engine/end.h"
 #include "engine/flush.h"
+#include "engine/inspect.h"
 #include "engine/jobs.h"
 #include "engine/reserve.h"
 #include "engine/restore.h"
@@ -45,6 +46,7 @@ struct engine {
 	struct control *control;
 	struct reserve *reserve;
 	uint64_t nudged_us;
+	struct inspect *inspect;
 };
 
 static void need(enum st st, enum exit_code code)
@@ -153,9 +155,12 @@ static void start_threads(struct engine *e)
 				  .codec = e->heritage.conf.block_compression };
 
 	(void)reserve_look(e->reserve);
+	e->inspect = inspect_new(e->db.truth, &dir);
+	commit_tell_damage(e->commit, inspect_suspect, e->inspect);
 	commit_start(e->commit, &e->db.writer, truth_incarnation(e->db.truth));
 	e->flush = flush_new(&f);
 	flush_start(e->flush);
+	inspect_start(e->inspect);
 	jobs_set_reserve(e->jobs, e->reserve);
 	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
 }
@@ -227,6 +232,8 @@ static void stop(struct engine *e)
 	control_stop(&e->control);
 	commit_stop(e->commit);
 	jobs_stop(e->jobs);
+	inspect_stop(e->inspect);
+	inspect_free(&e->inspect);
 	flush_stop(e->flush);
 	flush_free(&e->flush);
 	restore_close(&e->db);

@@ -19,6 +19,7 @@
 #include "engine/manifest_db.h"
 #include "engine/manifest_schema.h"
 #include "engine/manifest_setup.h"
+#include "proto/limits.h"
 
 #define MANIFEST_MAGIC 0x3a21fe57u
 
@@ -43,6 +44,9 @@
 	S(OUTPUT, "INSERT INTO job_outputs (job, file) VALUES (?1, ?2)") \
 	S(FORGET_JOBS, "DELETE FROM jobs WHERE job <= ?1") \
 	S(FORGET_FILES, "DELETE FROM files WHERE died_job <= ?1") \
+	S(DAMAGE, "INSERT INTO damage (id, file, offset, min_key, max_key, max_seq, what, found_ms)" \
+		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
+	S(MEND, "UPDATE damage SET cleared_ms = ?2 WHERE id = ?1 AND cleared_ms IS NULL") \
 	S(QUARANTINE, "UPDATE files SET quarantined_offset = ?2, quarantined_what = ?3 WHERE id = ?1")
 
 enum statement {
@@ -157,7 +161,7 @@ static enum st add_job(struct manifest *m, const struct job_row *j)
 	return st ? st : run_meta(m, SQL_RAISE, "next_job", j->job + 1);
 }
 
-/* A table that leaves with a job is kept dead, for its lineage; one without leaves no trace. */
+/* A table that leaves with a job is kept dead, for its lineage, and so is a damaged one; any other leaves no trace. */
 static enum st remove_table(struct manifest *m, const struct version_edit *e, struct file_id id)
 {
 	sqlite3_stmt *s = m->statements[SQL_BURY];
@@ -170,13 +174,14 @@ static enum st remove_table(struct manifest *m, const struct version_edit *e, st
 	}
 	if (adds_id(e, id))
 		return ST_OK;            /* it only moves */
-	if (!e->job) {
+	if (!e->job && !e->damage) {
 		manifest_db__bind_u64(m->statements[SQL_ERASE], 1, id.v);
 		return met_one(m, run(m, SQL_ERASE), id, "remove");
 	}
 	manifest_db__bind_u64(s, 1, id.v);
 	manifest_db__bind_u64(s, 2, (uint64_t)clock_wall_ms());
-	manifest_db__bind_u64(s, 3, e->job->job);
+	if (e->job)
+		manifest_db__bind_u64(s, 3, e->job->job);
 	return met_one(m, run(m, SQL_BURY), id, "remove");
 }
 
@@ -230,6 +235,30 @@ static enum st forget_old_jobs(struct manifest *m, uint64_t newest)
 	return run(m, SQL_FORGET_FILES);
 }
 
+static enum st add_damage(struct manifest *m, const struct damage_row *d)
+{
+	sqlite3_stmt *s = m->statements[SQL_DAMAGE];
+
+	manifest_db__bind_u64(s, 1, d->at.record);
+	manifest_db__bind_u64(s, 2, d->at.table.v);
+	manifest_db__bind_u64(s, 3, d->at.offset);
+	manifest_db__bind_blob(s, 4, d->at.min);
+	manifest_db__bind_blob(s, 5, d->at.max);
+	manifest_db__bind_u64(s, 6, d->at.max_seq.v);
+	manifest_db__bind_text(s, 7, d->what);
+	manifest_db__bind_u64(s, 8, (uint64_t)d->found_ms);
+	return run(m, SQL_DAMAGE);
+}
+
+static enum st mend(struct manifest *m, uint64_t record)
+{
+	enum st st = run_pair(m, SQL_MEND, record, (uint64_t)clock_wall_ms());
+
+	if (!st && sqlite3_changes(m->db) != 1)
+		return fail(ST_CORRUPT, "manifest: damage record %" PRIu64 " is not open", record);
+	return st;
+}
+
 static enum st apply_edit(struct manifest *m, const struct version_edit *e)
 {
 	enum st st = e->job ? add_job(m, e->job) : ST_OK;
@@ -238,6 +267,10 @@ static enum st apply_edit(struct manifest *m, const struct version_edit *e)
 		st = remove_table(m, e, e->removed[i]);
 	for (size_t i = 0; i < e->added_count && !st; i++)
 		st = add_table(m, e, &e->added[i]);
+	if (!st && e->damage)
+		st = add_damage(m, e->damage);
+	if (!st && e->mended)
+		st = mend(m, e->mended);
 	if (!st && e->wal_floor.v)
 		st = run_meta(m, SQL_RAISE, "wal_floor", e->wal_floor.v);
 	if (!st && e->flushed_seq.v)
@@ -294,6 +327,7 @@ static enum st read_meta(struct manifest *m, struct manifest_state *s)
 		{ "SELECT max(value, (SELECT coalesce(max(id), 0) + 1 FROM files)) FROM meta WHERE name = 'next_id'",
 		  &s->next_id.v },
 		{ "SELECT value FROM meta WHERE name = 'next_job'", &s->next_job },
+		{ "SELECT coalesce(max(id), 0) + 1 FROM damage", &s->next_damage },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -369,6 +403,65 @@ static enum st read_tables(struct manifest *m, struct manifest_state *state)
 	return st;
 }
 
+/* Keys are a table's, or the next one behind, which is one byte longer. */
+static bool damage_makes_sense(const struct table_damage *d)
+{
+	return d->record && d->table.v && d->min.n && d->max.n && d->min.n <= KEY_MAX_BYTES + 1 && d->max.n <= KEY_MAX_BYTES + 1 &&
+	       slice_cmp(d->min, d->max) <= 0 && d->max_seq.v <= SEQ_MAX.v;
+}
+
+static struct slice lent_blob(sqlite3_stmt *s, int at)
+{
+	size_t n = (size_t)sqlite3_column_bytes(s, at);
+
+	return slice_of(sqlite3_column_blob(s, at), n);
+}
+
+static enum st each_damage(sqlite3_stmt *s, manifest_damage_f *each, void *ctx)
+{
+	struct damage_row row = {
+		.at = { (uint64_t)sqlite3_column_int64(s, 0), file_id((uint64_t)sqlite3_column_int64(s, 1)),
+			(uint64_t)sqlite3_column_int64(s, 2), lent_blob(s, 3), lent_blob(s, 4),
+			seq((uint64_t)sqlite3_column_int64(s, 5)) },
+		.what = (const char *)sqlite3_column_text(s, 6),
+		.found_ms = sqlite3_column_int64(s, 7),
+	};
+
+	if (!damage_makes_sense(&row.at) || !row.what)
+		return fail(ST_CORRUPT, "manifest: damage record %" PRIu64 " makes no sense: restore manifest.db", row.at.record);
+	each(ctx, &row);
+	return ST_OK;
+}
+
+enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *ctx)
+{
+	sqlite3_stmt *s;
+	int rc = SQLITE_DONE;
+	enum st st = manifest_db__prepare(m->db, "SELECT id, file, offset, min_key, max_key, max_seq, what, found_ms FROM damage"
+					  " WHERE cleared_ms IS NULL ORDER BY id", &s);
+
+	if (st)
+		return st;
+	while (!st && (rc = sqlite3_step(s)) == SQLITE_ROW)
+		st = each_damage(s, each, ctx);
+	if (!st && rc != SQLITE_DONE)
+		st = manifest_db__fail(m->db, rc, "read the table damage");
+	sqlite3_finalize(s);
+	return st;
+}
+
+static void keep_damage(void *ctx, const struct damage_row *row)
+{
+	struct manifest_state *s = ctx;
+	struct table_damage *d;
+
+	s->damage = mem_resize(s->damage, (s->damage_count + 1) * sizeof *s->damage);
+	d = &s->damage[s->damage_count++];
+	*d = row->at;
+	d->min.p = mem_dup(d->min.p, d->min.n);
+	d->max.p = mem_dup(d->max.p, d->max.n);
+}
+
 static enum st prepare_statements(struct manifest *m)
 {
 	enum st st = ST_OK;
@@ -406,6 +499,8 @@ enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, s
 	if (!st)
 		st = read_tables(m, sp);
 	if (!st)
+		st = manifest_list_damage(m, keep_damage, sp);
+	if (!st)
 		st = raise_incarnation(m, sp);
 	if (st) {
 		manifest_state_fini(sp);
@@ -422,6 +517,11 @@ void manifest_state_fini(struct manifest_state *s)
 		mem_free((void *)(uintptr_t)s->tables[i].facts.min_key.p);
 		mem_free((void *)(uintptr_t)s->tables[i].facts.max_key.p);
 	}
+	for (size_t i = 0; i < s->damage_count; i++) {
+		mem_free((void *)(uintptr_t)s->damage[i].min.p);
+		mem_free((void *)(uintptr_t)s->damage[i].max.p);
+	}
+	mem_free(s->damage);
 	mem_free(s->tables);
 	*s = (struct manifest_state){ 0 };
 }

@@ -28,6 +28,8 @@ struct manifest_state {
 	struct file_id next_id;          /* smallest id never given out */
 	uint64_t next_job;
 	struct live_table *tables;  size_t table_count;      /* owned by the state */
+	struct table_damage *damage;  size_t damage_count;   /* on record and not mended; owned by the state */
+	uint64_t next_damage;            /* number of the next record */
 	bool created;                    /* this opening made it */
 };
 
@@ -40,7 +42,7 @@ enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, s
 void manifest_state_fini(struct manifest_state *s);
 void manifest_close(struct manifest **mp);
 
-/* Makes an edit durable: tables, job with inputs and outputs, WAL floor. ST_FULL, ST_BUSY: nothing was
+/* Makes an edit durable: tables, job with inputs and outputs, damage, WAL floor. ST_FULL, ST_BUSY: nothing was
  * changed, try again later. ST_CORRUPT: the edit does not fit what is there, nothing was changed. ST_IO:
  * outcome unknown (2); the manifest takes nothing more. */
 enum st manifest_commit(struct manifest *m, const struct version_edit *e) MUST_USE;
@@ -51,6 +53,10 @@ enum st manifest_promise(struct manifest *m, struct seq upto) MUST_USE;
 
 /* After this every id below upto may be given out. */
 enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;
+
+/* Calls each with every record of damage that is not mended, in the order of their numbers; rows good during the call. */
+typedef void manifest_damage_f(void *ctx, const struct damage_row *row);
+enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *ctx) MUST_USE;
 
 /* Marks a table as damaged at a place; kept for people and for later openings. */
 enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what) MUST_USE;

@@ -26,6 +26,7 @@ enum st publish_view(struct board *b, const struct version *v, const struct view
 void publish_levels(const struct version *v, uint64_t *table_bytesp)
 {
 	*table_bytesp = 0;
+	stats_set(M_damage_records, version_damages(v)->count);
 	for (unsigned n = 0; n < LEVEL_COUNT; n++) {
 		struct level_list l = version_level(v, n);
 

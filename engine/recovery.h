@@ -45,6 +45,10 @@ enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const s
  * nothing may be changed. To be asked before recovery_run(). */
 enum st recovery_check_table(struct vfs *v, const char *data_dir, struct file_id id, uint64_t size_bytes) MUST_USE;
 
+/* A table with damage on record that is not live goes to quarantine/, if a crash left it in sst/. Before recovery_tidy(). */
+enum st recovery_keep_damaged(struct vfs *v, const char *data_dir, struct file_id table, const struct file_id *live,
+			      size_t live_count) MUST_USE;
+
 /* After recovery_run(): removes what a crash left behind: WAL segments below the floor and never-begun ones, tables that
  * are not live, everything in tmp/. (What opening the manifest has read is durable, so nothing removed is needed again.) */
 enum st recovery_tidy(struct vfs *v, const char *data_dir, struct file_id floor, const struct file_id *live,

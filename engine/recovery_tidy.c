@@ -78,6 +78,20 @@ static enum st remove_file(struct vfs *v, struct path p)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+enum st recovery_keep_damaged(struct vfs *v, const char *data_dir, struct file_id table, const struct file_id *live,
+			      size_t live_count)
+{
+	enum st st;
+
+	for (size_t i = 0; i < live_count; i++)
+		if (live[i].v == table.v)
+			return ST_OK;
+	st = vfs_rename(v, path_sst(data_dir, table).s, path_quarantine_sst(data_dir, table).s);
+	if (!st)
+		log_info("moved the damaged table %" PRIu64 " to quarantine", table.v);
+	return st == ST_NOT_FOUND ? ST_OK : st;
+}
+
 static enum st tidy_tables(struct vfs *v, const char *data_dir, const struct file_id *live, size_t live_count)
 {
 	struct path dir = path_sst_dir(data_dir);

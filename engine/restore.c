@@ -151,11 +151,14 @@ static enum st check_tables(const struct restore_config *c, const struct manifes
 static enum st tidy(const struct restore_config *c, const struct manifest_state *s)
 {
 	struct file_id *ids = mem_alloc((s->table_count + 1) * sizeof(*ids));
-	enum st st;
+	enum st st = ST_OK;
 
 	for (size_t i = 0; i < s->table_count; i++)
 		ids[i] = s->tables[i].facts.id;
-	st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, ids, s->table_count);
+	for (size_t i = 0; i < s->damage_count && !st; i++)
+		st = recovery_keep_damaged(c->vfs, c->conf->data_dir, s->damage[i].table, ids, s->table_count);
+	if (!st)
+		st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, ids, s->table_count);
 	mem_free(ids);
 	return st;
 }

@@ -90,6 +90,7 @@ enum st truth_new(const struct truth_config *c, struct manifest **mp, const stru
 		return st;
 	}
 	version_apply(t->version, &tables);
+	version_set_damages(t->version, s->damage, s->damage_count, s->next_damage);
 	count_tables(t);
 	*tp = t;
 	return ST_OK;
@@ -380,17 +381,26 @@ static struct memtable *apply_and_publish(struct truth *t, const struct version_
 	return gone;
 }
 
-static enum st commit_edit(struct truth *t, const struct version_edit *e, struct file_id flushed)
+/* Edit lock held. */
+static enum st commit_locked(struct truth *t, const struct version_edit *e, struct file_id flushed, struct memtable **gonep)
 {
-	struct memtable *gone = NULL;
-	enum st st;
+	enum st st = version_check(t->version, e);
 
-	pthread_mutex_lock(&t->edit_lock);
-	st = version_check(t->version, e);
+	*gonep = NULL;
 	if (!st)
 		st = survive(manifest_commit(t->manifest, e));
 	if (!st)
-		gone = apply_and_publish(t, e, flushed);
+		*gonep = apply_and_publish(t, e, flushed);
+	return st;
+}
+
+static enum st commit_edit(struct truth *t, const struct version_edit *e, struct file_id flushed)
+{
+	struct memtable *gone;
+	enum st st;
+
+	pthread_mutex_lock(&t->edit_lock);
+	st = commit_locked(t, e, flushed, &gone);
 	pthread_mutex_unlock(&t->edit_lock);
 	if (gone) {
 		if (t->conf.handoff)
@@ -451,6 +461,53 @@ void truth_quarantine(struct truth *t, struct file_id table, const char *what)
 	publish(t);
 	pthread_mutex_unlock(&t->lock);
 	pthread_mutex_unlock(&t->edit_lock);
+}
+
+/* ---- damage ---- */
+
+enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out)
+{
+	struct version_edit e = { .removed = &row->at.table, .removed_count = take_out, .damage = row };
+	const struct damages *on_record;
+	struct memtable *none;
+	enum st st = ST_OK;
+
+	pthread_mutex_lock(&t->edit_lock);
+	on_record = version_damages(t->version);
+	if (!version_find(t->version, row->at.table))
+		st = ST_NOT_FOUND;
+	else if (damage_find(on_record->list, on_record->count, row->at.table, row->at.offset))
+		st = ST_BUSY;
+	row->at.record = on_record->next;
+	if (!st)
+		st = commit_locked(t, &e, file_id(0), &none);
+	pthread_mutex_unlock(&t->edit_lock);
+	if (!st && t->conf.changed)
+		t->conf.changed(t->conf.changed_ctx);
+	return st;
+}
+
+enum st truth_forget_damage(struct truth *t, uint64_t record)
+{
+	struct version_edit e = { .mended = record };
+	struct memtable *none;
+	enum st st = ST_NOT_FOUND;
+
+	pthread_mutex_lock(&t->edit_lock);
+	if (damages_record(version_damages(t->version), record))
+		st = commit_locked(t, &e, file_id(0), &none);
+	pthread_mutex_unlock(&t->edit_lock);
+	return st;
+}
+
+enum st truth_list_damage(struct truth *t, manifest_damage_f *each, void *ctx)
+{
+	enum st st;
+
+	pthread_mutex_lock(&t->edit_lock);
+	st = manifest_list_damage(t->manifest, each, ctx);
+	pthread_mutex_unlock(&t->edit_lock);
+	return st;
 }
 
 unsigned truth_level0_count(const struct truth *t)

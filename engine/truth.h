@@ -103,6 +103,13 @@ void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool b
 void truth_promise(struct truth *t, struct seq upto);
 void truth_quarantine(struct truth *t, struct file_id table, const char *what);
 
+/* Puts damage of a live table on record, numbered here (row->at.record); take_out: and the table leaves, for nothing of it can
+ * be read. ST_NOT_FOUND: the table is not live (any more); ST_BUSY: it is on record already, or the manifest is held. */
+enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out) MUST_USE;
+/* Closes a record: what is left under its keys counts again. ST_NOT_FOUND: there is no such record. */
+enum st truth_forget_damage(struct truth *t, uint64_t record) MUST_USE;
+enum st truth_list_damage(struct truth *t, manifest_damage_f *each, void *ctx) MUST_USE;
+
 unsigned truth_level0_count(const struct truth *t);      /* no lock */
 uint64_t truth_table_bytes(const struct truth *t);       /* no lock */
 

@@ -32,6 +32,7 @@ struct version {
 	uint64_t bytes[LEVEL_COUNT];
 	struct live_table **by_id;
 	size_t total;
+	struct damages damages;
 };
 
 struct version *version_new(void)
@@ -39,6 +40,7 @@ struct version *version_new(void)
 	struct version *v = mem_zalloc(sizeof *v);
 
 	obj_init(v, VERSION_MAGIC);
+	damages_init(&v->damages);
 	return v;
 }
 
@@ -61,6 +63,7 @@ void version_free(struct version **vp)
 	for (unsigned l = 0; l < LEVEL_COUNT; l++)
 		mem_free(v->levels[l]);
 	mem_free(v->by_id);
+	damages_fini(&v->damages);
 	obj_fini(v);
 	mem_free(v);
 	*vp = NULL;
@@ -140,6 +143,19 @@ void version_set_quarantined(struct version *v, struct file_id id)
 
 	if (n)
 		n->live.quarantined = true;
+}
+
+const struct damages *version_damages(const struct version *v)
+{
+	return &v->damages;
+}
+
+void version_set_damages(struct version *v, const struct table_damage *list, size_t n, uint64_t next)
+{
+	for (size_t i = 0; i < n; i++)
+		damages_add(&v->damages, &list[i]);
+	if (next > v->damages.next)
+		v->damages.next = next;
 }
 
 /* ---- edits ---- */
@@ -241,12 +257,27 @@ static enum st check_level(const struct version *v, const struct version_edit *e
 	return st;
 }
 
+static enum st check_damage(const struct version *v, const struct version_edit *e)
+{
+	const struct damage_row *d = e->damage;
+
+	if (d && (d->at.record == 0 || damages_record(&v->damages, d->at.record)))
+		return fail(ST_CORRUPT, "edit puts damage on record under number %" PRIu64 ", which is not free", d->at.record);
+	if (d && (d->at.table.v == 0 || slice_cmp(d->at.min, d->at.max) > 0))
+		return fail(ST_CORRUPT, "edit puts damage on record whose range is the wrong way round");
+	if (e->mended && !damages_record(&v->damages, e->mended))
+		return fail(ST_CORRUPT, "edit closes damage record %" PRIu64 ", which is not open", e->mended);
+	return ST_OK;
+}
+
 enum st version_check(const struct version *v, const struct version_edit *e)
 {
 	enum st st;
 
 	obj_check(v, VERSION_MAGIC);
-	st = check_removed(v, e);
+	st = check_damage(v, e);
+	if (!st)
+		st = check_removed(v, e);
 	if (!st)
 		st = check_added(v, e);
 	for (unsigned l = 1; l < LEVEL_COUNT && !st; l++)
@@ -331,6 +362,10 @@ void version_apply(struct version *v, const struct version_edit *e)
 	struct arena keys;
 
 	obj_check(v, VERSION_MAGIC);
+	if (e->damage)
+		damages_add(&v->damages, &e->damage->at);
+	if (e->mended)
+		damages_drop(&v->damages, e->mended);
 	arena_init(&keys);
 	copy.added = arena_alloc(&keys, (e->added_count + 1) * sizeof *copy.added);
 	for (size_t i = 0; i < e->added_count; i++) {
@@ -372,4 +407,6 @@ void version_describe(const struct version *v, struct arena *a, struct view_desc
 		for (size_t i = 0; i < v->counts[l]; i++)
 			describe_one(v->levels[l][i], a, &out->tables[i]);
 	}
+	desc->damage = damages_describe(&v->damages, a);
+	desc->damage_count = v->damages.count;
 }

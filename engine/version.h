@@ -7,6 +7,7 @@
 #define ENGINE_VERSION_H
 
 #include "common/base/arena.h"
+#include "engine/damages.h"
 #include "engine/edit.h"
 
 struct version;
@@ -30,7 +31,10 @@ bool version_is_busy(const struct version *v, struct file_id id);
 /* Marks a table as damaged; nothing when it is no longer live. */
 void version_set_quarantined(struct version *v, struct file_id id);
 
-/* Fills desc's levels from this version, memory from the arena. */
+const struct damages *version_damages(const struct version *v);
+void version_set_damages(struct version *v, const struct table_damage *list, size_t n, uint64_t next);   /* at start */
+
+/* Fills desc's levels and damage from this version, memory from the arena. */
 void version_describe(const struct version *v, struct arena *a, struct view_desc *desc);
 
 #endif

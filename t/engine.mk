@@ -76,3 +76,7 @@ t_engine_full_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_manifestcrash_test
 t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_manifest1.h t/engine_sqlitevfs.h t/engine_testlib.h
 t_engine_manifestcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_inspect_test
+t_engine_inspect_test_SOURCES = t/engine_inspect_test.c t/engine_world.h t/engine_testlib.h
+t_engine_inspect_test_LDADD = $(ENGINE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)

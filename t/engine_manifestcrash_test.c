@@ -188,6 +188,88 @@ START_TEST(a_failed_operation_is_decided_by_the_next_opening)
 }
 END_TEST
 
+/* ---- damage ---- */
+
+#define DAMAGE_STEPS 4
+
+/* Step 1: two tables; 2: a block of table 1 on record; 3: table 2 on record, and it leaves; 4: record 1 is closed. */
+static enum st damage_step(struct manifest *m, unsigned step)
+{
+	struct live_table t[] = { testlib_table(1, 1, "a", "m", 1, 10), testlib_table(2, 1, "n", "z", 11, 20) };
+	struct file_id gone = { 2 };
+	struct damage_row block = { { 1, { 1 }, 4106, slice_of("b\0", 2), slice_str("c"), { 10 }, NULL }, "bad", 5 };
+	struct damage_row whole = { { 2, { 2 }, DAMAGE_WHOLE, slice_str("n"), slice_str("z"), { 20 }, NULL }, "gone", 6 };
+	struct version_edit edits[DAMAGE_STEPS] = {
+		{ .added = t, .added_count = 2 },
+		{ .damage = &block },
+		{ .damage = &whole, .removed = &gone, .removed_count = 1 },
+		{ .mended = 1 },
+	};
+
+	return manifest_commit(m, &edits[step - 1]);
+}
+
+static unsigned damage_work(struct vfs *v)
+{
+	struct manifest_state s;
+	struct manifest *m;
+	unsigned done = 0;
+
+	if (open_on(v, &m, &s))
+		return 0;
+	manifest_state_fini(&s);
+	while (done < DAMAGE_STEPS && !damage_step(m, done + 1))
+		done++;
+	manifest_close(&m);
+	return done;
+}
+
+/* How many steps are to be seen; each is there whole or not at all. */
+static unsigned damage_seen(struct vfs *v)
+{
+	struct manifest_state s;
+	struct manifest *m;
+	unsigned seen;
+
+	ck_ok(open_on(v, &m, &s));
+	seen = s.next_damage > 2 ? 3 + (s.damage_count == 1) : s.next_damage > 1 ? 2 : s.table_count > 0;
+	ck_assert_uint_eq(s.table_count, seen == 0 ? 0 : seen < 3 ? 2 : 1);
+	ck_assert_uint_eq(s.damage_count, seen < 2 ? 0 : seen == 3 ? 2 : 1);
+	for (size_t i = 0; i < s.damage_count; i++) {
+		const struct table_damage *d = &s.damage[i];
+
+		ck_assert(d->record == 1 ? d->table.v == 1 && d->offset == 4106 && slice_eq(d->min, slice_of("b\0", 2))
+					 : d->table.v == 2 && d->offset == DAMAGE_WHOLE && slice_eq(d->max, slice_str("z")));
+		ck_assert_uint_eq(d->max_seq.v, d->record == 1 ? 10 : 20);
+	}
+	manifest_state_fini(&s);
+	manifest_close(&m);
+	return seen;
+}
+
+START_TEST(damage_on_record_survives_a_power_cut_at_every_event)
+{
+	unsigned done = 0;
+
+	for (uint64_t n = 1; done < DAMAGE_STEPS; n++) {
+		struct vfs *dead = disk_new();
+
+		sim_die_at(dead, n);
+		done = damage_work(dead);
+		for (int c = 0; c < CUT_COUNT; c++) {
+			struct rnd rnd = { n };
+			struct vfs *disk = sim_after_power_cut(dead, cuts[c], &rnd);
+			unsigned seen = damage_seen(disk);
+
+			ck_assert(seen == done || seen == done + 1);
+			ck_assert_uint_eq(damage_seen(disk), seen);
+			sim_free(&disk);
+		}
+		sim_free(&dead);
+	}
+}
+END_TEST
+
 /* ---- migration ---- */
 
 static sqlite3 *raw_open(struct vfs *v)
@@ -309,6 +391,7 @@ END_TEST
 
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, damage_on_record_survives_a_power_cut_at_every_event);
 	tcase_add_test(tc, committed_edits_survive_a_power_cut_at_every_event);
 	tcase_add_loop_test(tc, a_failed_operation_is_decided_by_the_next_opening, 0, 2);
 	tcase_add_test(tc, a_power_cut_in_a_migration_leaves_the_old_format_or_the_new_one);

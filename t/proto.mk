@@ -33,3 +33,7 @@ t_proto_control_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/proto_command_test
 t_proto_command_test_SOURCES = t/proto_command_test.c t/proto_hostile.h t/check_main.h
 t_proto_command_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_damage_report_test
+t_proto_damage_report_test_SOURCES = t/proto_damage_report_test.c t/proto_hostile.h
+t_proto_damage_report_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)

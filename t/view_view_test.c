@@ -422,7 +422,7 @@ START_TEST(a_table_that_cannot_be_opened_is_told_with_its_range)
 
 	ck_assert_int_eq(truncate(path_sst(p->dir, id).s, 20), 0);
 	ck_assert_int_eq(blamed(v, "k", false, &d), ST_CORRUPT);
-	ck_assert(d.record == 0 && d.table.v == id.v && d.max_seq.v == 7);
+	ck_assert(d.record == 0 && d.table.v == id.v && d.offset == DAMAGE_WHOLE && d.max_seq.v == 7);
 	ck_assert(slice_eq(d.min, slice_str("b")) && slice_eq(d.max, slice_str("y")));
 	expect(v, "a", SEQ_MAX.v, NULL);
 	view_unref(&v);

@@ -15,12 +15,15 @@
 #include "common/base/ids.h"
 #include "common/base/slice.h"
 
+#define DAMAGE_WHOLE UINT64_MAX
+
 struct table_damage {
 	uint64_t record;             /* its number in the manifest; 0: not on record */
 	struct file_id table;        /* 0: no damage at all */
-	uint64_t offset;             /* of the block in the file; 0 too when the table as a whole cannot be read */
+	uint64_t offset;             /* of the block in the file; DAMAGE_WHOLE: nothing of the table can be read */
 	struct slice min, max;       /* both included; who lends them says until when. Empty: not known */
 	struct seq max_seq;          /* of the table */
+	const char *what;            /* how it shows, a literal; NULL where nobody has to know */
 };
 
 /* The first of n that keeps an answer of this sequence (0: nothing was found) from counting for key; NULL: none does. */

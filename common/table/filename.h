@@ -20,6 +20,7 @@ struct path path_tmp_dir(const char *data_dir);                         /* tmp *
 struct path path_tmp_sst(const char *data_dir, struct file_id id);      /* tmp/sstable_<id>.sst */
 struct path path_quarantine_dir(const char *data_dir);                  /* quarantine */
 struct path path_ballast(const char *data_dir);                     /* ballast: room kept for a full disk */
+struct path path_quarantine_sst(const char *data_dir, struct file_id id);       /* quarantine/sstable_<id>.sst */
 struct path path_lock(const char *data_dir);                            /* LOCK */
 struct path path_join(const char *dir, const char *name);
 

@@ -13,14 +13,20 @@
  */
 #include <inttypes.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/table/block.h"
 #include "common/table/table_reader_priv.h"
 
 const char table__bad_crc[] = "the block's checksum is wrong";
 
+/* After this long a block is looked at again: a file may be mended in place. */
+#define KNOWN_FOR_US 5000000u
+
 struct known_damage {
 	struct known_damage *next;
 	struct table_damage damage;
+	_Atomic uint64_t seen_us;
 	uint8_t min[];
 };
 
@@ -42,10 +48,15 @@ static struct known_damage *find(const struct table_reader *r, uint64_t offset)
 
 bool table__is_known_damaged(const struct table_reader *r, size_t slot)
 {
-	return atomic_load_explicit(&r->damaged, memory_order_relaxed) && find(r, r->index.slots[slot].offset);
+	struct known_damage *k;
+
+	if (!atomic_load_explicit(&r->damaged, memory_order_relaxed))
+		return false;
+	k = find(r, r->index.slots[slot].offset);
+	return k && clock_mono_us() - atomic_load_explicit(&k->seen_us, memory_order_relaxed) < KNOWN_FOR_US;
 }
 
-static struct known_damage *describe(const struct table_reader *r, size_t slot)
+static struct known_damage *describe(const struct table_reader *r, size_t slot, const char *what)
 {
 	struct slice before = slot ? slot_key(r, slot - 1) : r->props.min_key;
 	size_t behind = slot && r->index.slots[slot - 1].seq.v == 0;
@@ -58,18 +69,19 @@ static struct known_damage *describe(const struct table_reader *r, size_t slot)
 		.min = slice_of(k->min, before.n + behind),
 		.max = slot + 1 < r->index.count ? slot_key(r, slot) : r->props.max_key,
 		.max_seq = r->props.max_seq,
+		.what = what,
 	};
 	return k;
 }
 
 /* Puts the block on the list unless it is there; *newp: it was not. */
-static struct known_damage *remember(struct table_reader *r, size_t slot, bool *newp)
+static struct known_damage *remember(struct table_reader *r, size_t slot, const char *what, bool *newp)
 {
 	struct known_damage *head = atomic_load_explicit(&r->damaged, memory_order_acquire), *mine = NULL, *there;
 
 	while ((there = find(r, r->index.slots[slot].offset)) == NULL) {
 		if (!mine)
-			mine = describe(r, slot);
+			mine = describe(r, slot, what);
 		mine->next = head;
 		if (atomic_compare_exchange_strong(&r->damaged, &head, mine))
 			break;
@@ -83,15 +95,72 @@ static struct known_damage *remember(struct table_reader *r, size_t slot, bool *
 enum st table__block_damaged(struct table_reader *r, size_t slot, const char *what, struct read_cost *cost)
 {
 	bool is_new;
-	struct known_damage *k = remember(r, slot, &is_new);
+	struct known_damage *k = remember(r, slot, what, &is_new);
 
+	if (what)
+		atomic_store_explicit(&k->seen_us, clock_mono_us(), memory_order_relaxed);
 	cost->corrupt_blocks++;
 	cost->crc_failures += what == table__bad_crc;
 	cost->damage = k->damage;
 	if (!is_new)
 		return ST_CORRUPT;
-	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, k->damage.offset,
-		    what ? what : "it could not be read");
+	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, k->damage.offset, what);
+}
+
+bool table_is_bad_crc(const char *what)
+{
+	return what == table__bad_crc;
+}
+
+/* ---- looking for it ---- */
+
+static bool walks(struct slice bytes)
+{
+	enum block_step step = BLOCK_DAMAGED;
+	struct block_cursor c;
+
+	block_cursor_init(&c);
+	if (block_cursor_open(&c, bytes))
+		for (step = block_cursor_first(&c); step == BLOCK_AT;)
+			step = block_cursor_next(&c);
+	block_cursor_fini(&c);
+	return step == BLOCK_END;
+}
+
+static enum st scrub_block(struct table_reader *r, size_t slot, struct read_cost *cost)
+{
+	struct block_pin pin;
+	struct slice bytes;
+	enum st st = table__block(r, slot, false, cost, &bytes, &pin);
+
+	if (st == ST_IO) {
+		st = table__block(r, slot, false, cost, &bytes, &pin);
+		if (st == ST_IO)
+			return table__block_damaged(r, slot, "the disk does not read it", cost);
+	}
+	if (!st && !walks(bytes))
+		st = table__block_damaged(r, slot, "the block is not well formed", cost);
+	block_pin_release(&pin);
+	return st;
+}
+
+enum st table_scrub(struct table_reader *r, uint64_t offset, table_scrub_f *found, void *ctx)
+{
+	enum st st = offset == DAMAGE_WHOLE ? ST_OK : ST_NOT_FOUND;
+
+	for (size_t slot = 0; slot < r->index.count; slot++) {
+		struct read_cost cost = { .tables = 0 };
+
+		if (offset != DAMAGE_WHOLE && r->index.slots[slot].offset != offset)
+			continue;
+		st = scrub_block(r, slot, &cost);
+		if (st == ST_CORRUPT)
+			found(ctx, &cost.damage);
+		else if (st)
+			return st;
+		st = ST_OK;
+	}
+	return st;
 }
 
 void table__forget_damage(struct table_reader *r)

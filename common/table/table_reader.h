@@ -56,6 +56,13 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
  * cache. */
 struct iter *table_iter_new(struct table_reader *r, bool readahead);
 
+/* Looks at the data block that begins at offset, or at every one (DAMAGE_WHOLE), from the file and down to each entry; tells
+ * of those that are damaged, a block that the disk refuses twice among them. ST_NOT_FOUND: no block begins there. */
+typedef void table_scrub_f(void *ctx, const struct table_damage *d);
+enum st table_scrub(struct table_reader *r, uint64_t offset, table_scrub_f *found, void *ctx) MUST_USE;
+
+bool table_is_bad_crc(const char *what);     /* did a checksum find it? */
+
 /* Reads the whole file and compares its CRC-32. */
 enum st table_verify_file(struct table_reader *r, uint32_t file_crc) MUST_USE;
 

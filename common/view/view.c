@@ -253,7 +253,8 @@ static enum st ask_memtables(const struct view *v, const struct question *q, str
 /* The table cannot be opened for its damage: all of its keys are hit. */
 static enum st blame_table(const struct view_table *t, struct read_cost *cost)
 {
-	cost->damage = (struct table_damage){ .table = t->id, .min = t->min_key, .max = t->max_key, .max_seq = t->max_seq };
+	cost->damage = (struct table_damage){ .table = t->id, .offset = DAMAGE_WHOLE, .min = t->min_key, .max = t->max_key,
+					      .max_seq = t->max_seq };
 	return ST_CORRUPT;
 }
 

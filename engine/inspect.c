@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inspector; see inspect.h.
+ *
+ *   suspicion -> still live? not on record? -> open -> look at the block (or at all) -> note what is damaged
+ *                                               |--> damaged end, or missing: note the whole table, move its file
+ */
+#include "engine/inspect.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/base/proc.h"
+#include "common/stats/stats.h"
+#include "common/table/filename.h"
+#include "common/table/table_reader.h"
+
+#define INSPECT_MAGIC 0x696e7370u
+#define SUSPICIONS_MAX 256u
+#define BLOCKS_MAX 1024u                 /* of one table on record; one with more is given up as a whole */
+
+struct suspicion { struct file_id table; uint64_t offset; };
+
+struct inspect {
+	uint32_t magic;
+	struct truth *truth;
+	struct install_dir dir;
+	pthread_t thread;
+
+	/* guarded by lock */
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct suspicion queue[SUSPICIONS_MAX];
+	size_t count;
+	bool stop;
+};
+
+/* A live table being looked at. */
+struct subject {
+	struct inspect *inspect;
+	struct arena keys;
+	struct table_facts facts;        /* keys in the arena */
+	size_t noted;                    /* records there are of it */
+};
+
+struct inspect *inspect_new(struct truth *t, const struct install_dir *dir)
+{
+	struct inspect *i = mem_zalloc(sizeof(*i));
+
+	obj_init(i, INSPECT_MAGIC);
+	i->truth = t;
+	i->dir = *dir;
+	pthread_mutex_init(&i->lock, NULL);
+	pthread_cond_init(&i->more, NULL);
+	return i;
+}
+
+void inspect_free(struct inspect **ip)
+{
+	struct inspect *i = *ip;
+
+	*ip = NULL;
+	if (!i)
+		return;
+	obj_check(i, INSPECT_MAGIC);
+	pthread_cond_destroy(&i->more);
+	pthread_mutex_destroy(&i->lock);
+	obj_fini(i);
+	mem_free(i);
+}
+
+/* ---- the queue ---- */
+
+void inspect_suspect(void *inspect, struct file_id table, uint64_t offset)
+{
+	struct inspect *i = inspect;
+	size_t k = 0;
+
+	pthread_mutex_lock(&i->lock);
+	while (k < i->count && (i->queue[k].table.v != table.v || i->queue[k].offset != offset))
+		k++;
+	if (k == i->count && k < SUSPICIONS_MAX)
+		i->queue[i->count++] = (struct suspicion){ table, offset };
+	pthread_cond_signal(&i->more);
+	pthread_mutex_unlock(&i->lock);
+}
+
+/* The oldest one; false: there is none, or (wait) the thread is to stop. */
+static bool next(struct inspect *i, bool wait, struct suspicion *sp)
+{
+	bool found;
+
+	pthread_mutex_lock(&i->lock);
+	while (wait && i->count == 0 && !i->stop)
+		pthread_cond_wait(&i->more, &i->lock);
+	found = i->count > 0 && !i->stop;
+	if (found) {
+		*sp = i->queue[0];
+		i->count--;
+		memmove(i->queue, i->queue + 1, i->count * sizeof(*i->queue));
+	}
+	pthread_mutex_unlock(&i->lock);
+	return found;
+}
+
+/* ---- what is known of the table ---- */
+
+/* False: the table is not live, or this very damage is on record. */
+static bool find_subject(struct inspect *i, const struct suspicion *s, struct subject *out)
+{
+	const struct version *v = truth_lock(i->truth);
+	const struct live_table *live = version_find(v, s->table);
+	const struct damages *d = version_damages(v);
+	bool found = live && (s->offset == DAMAGE_WHOLE || !damage_find(d->list, d->count, s->table, s->offset));
+
+	*out = (struct subject){ .inspect = i, .noted = damages_of_table(d, s->table) };
+	arena_init(&out->keys);
+	if (found) {
+		out->facts = live->facts;
+		out->facts.min_key = arena_dup(&out->keys, live->facts.min_key);
+		out->facts.max_key = arena_dup(&out->keys, live->facts.max_key);
+	}
+	truth_unlock(i->truth);
+	return found;
+}
+
+/* ---- putting on record ---- */
+
+static void tell(const struct damage_row *row)
+{
+	if (row->at.offset == DAMAGE_WHOLE)
+		log_error("Table %" PRIu64 " cannot be read at all (%s): damage record %" PRIu64 ". Its keys are answered as corrupt "
+			  "until they are written anew; see lsmctl damage.", row->at.table.v, row->what, row->at.record);
+	else
+		log_error("Table %" PRIu64 " is damaged at offset %" PRIu64 " (%s): damage record %" PRIu64 ". The keys of that block "
+			  "are answered as corrupt until they are written anew; see lsmctl damage.", row->at.table.v,
+			  row->at.offset, row->what, row->at.record);
+}
+
+static enum st note(struct subject *s, const struct table_damage *d, const char *what)
+{
+	struct damage_row row = { .at = *d, .what = what, .found_ms = clock_wall_ms() };
+	enum st st = truth_note_damage(s->inspect->truth, &row, d->offset == DAMAGE_WHOLE);
+
+	if (st == ST_NOT_FOUND || st == ST_BUSY)
+		return ST_OK;            /* merged away meanwhile, known, or not now: it will be met again */
+	if (st)
+		return st;
+	s->noted++;
+	stats_add(M_corruption_detected, 1);
+	if (table_is_bad_crc(what))
+		stats_add(M_crc32_verification_failed, 1);
+	tell(&row);
+	return ST_OK;
+}
+
+/* Nothing of the table can be read. */
+static void note_whole(struct subject *s, const char *what)
+{
+	struct inspect *i = s->inspect;
+	struct table_damage d = { .table = s->facts.id, .offset = DAMAGE_WHOLE, .min = s->facts.min_key,
+				  .max = s->facts.max_key, .max_seq = s->facts.max_seq };
+	const struct version *v;
+	bool live;
+
+	if (note(s, &d, what)) {
+		log_warn("The damage of table %" PRIu64 " could not be put on record; it will be met again.", d.table.v);
+		return;
+	}
+	v = truth_lock(i->truth);
+	live = version_find(v, d.table) != NULL;
+	truth_unlock(i->truth);
+	if (!live && inspect_retire(&i->dir, i->truth, d.table))
+		log_warn("Damaged table %" PRIu64 " could not be moved to quarantine/; the next start does.", d.table.v);
+}
+
+static void on_found(void *ctx, const struct table_damage *d)
+{
+	struct subject *s = ctx;
+
+	if (s->noted < BLOCKS_MAX && note(s, d, d->what))
+		log_warn("The damage of table %" PRIu64 " could not be put on record; it will be met again.", d->table.v);
+}
+
+/* ---- missing ---- */
+
+struct others { struct subject *subject; const struct version *version; bool found; };
+
+static enum st is_another(void *ctx, const char *name)
+{
+	struct others *o = ctx;
+	struct file_id id;
+
+	o->found |= path_parse(name, &id) == DATA_NAME_SST && id.v != o->subject->facts.id.v;
+	return ST_OK;
+}
+
+/* Are there other tables in the folder, or should there be none (4)? */
+static bool folder_is_there(struct subject *s)
+{
+	struct inspect *i = s->inspect;
+	struct others o = { .subject = s };
+	size_t live = 0;
+
+	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
+		live += version_level(truth_lock(i->truth), level).count;
+		truth_unlock(i->truth);
+	}
+	return vfs_list(i->dir.vfs, path_sst_dir(i->dir.data_dir).s, is_another, &o) == ST_OK && (o.found || live == 1);
+}
+
+static void note_missing(struct subject *s)
+{
+	if (folder_is_there(s))
+		note_whole(s, "its file is missing");
+	else
+		log_error("%s holds no tables at all: is a file system not mounted? Nothing is put on record.",
+			  path_sst_dir(s->inspect->dir.data_dir).s);
+}
+
+/* ---- looking ---- */
+
+static void look(struct subject *s, uint64_t offset)
+{
+	const struct install_dir *d = &s->inspect->dir;
+	struct table_reader *r;
+	enum st st = table_open(d->vfs, path_sst(d->data_dir, s->facts.id).s, s->facts.id, d->database, NULL, &r);
+
+	if (st == ST_OK) {
+		st = table_scrub(r, offset, on_found, s);
+		table_close(&r);
+		if (st == ST_OK && s->noted >= BLOCKS_MAX)
+			note_whole(s, "too many of its blocks are damaged");
+	} else if (st == ST_CORRUPT) {
+		note_whole(s, "its index, filter or footer is damaged");
+	} else if (st == ST_NOT_FOUND) {
+		note_missing(s);
+	}
+}
+
+static void see_to(struct inspect *i, const struct suspicion *s)
+{
+	struct subject subject;
+
+	if (find_subject(i, s, &subject))
+		look(&subject, s->offset);
+	arena_fini(&subject.keys);
+}
+
+bool inspect_one(struct inspect *i)
+{
+	struct suspicion s;
+
+	obj_check(i, INSPECT_MAGIC);
+	if (!next(i, false, &s))
+		return false;
+	see_to(i, &s);
+	return true;
+}
+
+static void *run(void *arg)
+{
+	struct inspect *i = arg;
+	struct suspicion s;
+
+	while (next(i, true, &s))
+		see_to(i, &s);
+	return NULL;
+}
+
+void inspect_start(struct inspect *i)
+{
+	i->thread = proc_thread("inspect", run, i);
+}
+
+void inspect_stop(struct inspect *i)
+{
+	pthread_mutex_lock(&i->lock);
+	i->stop = true;
+	pthread_cond_signal(&i->more);
+	pthread_mutex_unlock(&i->lock);
+	pthread_join(i->thread, NULL);
+}
+
+/* ---- the end of a damaged table ---- */
+
+enum st inspect_retire(const struct install_dir *d, struct truth *t, struct file_id table)
+{
+	struct path from = path_sst(d->data_dir, table);
+	const struct version *v = truth_lock(t);
+	bool damaged = damages_of_table(version_damages(v), table) > 0;
+	enum st st;
+
+	truth_unlock(t);
+	st = damaged ? vfs_rename(d->vfs, from.s, path_quarantine_sst(d->data_dir, table).s) : vfs_unlink(d->vfs, from.s);
+	if (damaged && !st)
+		st = vfs_sync_dir(d->vfs, path_quarantine_dir(d->data_dir).s);
+	return st == ST_NOT_FOUND && damaged ? ST_OK : st;
+}
