@@ -2,7 +2,7 @@
 /*
  * The commit thread's loop; see commit.h.
  *
- *   wait -> drain the links: decode, admit, group_add  -> group_commit -> one reply message per frontend -> wait
+ *   wait -> hold back -> drain the links: decode, admit, group_add -> group_commit -> one reply message per frontend -> wait
  *
  * A message lives in `held` from the moment it is received until its group is answered: the group's batches lie in it.
  * Waking: notify functions run on threads of nng and write an eventfd, once until the thread has seen it.
@@ -26,13 +26,13 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/end.h"
-#include "engine/pressure.h"
 #include "proto/damage_report.h"
 
 #define COMMIT_MAGIC 0x636f6d6du
 #define GROUP_BYTES (8u << 20)           /* a group is closed at this size */
 #define PATIENCE_MS 1000u                /* at most this long a turn waits for the flush thread */
 #define ALIVE_US 5000000u
+#define HOLD_STEP_US 5000u               /* back-pressure is slept in steps, for a stop, a wish, a sync that is due */
 
 /* A frontend's link; owned by the commit thread. */
 struct asker {
@@ -158,16 +158,6 @@ _Noreturn static void end_on_io(void)
 	engine_end(EXIT_IO);
 }
 
-static void hold_back(struct commit *c)
-{
-	uint64_t us = pressure_delay_us(truth_level0_count(c->writer->conf.truth));
-
-	if (us == 0 || c->writer->group.entries == 0)
-		return;
-	clock_sleep_us(us);
-	stats_add(M_stalled_us, us);
-}
-
 static void answer_group(struct commit *c)
 {
 	struct group *g = &c->writer->group;
@@ -188,10 +178,12 @@ static void finish_group(struct commit *c)
 	struct group *g = &c->writer->group;
 
 	if (g->count > 0) {
-		hold_back(c);
+		uint64_t cost = g->cost;
+
 		if (group_commit(g))
 			end_on_io();
 		answer_group(c);
+		writer_pace(c->writer, cost);
 		writer_tell_sizes(c->writer);
 	}
 	for (unsigned i = 0; i < c->asker_count; i++)
@@ -403,6 +395,8 @@ static void wait_for_work(struct commit *c)
 	struct pollfd p = { .fd = c->wake_fd, .events = POLLIN };
 	int ready = 1;
 
+	if (writer_delay_us(c->writer) == 0)
+		stats_set(M_write_delay, 0);     /* nobody is held back any more */
 	atomic_store(&c->waiting, true);
 	if (due != UINT64_MAX)
 		ready = poll(&p, 1, (int)(due / 1000 + 1));
@@ -413,6 +407,27 @@ static void wait_for_work(struct commit *c)
 	atomic_store(&c->woken, false);
 }
 
+static void sync_if_due(struct commit *c)
+{
+	if (group_sync_due_us(&c->writer->group, clock_mono_us()) == 0 && group_sync(&c->writer->group))
+		end_on_io();
+}
+
+/* Back-pressure. All that was taken is answered; what is asked meanwhile becomes one larger group. */
+static void hold_back(struct commit *c)
+{
+	uint64_t began = clock_mono_us(), until = began + writer_delay_us(c->writer), now = began;
+
+	stats_set(M_write_delay, until - began);
+	while (now < until && !atomic_load(&c->stop) && !atomic_load(&c->wish.any)) {
+		sync_if_due(c);
+		clock_sleep_us(until - now < HOLD_STEP_US ? until - now : HOLD_STEP_US);
+		now = clock_mono_us();
+	}
+	if (now > began)
+		stats_add(M_stalled_us, now - began);
+}
+
 static void *run(void *arg)
 {
 	struct commit *c = arg;
@@ -421,11 +436,11 @@ static void *run(void *arg)
 	while (!atomic_load(&c->stop)) {
 		if (!more)
 			wait_for_work(c);
+		hold_back(c);
 		more = turn(c);
 		if (atomic_load(&c->wish.any))
 			fulfil(c);
-		if (group_sync_due_us(&c->writer->group, clock_mono_us()) == 0 && group_sync(&c->writer->group))
-			end_on_io();
+		sync_if_due(c);
 	}
 	return NULL;
 }

@@ -195,6 +195,8 @@ enum st flush_oldest(struct flush *f)
 		st = make_table(f, from.memtable, &w, &table);
 	if (!st)
 		st = commit_flush(f, &table, &from, next_wal);
+	if (!st && f->conf.drain)
+		drain_note(&f->conf.drain->flush_rate, memtable_used(from.memtable), clock_mono_us() - began_us);
 	if (!st && table.facts.entry_count > 0)
 		tell(&table, &from, began_us);
 	if (w)

@@ -15,6 +15,7 @@
 #ifndef ENGINE_FLUSH_H
 #define ENGINE_FLUSH_H
 
+#include "engine/drain.h"
 #include "engine/install.h"
 #include "engine/reserve.h"
 #include "engine/spare.h"
@@ -25,6 +26,7 @@ struct flush;
 struct flush_config {
 	struct truth *truth;             /* on loan, as are the others */
 	struct spare *spare;
+	struct drain *drain;             /* told how fast it goes; NULL: nobody */
 	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct install_dir dir;
 	unsigned codec;                  /* BLOCK_COMPRESSION_* */

@@ -36,6 +36,8 @@
 struct job {
 	uint64_t number;
 	int64_t started_ms;
+	uint64_t ordered_us;
+	uint32_t level0_count;           /* of the inputs */
 	struct arena arena;              /* of all that is below */
 	struct pick_job pick;
 	struct file_id *inputs;          /* ids of pick.inputs */
@@ -57,6 +59,7 @@ struct jobs {
 	unsigned worker_count;
 	struct truth *truth;
 	struct reserve *reserve;         /* NULL: the disk is never full */
+	struct drain *drain;             /* NULL: nobody is told how fast it goes */
 	struct install_dir dir;
 	struct pick_conf pick_conf;
 	uint64_t table_size_target;
@@ -211,8 +214,10 @@ static bool pick(struct jobs *j, struct job *job)
 		return false;
 	pick_advance(&j->cursors, &job->pick);
 	job->inputs = arena_alloc(&job->arena, job->pick.input_count * sizeof(*job->inputs));
-	for (size_t i = 0; i < job->pick.input_count; i++)
+	for (size_t i = 0; i < job->pick.input_count; i++) {
 		job->inputs[i] = job->pick.inputs[i]->facts.id;
+		job->level0_count += job->pick.inputs[i]->level == 0;
+	}
 	return true;
 }
 
@@ -315,6 +320,7 @@ static enum st order(struct jobs *j, struct worker *w, struct job *job)
 		return st;
 	}
 	w->job = job;
+	job->ordered_us = clock_mono_us();
 	tell_running(j);
 	log_info("Compaction %" PRIu64 " begins: %s; %zu tables, %" PRIu64 " KiB, from level %u to level %u.", job->number,
 		 job->pick.reason, job->pick.input_count, job->pick.input_bytes >> 10, job->pick.input_level,
@@ -430,6 +436,17 @@ static void tell_result(const struct job *job, const struct compact_report *r)
 		 r->dropped_overwritten + r->dropped_tombstones + r->dropped_expired, r->entries_in, r->duration_us / 1000);
 }
 
+/* From the order to the commit: what the job brought down, and what it moved. */
+static void note_speed(struct jobs *j, const struct job *job, const struct compact_report *r)
+{
+	uint64_t us = clock_mono_us() - job->ordered_us;
+
+	if (!j->drain)
+		return;
+	drain_note(&j->drain->level0_rate, job->level0_count * j->pick_conf.memtable_size_limit, us);
+	drain_note(&j->drain->byte_rate, job->pick.input_bytes + bytes_out(r), us);
+}
+
 static void install(struct jobs *j, struct worker *w, const struct compact_report *r)
 {
 	enum st st = believe(j, w->job, r);
@@ -443,6 +460,7 @@ static void install(struct jobs *j, struct worker *w, const struct compact_repor
 		return;
 	}
 	remove_inputs(j, w->job);
+	note_speed(j, w->job, r);
 	tell_result(w->job, r);
 	job_free(&w->job);
 	j->retry_us = 0;
@@ -547,10 +565,11 @@ static void *run(void *arg)
 	return NULL;
 }
 
-void jobs_set_reserve(struct jobs *j, struct reserve *r)
+void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d)
 {
 	obj_check(j, JOBS_MAGIC);
 	j->reserve = r;
+	j->drain = d;
 }
 
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job)

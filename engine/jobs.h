@@ -19,6 +19,7 @@
 #define ENGINE_JOBS_H
 
 #include "common/base/conf.h"
+#include "engine/drain.h"
 #include "engine/install.h"
 #include "engine/reserve.h"
 #include "engine/truth.h"
@@ -28,8 +29,8 @@ struct jobs;
 /* Listens for the compactors of this configuration; messages wait until the thread starts. */
 enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
 
-/* Before the start; on loan. */
-void jobs_set_reserve(struct jobs *j, struct reserve *r);
+/* Before the start; on loan, either may be NULL: how full the disk is, and who is told how fast it goes. */
+void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d);
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
 void jobs_stop(struct jobs *j);              /* after what it is doing; running jobs are given up */

@@ -30,6 +30,8 @@ libengine_a_SOURCES += \
 	engine/spare.c engine/spare.h \
 	engine/journal.c engine/journal.h \
 	engine/pressure.c engine/pressure.h \
+	engine/drain.h \
+	engine/debt.c engine/debt.h \
 	engine/group.c engine/group.h \
 	engine/writer.c engine/writer.h \
 	engine/install.c engine/install.h \

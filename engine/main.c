@@ -20,6 +20,7 @@
 #include "engine/commit.h"
 #include "engine/control.h"
 #include "engine/datalock.h"
+#include "engine/debt.h"
 #include "engine/end.h"
 #include "engine/flush.h"
 #include "engine/inspect.h"
@@ -47,6 +48,7 @@ struct engine {
 	struct reserve *reserve;
 	uint64_t nudged_us;
 	struct inspect *inspect;
+	struct debt_watch debt;
 };
 
 static void need(enum st st, enum exit_code code)
@@ -151,7 +153,8 @@ static void wait_for_readers(const struct engine *e)
 static void start_threads(struct engine *e)
 {
 	struct install_dir dir = { e->vfs, e->heritage.conf.data_dir, truth_database(e->db.truth) };
-	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .reserve = e->reserve, .dir = dir,
+	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .reserve = e->reserve,
+				  .drain = &e->db.drain, .dir = dir,
 				  .codec = e->heritage.conf.block_compression };
 
 	(void)reserve_look(e->reserve);
@@ -161,7 +164,7 @@ static void start_threads(struct engine *e)
 	e->flush = flush_new(&f);
 	flush_start(e->flush);
 	inspect_start(e->inspect);
-	jobs_set_reserve(e->jobs, e->reserve);
+	jobs_set_world(e->jobs, e->reserve, &e->db.drain);
 	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
 }
 
@@ -222,6 +225,7 @@ static bool watch(struct engine *e)
 	commit_guard(e->commit);
 	jobs_guard(e->jobs);
 	watch_disk(e);
+	debt_look(&e->debt, e->db.truth, &e->heritage.conf, &e->db.drain);
 	return true;
 }
 

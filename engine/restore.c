@@ -171,7 +171,7 @@ uint64_t restore_segment_bytes(const struct conf *c)
 static enum st open_writer(const struct restore_config *c, struct replay *r, struct database *db)
 {
 	uint64_t limit = c->conf->memtable_size_limit;
-	struct writer_config w = { .truth = db->truth, .reserve = c->reserve, .board = c->truth.board,
+	struct writer_config w = { .truth = db->truth, .reserve = c->reserve, .drain = &db->drain, .board = c->truth.board,
 				   .memtable_size_limit = limit,
 				   .sync_mode = c->conf->wal_sync, .sync_every_us = c->conf->wal_sync_ms * 1000 };
 	struct writer_begin b = { .origins = r->origins, .last_seq = db->report.last_seq, .last_ms = r->last_ms,

@@ -30,6 +30,7 @@ uint64_t restore_segment_bytes(const struct conf *c);
 struct database {
 	struct truth *truth;
 	struct spare *spare;
+	struct drain drain;
 	struct writer writer;
 	struct recovery_report report;   /* what was found in the WAL */
 	uint64_t next_job;

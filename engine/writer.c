@@ -2,13 +2,13 @@
 /* Room for writes: memtable and segment side by side, and their rotation; see writer.h. */
 #include "engine/writer.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "common/base/clock.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
-#include "engine/pressure.h"
 
 #define MEMTABLE_SLACK (16u << 20)       /* arena beyond the limit, for the group that crosses it; sparse */
 #define RECORD_OVERHEAD 512u             /* bytes of a WAL record beside its batches, generously */
@@ -117,24 +117,73 @@ static void refuse(struct write_reply *rp, enum st st, const char *fmt, ...)
 	va_list ap;
 
 	rp->status = st;
-	rp->retry_after_ms = PRESSURE_RETRY_MS;
+	rp->retry_after_ms = PRESSURE_RETRY_LEAST_MS;
 	va_start(ap, fmt);
 	(void)vsnprintf(rp->detail, sizeof(rp->detail), fmt, ap);
 	va_end(ap);
 }
 
+/* How it stands now. */
+static struct pressure_facts facts(const struct writer *w)
+{
+	const struct drain *d = w->conf.drain;
+	struct pressure_facts f = { .memtable_limit = w->conf.memtable_size_limit,
+				    .memtable_bytes = memtable_used(w->active) + truth_frozen_bytes(w->conf.truth),
+				    .level0_tables = truth_level0_count(w->conf.truth) };
+
+	if (!d)
+		return f;
+	f.debt_bytes = drain_get(&d->debt_bytes);
+	f.flush_rate = drain_get(&d->flush_rate);
+	f.level0_rate = drain_get(&d->level0_rate);
+	f.debt_rate = drain_get(&d->byte_rate);
+	return f;
+}
+
+static void refuse_until_compacted(const struct pressure_facts *f, enum pressure_cause cause, struct write_reply *rp)
+{
+	if (cause == PRESSURE_LEVEL0)
+		refuse(rp, ST_BUSY, "compaction is behind: %u level-0 tables", f->level0_tables);
+	else
+		refuse(rp, ST_BUSY, "compaction is behind: %" PRIu64 " MiB are to be merged", f->debt_bytes >> 20);
+	rp->retry_after_ms = pressure_retry_ms(f, cause);
+}
+
+static void refuse_until_flushed(const struct writer *w, struct write_reply *rp)
+{
+	struct pressure_facts f = facts(w);
+
+	refuse(rp, ST_BUSY, "flush is behind: %u memtables wait for it", PRESSURE_FROZEN_MAX);
+	rp->retry_after_ms = pressure_retry_ms(&f, PRESSURE_FLUSH);
+}
+
 bool writer_refuses(const struct writer *w, const struct write_counts *counts, struct write_reply *rp)
 {
-	unsigned n = truth_level0_count(w->conf.truth);
+	struct pressure_facts f = facts(w);
+	enum pressure_cause cause = pressure_stops(&f);
 
 	if (counts->puts > 0 && reserve_refuses(w->conf.reserve)) {
 		refuse(rp, ST_FULL, "the disk is nearly full: only deletes are accepted until there is room again");
 		return true;
 	}
-	if (!pressure_stops(n))
-		return false;
-	refuse(rp, ST_BUSY, "compaction is behind: %u level-0 tables", n);
-	return true;
+	if (cause != PRESSURE_NONE)
+		refuse_until_compacted(&f, cause, rp);
+	return cause != PRESSURE_NONE;
+}
+
+/* ---- pace ---- */
+
+void writer_pace(struct writer *w, uint64_t cost)
+{
+	struct pressure_facts f = facts(w);
+	uint64_t now = clock_mono_us();
+
+	pressure_spend(&w->pace, pressure_judge(&f, &w->pressure, now).rate, cost, now);
+}
+
+uint64_t writer_delay_us(const struct writer *w)
+{
+	return pressure_delay_us(&w->pace, clock_mono_us());
 }
 
 /* ---- room ---- */
@@ -174,7 +223,7 @@ enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct writ
 		return ST_FULL;
 	}
 	if (truth_frozen_count(w->conf.truth) >= PRESSURE_FROZEN_MAX) {
-		refuse(rp, ST_BUSY, "flush is behind: %u memtables wait for it", PRESSURE_FROZEN_MAX);
+		refuse_until_flushed(w, rp);
 		return ST_BUSY;
 	}
 	if (group_sync(&w->group))

@@ -3,7 +3,7 @@
  * The writing end of the database: a group, the active memtable, the WAL segment of the same id, and their rotation.
  *
  *   writer_refuses() -> writer_fits() or else { commit the group; writer_rotate() } -> group_add()   per request
- *   group_commit() -> replies -> group_reset()                                                       per group
+ *   group_commit() -> replies -> group_reset() -> writer_pace(), then wait writer_delay_us()         per group
  *
  * A rotation: the old segment is safe to its end, the new one is begun with the origins as its first record and is safe
  * too, before the flush of the old memtable may let go of the old segment. So the origins outlive every segment.
@@ -13,13 +13,16 @@
 #ifndef ENGINE_WRITER_H
 #define ENGINE_WRITER_H
 
+#include "engine/drain.h"
 #include "engine/group.h"
+#include "engine/pressure.h"
 #include "engine/reserve.h"
 #include "engine/spare.h"
 
 struct writer_config {
 	struct truth *truth;             /* on loan, as are the others */
 	struct spare *spare;
+	struct drain *drain;             /* NULL: speeds are assumed */
 	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct board *board;
 	uint64_t memtable_size_limit;
@@ -43,6 +46,8 @@ struct writer {
 	struct journal_wal wal;          /* the segment of the active memtable */
 	uint64_t wal_allocated;
 	uint64_t rotated_us;             /* when they were begun */
+	struct pressure_memory pressure;
+	struct pressure_pace pace;
 	unsigned patience_ms;            /* how long the next rotation may wait for the flush thread; the caller sets it */
 };
 
@@ -60,6 +65,11 @@ bool writer_fits(const struct writer *w, uint64_t cost, size_t bytes);
 /* A new segment and memtable with room for a request of that cost. The group is empty. ST_BUSY, ST_FULL, ST_UNAVAILABLE:
  * not now, *rp says why and nothing has changed. ST_IO: the engine must end. */
 enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct write_reply *rp) MUST_USE;
+
+/* A group of that cost was committed: how long the next one has to wait, from now on, because flush or compaction is
+ * behind. */
+void writer_pace(struct writer *w, uint64_t cost);
+uint64_t writer_delay_us(const struct writer *w);
 
 /* While the disk is nearly full, what deletes there are must become a table soon, or compaction finds nothing to drop.
  * Is it time? Then a rotation without cost is due. */

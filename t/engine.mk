@@ -56,6 +56,10 @@ check_PROGRAMS += t/engine_control_test
 t_engine_control_test_SOURCES = t/engine_control_test.c t/engine_world.h t/engine_testlib.h
 t_engine_control_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_debt_test
+t_engine_debt_test_SOURCES = t/engine_debt_test.c t/engine_world.h t/engine_testlib.h
+t_engine_debt_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_jobs_test
 t_engine_jobs_test_SOURCES = t/engine_jobs_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
 t_engine_jobs_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

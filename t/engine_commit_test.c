@@ -2,6 +2,8 @@
 /* The commit thread as a frontend meets it: hello, requests, repeats, wrong addresses, nonsense. */
 #include "t/engine_world.h"
 
+#include "common/base/clock.h"
+#include "common/stats/stats.h"
 #include "engine/commit.h"
 #include "t/engine_peer.h"
 
@@ -197,8 +199,40 @@ START_TEST(with_flush_behind_a_writer_is_told_to_come_back_and_reads_go_on)
 }
 END_TEST
 
+/* Three memtables' worth of writes wait for flush: who writes on is answered, and the next one later. */
+START_TEST(back_pressure_lets_the_answer_out_and_holds_the_next_group_back)
+{
+	uint64_t incarnation, id = 0, began, stalled;
+	struct write_reply r = { 0 };
+	struct client c;
+	char value[2000];
+
+	stats_begin_private();
+	begin(&c);
+	incarnation = c.message.incarnation;
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	atomic_store(&c.w.db.drain.flush_rate, 40000);           /* half way to the stop: 20 a second of these */
+	while (truth_frozen_count(c.w.db.truth) < 2 || memtable_used(c.w.db.writer.active) < 12000) {
+		send_put(&c, incarnation, ++id, "k", value);
+		ck_assert_int_eq(next_reply(&c).status, ST_OK);
+	}
+	stalled = stats_sum(M_stalled_us);
+	began = clock_mono_us();
+	for (unsigned i = 0; i < 4; i++) {
+		send_put(&c, incarnation, ++id, "k", "v");
+		r = next_reply(&c);
+		ck_assert_int_eq(r.status, ST_OK);
+	}
+	ck_assert_uint_gt(stats_sum(M_stalled_us), stalled);
+	ck_assert_uint_ge(clock_mono_us() - began, 10000);
+	end(&c);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, back_pressure_lets_the_answer_out_and_holds_the_next_group_back);
 	tcase_add_test(tc, a_connection_begins_with_a_hello_and_a_request_is_answered_and_readable);
 	tcase_add_test(tc, many_requests_are_each_answered_once_and_in_order);
 	tcase_add_test(tc, a_request_for_another_incarnation_is_answered_with_a_hello_and_not_applied);

@@ -100,11 +100,12 @@ static void open_database(struct bench_db *db)
 
 static void start_threads(struct bench_db *db)
 {
-	struct flush_config f = { .truth = db->db.truth, .spare = db->db.spare, .dir = db->dir,
+	struct flush_config f = { .truth = db->db.truth, .spare = db->db.spare, .drain = &db->db.drain, .dir = db->dir,
 				  .codec = db->conf.block_compression };
 
 	db->flush = flush_new(&f);
 	flush_start(db->flush);
+	jobs_set_world(db->jobs, NULL, &db->db.drain);
 	jobs_start(db->jobs, db->db.truth, &db->dir, db->db.next_job);
 }
 

@@ -13,7 +13,6 @@
 #include "common/base/clock.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
-#include "engine/pressure.h"
 #include "tools/bench_db_priv.h"
 
 #define PATIENCE_MS 1000u
@@ -56,7 +55,7 @@ void bench_batch_add(struct bench_batch *b, const struct write_op *op)
 static void commit_group(struct bench_db *db)
 {
 	struct group *g = &db->db.writer.group;
-	uint64_t us = pressure_delay_us(truth_level0_count(db->db.truth));
+	uint64_t us = writer_delay_us(&db->db.writer), cost = g->cost;
 
 	if (us > 0 && g->entries > 0) {
 		clock_sleep_us(us);
@@ -64,6 +63,7 @@ static void commit_group(struct bench_db *db)
 	}
 	bench__need(group_commit(g), "the log cannot be written");
 	group_reset(g);
+	writer_pace(&db->db.writer, cost);
 }
 
 void bench__rotate(struct bench_db *db, uint64_t cost, size_t bytes)

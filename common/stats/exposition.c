@@ -5,7 +5,7 @@
  *
  *   family = "# HELP" name help  "# TYPE" name type  { name [ "{" labels "}" ] value }
  *
- * Times are kept in microseconds and written in seconds. Buckets are cumulated; le="+Inf" equals _count.
+ * Times are kept in microseconds and written in seconds; a ratio is kept in millionths and written likewise. Buckets are cumulated; le="+Inf" equals _count.
  */
 #include "common/stats/stats.h"
 
@@ -37,6 +37,7 @@ static const char *type_of(const struct stats_row *row)
 	case STATS_COUNTER:
 	case STATS_COUNTER_US: return ends_in(row->name, "_total") ? "counter" : "untyped";
 	case STATS_GAUGE:
+	case STATS_GAUGE_US:
 	case STATS_LEVEL_GAUGE: return "gauge";
 	case STATS_HISTOGRAM: return "histogram";
 	}
@@ -48,7 +49,7 @@ static void write_value(struct buf *out, enum metric m)
 	const struct stats_row *row = &stats__rows[m];
 
 	buf_printf(out, "%s ", row->name);
-	if (row->kind == STATS_COUNTER_US)
+	if (row->kind == STATS_COUNTER_US || row->kind == STATS_GAUGE_US)
 		append_seconds(out, stats_sum(m));
 	else
 		buf_append_u64(out, stats_sum(m));

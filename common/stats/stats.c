@@ -37,12 +37,14 @@ struct histogram {
 struct slot {
 #define COUNTER(id, name, help) cell id;
 #define COUNTER_US(id, name, help) cell id;
+#define GAUGE_US(id, name, help) cell id;
 #define GAUGE(id, name, help) cell id;
 #define LEVEL_GAUGE(id, name, help) cell id[LEVELS];
 #define HISTOGRAM(id, name, help) struct histogram id[OP_COUNT];
 #include "common/stats/metrics.def"
 #undef COUNTER
 #undef COUNTER_US
+#undef GAUGE_US
 #undef GAUGE
 #undef LEVEL_GAUGE
 #undef HISTOGRAM
@@ -58,12 +60,14 @@ struct segment {
 const struct stats_row stats__rows[METRIC_COUNT] = {
 #define COUNTER(id, name, help) { STATS_COUNTER, offsetof(struct slot, id), name, help },
 #define COUNTER_US(id, name, help) { STATS_COUNTER_US, offsetof(struct slot, id), name, help },
+#define GAUGE_US(id, name, help) { STATS_GAUGE_US, offsetof(struct slot, id), name, help },
 #define GAUGE(id, name, help) { STATS_GAUGE, offsetof(struct slot, id), name, help },
 #define LEVEL_GAUGE(id, name, help) { STATS_LEVEL_GAUGE, offsetof(struct slot, id), name, help },
 #define HISTOGRAM(id, name, help) { STATS_HISTOGRAM, offsetof(struct slot, id), name, help },
 #include "common/stats/metrics.def"
 #undef COUNTER
 #undef COUNTER_US
+#undef GAUGE_US
 #undef GAUGE
 #undef LEVEL_GAUGE
 #undef HISTOGRAM
@@ -99,7 +103,7 @@ static void clear_gauges(struct slot *slot)
 {
 	for (unsigned m = 0; m < METRIC_COUNT; m++) {
 		enum stats_kind kind = stats__rows[m].kind;
-		unsigned n = kind == STATS_GAUGE ? 1 : kind == STATS_LEVEL_GAUGE ? LEVELS : 0;
+		unsigned n = kind == STATS_GAUGE || kind == STATS_GAUGE_US ? 1 : kind == STATS_LEVEL_GAUGE ? LEVELS : 0;
 
 		for (unsigned i = 0; i < n; i++)
 			atomic_store_explicit(cell_of(slot, (enum metric)m) + i, 0, memory_order_relaxed);
@@ -158,7 +162,7 @@ void stats_add(enum metric m, uint64_t n)
 
 void stats_set(enum metric m, uint64_t v)
 {
-	must(stats__rows[m].kind == STATS_GAUGE);
+	must(stats__rows[m].kind == STATS_GAUGE || stats__rows[m].kind == STATS_GAUGE_US);
 	if (own)
 		atomic_store_explicit(cell_of(own, m), v, memory_order_relaxed);
 }
@@ -191,7 +195,7 @@ static uint64_t sum_cells(enum metric m, unsigned index)
 
 uint64_t stats_sum(enum metric m)
 {
-	must(stats__rows[m].kind <= STATS_GAUGE);
+	must(stats__rows[m].kind <= STATS_GAUGE_US);
 	return sum_cells(m, 0);
 }
 

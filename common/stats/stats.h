@@ -20,12 +20,14 @@ enum metric {
 #define COUNTER(id, name, help) M_##id,
 #define COUNTER_US(id, name, help) M_##id,
 #define GAUGE(id, name, help) M_##id,
+#define GAUGE_US(id, name, help) M_##id,
 #define LEVEL_GAUGE(id, name, help) M_##id,
 #define HISTOGRAM(id, name, help) M_##id,
 #include "common/stats/metrics.def"
 #undef COUNTER
 #undef COUNTER_US
 #undef GAUGE
+#undef GAUGE_US
 #undef LEVEL_GAUGE
 #undef HISTOGRAM
 	METRIC_COUNT
@@ -44,7 +46,7 @@ enum st stats_begin(int fd, unsigned slot) MUST_USE;
 void stats_begin_private(void);
 
 void stats_add(enum metric m, uint64_t n);                       /* counters; COUNTER_US in microseconds */
-void stats_set(enum metric m, uint64_t v);                       /* gauges */
+void stats_set(enum metric m, uint64_t v);                       /* gauges; GAUGE_US in millionths */
 void stats_set_level(enum metric m, unsigned level, uint64_t v); /* level gauges, level < 7 */
 void stats_time(enum operation op, uint64_t duration_us);        /* the duration histogram */
 

@@ -8,8 +8,8 @@
 
 #define STATS_LEVELS 7
 
-/* The first three have one value, which stats_sum() gives. */
-enum stats_kind { STATS_COUNTER, STATS_COUNTER_US, STATS_GAUGE, STATS_LEVEL_GAUGE, STATS_HISTOGRAM };
+/* The first four have one value, which stats_sum() gives. */
+enum stats_kind { STATS_COUNTER, STATS_COUNTER_US, STATS_GAUGE, STATS_GAUGE_US, STATS_LEVEL_GAUGE, STATS_HISTOGRAM };
 
 struct stats_row {
 	enum stats_kind kind;
