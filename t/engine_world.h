@@ -24,6 +24,8 @@
 struct world {
 	char dir[TESTLIB_DIR_MAX];
 	struct vfs *vfs;
+	const char *sqlite_vfs;          /* NULL: the default */
+	unsigned codec;                  /* of flushes: none, unless a test sets it */
 	struct conf conf;
 	truth_changed_f *changed;        /* who is told when tables change; NULL: nobody */
 	void *changed_ctx;
@@ -47,7 +49,8 @@ static inline int64_t world_clock(void)
 
 static inline void world_open(struct world *w)
 {
-	struct restore_config c = { .vfs = w->vfs, .conf = &w->conf, .truth = { w->board, NULL, w->changed, w->changed_ctx } };
+	struct restore_config c = { .vfs = w->vfs, .conf = &w->conf, .sqlite_vfs = w->sqlite_vfs,
+				    .truth = { w->board, NULL, w->changed, w->changed_ctx } };
 	struct buf complaint = BUF_INIT;
 	struct flush_config f;
 	enum st st = restore_open(&c, &w->db, &complaint);
@@ -56,7 +59,8 @@ static inline void world_open(struct world *w)
 	buf_fini(&complaint);
 	restore_publish(&w->db);
 	f = (struct flush_config){ .truth = w->db.truth, .spare = w->db.spare,
-				   .dir = { w->vfs, w->dir, truth_database(w->db.truth) }, .wall_ms = world_clock };
+				   .dir = { w->vfs, w->dir, truth_database(w->db.truth) },
+				   .codec = w->codec, .wall_ms = world_clock };
 	w->flush = flush_new(&f);
 	w->db.writer.patience_ms = 0;
 }

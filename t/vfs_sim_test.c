@@ -756,6 +756,36 @@ static void *writing_thread(void *arg)
 	return v;
 }
 
+static void cut_now(void *ctx)
+{
+	struct vfs **disks = ctx;
+	struct rnd rnd = { 1 };
+
+	disks[1] = sim_after_power_cut(disks[0], SIM_CUT_ALL, &rnd);
+}
+
+START_TEST(power_may_be_cut_in_the_midst_of_things)
+{
+	struct vfs *disks[2] = { sim_new(), NULL };
+	struct vfs_file *f = open_in(disks[0], "file", VFS_CREATE);
+	uint64_t size;
+
+	sim_call_at(disks[0], 2, cut_now, disks);
+	ck_assert_int_eq(vfs_write(f, "one", 3, 0), ST_OK);
+	ck_assert_ptr_null(disks[1]);
+	ck_assert_int_eq(vfs_write(f, "two", 3, 3), ST_OK);
+	ck_assert_ptr_nonnull(disks[1]);
+	ck_assert_int_eq(vfs_write(f, "three", 5, 6), ST_OK);
+	vfs_close(&f);
+	f = open_in(disks[1], "file", VFS_READ);
+	ck_assert_int_eq(vfs_size(f, &size), ST_OK);
+	ck_assert_uint_eq(size, 3);              /* before the second write, and not again */
+	vfs_close(&f);
+	sim_free(&disks[1]);
+	sim_free(&disks[0]);
+}
+END_TEST
+
 START_TEST(threads_may_use_one_disk)
 {
 	struct vfs *v = sim_new();
@@ -811,6 +841,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, behaves_as_the_operating_system_does);
 	tcase_add_loop_test(tc, what_was_synced_last_is_there_after_any_cut, 1, 6);
 	tcase_add_test(tc, replaced_file_is_old_or_new_wherever_the_power_goes);
+	tcase_add_test(tc, power_may_be_cut_in_the_midst_of_things);
 	tcase_add_test(tc, threads_may_use_one_disk);
 }
 

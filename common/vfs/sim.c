@@ -44,6 +44,11 @@ static void sim_unlock(struct sim *s)
 /* One more event, unless the disk dies of it or is dead. */
 static enum st sim_event(struct sim *s)
 {
+	if (s->calls_in > 0 && --s->calls_in == 0) {
+		sim_unlock(s);          /* whoever has a call made is the only user then */
+		s->call(s->call_ctx);
+		(void)sim_lock(&s->head);
+	}
 	if (s->dies_in > 0 && --s->dies_in == 0)
 		s->is_dead = true;
 	if (s->is_dead)
@@ -473,6 +478,16 @@ void sim_die_at(struct vfs *sim, uint64_t n)
 
 	s->dies_in = n;
 	s->is_dead = false;
+	sim_unlock(s);
+}
+
+void sim_call_at(struct vfs *sim, uint64_t n, sim_call_f *f, void *ctx)
+{
+	struct sim *s = sim_lock(sim);
+
+	s->calls_in = n;
+	s->call = f;
+	s->call_ctx = ctx;
 	sim_unlock(s);
 }
 

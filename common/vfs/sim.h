@@ -33,6 +33,10 @@ uint64_t sim_events(struct vfs *sim);
  * nothing: the process is dead to the disk. 0 switches that off. */
 void sim_die_at(struct vfs *sim, uint64_t n);
 
+/* Calls f just before the n-th event from now (0: never), in the midst of whatever causes it; f may cut the power. */
+typedef void sim_call_f(void *ctx);
+void sim_call_at(struct vfs *sim, uint64_t n, sim_call_f *f, void *ctx);
+
 /* What was written to the file since its last sync will never be on disk, though reads show it: what a
  * failed fsync leaves behind. False, and nothing done, when the file is not one of a simulated disk. */
 bool sim_lose_unsynced(struct vfs_file *f);

@@ -51,6 +51,9 @@ struct sim {
 	uint64_t events;
 	uint64_t dies_in;                       /* that event from now does not happen any more; 0: never */
 	bool is_dead;
+	uint64_t calls_in;                      /* before that event from now; 0: never */
+	void (*call)(void *ctx);
+	void *call_ctx;
 };
 
 struct sim *sim__new(void);                     /* no inodes, not even a root */

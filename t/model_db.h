@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The database under the model: engine_world.h on a real or a simulated disk, compacted by compactor/job.c as its process
+ * does it, read through caches that live as long as a frontend's.
+ */
+#ifndef T_MODEL_DB_H
+#define T_MODEL_DB_H
+
+#include "common/stats/stats.h"
+#include "common/vfs/sim.h"
+#include "compactor/job.h"
+#include "engine/pressure.h"
+#include "t/engine_sqlitevfs.h"
+#include "t/engine_world.h"
+
+#define MODEL_SIM_DIR "/data"
+#define MODEL_INPUTS_MAX 512
+
+struct model_db {
+	struct world w;
+	bool on_sim;
+	uint64_t cache_bytes;
+	size_t max_open_tables;
+	struct block_cache *blocks;
+	struct table_cache *tables;
+	/* counted here, for the audit */
+	uint64_t flushes, jobs, moves;
+};
+
+static inline void model_caches_new(struct model_db *db)
+{
+	db->blocks = block_cache_new(db->cache_bytes);
+	db->tables = table_cache_new(db->w.vfs, db->w.dir, truth_database(db->w.db.truth), db->blocks, db->max_open_tables);
+}
+
+static inline void model_caches_free(struct model_db *db)
+{
+	table_cache_free(&db->tables);
+	block_cache_free(&db->blocks);
+}
+
+static inline struct board *model_board(void)
+{
+	int fd = board_create();
+	struct board *b;
+
+	ck_ok(board_attach(fd, true, &b));
+	close(fd);
+	return b;
+}
+
+static inline void model_use_disk(struct model_db *db, struct vfs *v)
+{
+	db->w.vfs = v;
+	if (db->on_sim)
+		sqlitevfs_use(v);
+}
+
+/* Settings are the caller's to set in db->w.conf before model_open(). */
+static inline void model_prepare(struct model_db *db, bool on_sim)
+{
+	struct world *w = &db->w;
+
+	*db = (struct model_db){ .on_sim = on_sim, .max_open_tables = 100 };
+	*w = (struct world){ .origin = 7 };
+	conf_defaults(&w->conf);
+	if (on_sim) {
+		w->sqlite_vfs = SQLITEVFS_NAME;
+		snprintf(w->dir, sizeof(w->dir), "%s", MODEL_SIM_DIR);
+		model_use_disk(db, sim_new());
+		testlib_folders(w->vfs, w->dir);
+		ck_ok(vfs_sync_dir(w->vfs, "/"));
+	} else {
+		model_use_disk(db, vfs_posix());
+		testlib_dir(w->dir);
+	}
+	snprintf(w->conf.data_dir, sizeof(w->conf.data_dir), "%s", w->dir);
+	snprintf(w->conf.run_dir, sizeof(w->conf.run_dir), "%s", w->dir);
+	w->board = model_board();
+}
+
+static inline void model_open(struct model_db *db)
+{
+	db->w.codec = db->w.conf.block_compression;
+	world_open(&db->w);
+	model_caches_new(db);
+}
+
+static inline void model_close(struct model_db *db)
+{
+	world_close(&db->w);
+	world_forget_memtables(&db->w);
+	model_caches_free(db);
+}
+
+static inline void model_remove(struct model_db *db)
+{
+	board_detach(&db->w.board);
+	if (db->on_sim)
+		sim_free(&db->w.vfs);
+	else
+		testlib_remove(db->w.dir);
+}
+
+/* ---- writing: several requests in one group, as the commit thread does ---- */
+
+static inline void model_commit(struct model_db *db)
+{
+	struct group *g = &db->w.db.writer.group;
+
+	ck_ok(group_commit(g));
+	for (size_t i = 0; i < g->count; i++)
+		ck_assert_int_eq(g->items[i].reply.status, ST_OK);
+	group_reset(g);
+}
+
+static inline void model_flush(struct model_db *db)
+{
+	unsigned before = truth_frozen_count(db->w.db.truth);
+
+	if (before == 0)
+		return;
+	ck_ok(flush_oldest(db->w.flush));
+	db->flushes++;
+}
+
+static inline void model_rotate(struct model_db *db, uint64_t cost, size_t bytes)
+{
+	struct write_reply refusal = { 0 };
+
+	while (truth_frozen_count(db->w.db.truth) >= PRESSURE_FROZEN_MAX)
+		model_flush(db);
+	ck_ok(writer_rotate(&db->w.db.writer, cost, bytes, &refusal));
+}
+
+/* Adds a request to the open group. The batch's bytes go into *keep, which must live until the commit. */
+static inline void model_add(struct model_db *db, struct world_batch *b, uint64_t request, uint64_t oldest, struct buf *keep)
+{
+	struct write_request r = { .origin = db->w.origin, .request_id = request, .oldest_unanswered = oldest };
+	uint64_t cost;
+
+	write_request_add_batch(keep, buf_slice(&b->bytes));
+	r.batches = buf_slice(keep);
+	cost = group_cost_of(r.batches);
+	if (!writer_fits(&db->w.db.writer, cost, keep->n)) {
+		model_commit(db);
+		model_rotate(db, cost, keep->n);
+	}
+	group_add(&db->w.db.writer.group, &r, &b->counts, cost, NULL);
+}
+
+/* ---- compaction ---- */
+
+/* The order as it arrives in the compactor's process. */
+static inline void model_order(struct model_db *db, const struct pick_job *p, struct file_id first, uint32_t ids,
+			       struct arena *a, struct compact_order *op)
+{
+	struct compact_input *inputs = arena_alloc(a, p->input_count * sizeof(*inputs));
+	struct compact_order o = { .incarnation = truth_incarnation(db->w.db.truth), .job = db->w.db.next_job,
+				   .database = truth_database(db->w.db.truth), .inputs = inputs,
+				   .input_count = p->input_count, .output_level = p->output_level,
+				   .first_output_id = first, .output_id_count = ids,
+				   .table_size_target = db->w.conf.table_size_target,
+				   .codec = db->w.conf.block_compression, .deeper = p->deeper,
+				   .deeper_count = p->deeper_count };
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < p->input_count; i++)
+		inputs[i] = (struct compact_input){ p->inputs[i]->facts.id, p->inputs[i]->level,
+						    p->inputs[i]->facts.size_bytes };
+	compact_order_encode(&o, &b);
+	ck_ok(compact_order_decode(slice_of(arena_dup(a, buf_slice(&b)).p, b.n), a, op));
+	buf_fini(&b);
+}
+
+static inline void model_merge(struct model_db *db, const struct pick_job *p, struct arena *a, struct version_edit *edit,
+			       struct job_row *row)
+{
+	struct install_dir d = { db->w.vfs, db->w.dir, truth_database(db->w.db.truth) };
+	uint32_t ids = (uint32_t)(p->input_bytes / db->w.conf.table_size_target * 2 + 8);
+	struct compact_order order;
+	struct compact_report r;
+	struct file_id first;
+	uint64_t left = 0;
+	struct job *job;
+
+	ck_ok(truth_take_ids(db->w.db.truth, ids, &first));
+	model_order(db, p, first, ids, a, &order);
+	job = job_new(db->w.vfs, db->w.dir, &order, world_now_ms);
+	job_run(job, &r);
+	ck_assert_int_eq(r.status, ST_OK);
+	edit->added = arena_alloc(a, (r.output_count + 1) * sizeof(*edit->added));
+	edit->added_count = r.output_count;
+	for (size_t i = 0; i < r.output_count; i++) {
+		struct table_facts f = r.outputs[i];
+
+		ck_ok(install_table(&d, &f, true));
+		f.min_key = arena_dup(a, f.min_key);
+		f.max_key = arena_dup(a, f.max_key);
+		edit->added[i] = (struct live_table){ .facts = f, .level = p->output_level, .created_ms = 1 };
+		left += f.entry_count;
+	}
+	ck_assert_uint_eq(r.entries_in, left + r.dropped_overwritten + r.dropped_tombstones + r.dropped_expired);
+	if (r.output_count > 0)
+		ck_ok(install_sync_dirs(&d));
+	row->entries_in = r.entries_in;
+	row->dropped_overwritten = r.dropped_overwritten;
+	row->dropped_tombstones = r.dropped_tombstones;
+	row->dropped_expired = r.dropped_expired;
+	job_free(&job);
+}
+
+static inline void model_carry_out(struct model_db *db, const struct pick_job *p, struct arena *a)
+{
+	struct job_row row = { .job = db->w.db.next_job, .reason = p->reason, .input_level = p->input_level,
+			       .output_level = p->output_level, .bytes_in = p->input_bytes, .started_ms = 1,
+			       .finished_ms = 1, .sub_jobs = 1 };
+	struct file_id *inputs = arena_alloc(a, p->input_count * sizeof(*inputs));
+	struct version_edit edit = { .removed = inputs, .removed_count = p->input_count, .job = &row };
+	struct live_table moved;
+
+	for (size_t i = 0; i < p->input_count; i++)
+		inputs[i] = p->inputs[i]->facts.id;
+	if (p->move) {
+		moved = *p->inputs[0];
+		moved.level = p->output_level;
+		edit.added = &moved;
+		edit.added_count = 1;
+	} else {
+		model_merge(db, p, a, &edit, &row);
+	}
+	ck_ok(truth_commit(db->w.db.truth, &edit));
+	for (size_t i = 0; i < p->input_count && !p->move; i++)
+		ck_ok(vfs_unlink(db->w.vfs, path_sst(db->w.dir, inputs[i]).s));
+	db->w.db.next_job++;
+	*(p->move ? &db->moves : &db->jobs) += 1;
+}
+
+/* Does the next compaction; false: there is none to do. */
+static inline bool model_compact(struct model_db *db)
+{
+	struct pick_conf c = { .level0_trigger = db->w.conf.compaction_trigger_ratio,
+			       .memtable_size_limit = db->w.conf.memtable_size_limit,
+			       .level_size_ratio = db->w.conf.level_size_ratio };
+	struct pick_job p;
+	struct arena a;
+	bool found;
+
+	arena_init(&a);
+	found = pick_next(truth_lock(db->w.db.truth), &c, NULL, 0, &db->w.cursors, &a, &p);
+	truth_unlock(db->w.db.truth);
+	if (found) {
+		pick_advance(&db->w.cursors, &p);
+		model_carry_out(db, &p, &a);
+	}
+	arena_fini(&a);
+	return found;
+}
+
+/* ---- reading ---- */
+
+struct model_view { struct view *view; struct seq seq; };
+
+/* The newest view, as a frontend attaches to it. */
+static inline struct model_view model_view(struct model_db *db)
+{
+	struct model_view v = { .seq = board_visible(db->w.board) };
+	struct buf bytes = BUF_INIT;
+	struct view_desc desc;
+	uint64_t generation;
+	struct arena a;
+
+	if (db->w.known_count > WORLD_MEMTABLES / 2)
+		world_forget_memtables(&db->w);
+	arena_init(&a);
+	ck_ok(board_load(db->w.board, &bytes, &generation));
+	ck_ok(view_desc_decode(buf_slice(&bytes), &a, &desc));
+	ck_ok(view_new(&desc, world_find, &db->w, db->tables, &v.view));
+	arena_fini(&a);
+	buf_fini(&bytes);
+	return v;
+}
+
+#endif
