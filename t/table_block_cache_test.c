@@ -102,6 +102,81 @@ START_TEST(a_scan_does_not_sweep_out_what_is_read_again_and_again)
 }
 END_TEST
 
+START_TEST(a_scan_spares_what_was_read_twice_even_when_nobody_reads_it_meanwhile)
+{
+	struct block_cache *c = block_cache_new(CAPACITY);
+	uint64_t hot = CAPACITY / BLOCK / 2, kept = 0;
+
+	for (uint64_t i = 0; i < hot; i++) {
+		put(c, 1, i * BLOCK, BLOCK);
+		has(c, 1, i * BLOCK);
+	}
+	for (uint64_t i = 0; i < 20 * CAPACITY / BLOCK; i++)
+		put(c, 2, i * BLOCK, BLOCK);
+	for (uint64_t i = 0; i < hot; i++)
+		kept += has(c, 1, i * BLOCK);
+	ck_assert_uint_eq(kept, hot);
+	block_cache_free(&c);
+}
+END_TEST
+
+START_TEST(a_new_working_set_takes_the_place_of_an_old_one)
+{
+	struct block_cache *c = block_cache_new(CAPACITY);
+	uint64_t n = CAPACITY / BLOCK / 2, kept = 0;
+
+	for (uint64_t set = 1; set <= 3; set++)
+		for (uint64_t round = 0; round < 3; round++)
+			for (uint64_t i = 0; i < n; i++)
+				if (!has(c, set, i * BLOCK)) {
+					put(c, set, i * BLOCK, BLOCK);
+					has(c, set, i * BLOCK);
+				}
+	for (uint64_t i = 0; i < n; i++)
+		kept += has(c, 3, i * BLOCK);
+	ck_assert_uint_gt(kept, n * 9 / 10);
+	block_cache_free(&c);
+}
+END_TEST
+
+START_TEST(a_smaller_capacity_holds_at_once_and_a_larger_one_is_used)
+{
+	struct block_cache *c = block_cache_new(CAPACITY);
+	struct block_cache_stats st;
+	const uint64_t capacities[] = { CAPACITY / 2, CAPACITY / 100, 0, CAPACITY };
+
+	for (size_t k = 0; k < sizeof(capacities) / sizeof(*capacities); k++) {
+		for (uint64_t i = 0; i < 2 * CAPACITY / BLOCK; i++)
+			put(c, 1, i * BLOCK, BLOCK);
+		block_cache_set_capacity(c, capacities[k]);
+		block_cache_stats(c, &st);
+		ck_assert_uint_le(st.used_bytes, capacities[k]);
+		ck_assert_uint_eq(st.capacity_bytes, capacities[k]);
+	}
+	for (uint64_t i = 0; i < 2 * CAPACITY / BLOCK; i++)
+		put(c, 2, i * BLOCK, BLOCK);
+	block_cache_stats(c, &st);
+	ck_assert_uint_gt(st.used_bytes, CAPACITY * 9 / 10);
+	ck_assert_uint_le(st.used_bytes, CAPACITY);
+	block_cache_free(&c);
+}
+END_TEST
+
+START_TEST(hits_and_misses_are_counted_once_each)
+{
+	struct block_cache *c = block_cache_new(CAPACITY);
+	struct block_cache_stats st;
+
+	for (uint64_t i = 0; i < 100; i++)
+		put(c, 1, i * BLOCK, BLOCK);
+	for (uint64_t i = 0; i < 130; i++)
+		ck_assert(has(c, 1, i * BLOCK) == (i < 100));
+	block_cache_stats(c, &st);
+	ck_assert(st.hits == 100 && st.misses == 30 && st.evictions == 0);
+	block_cache_free(&c);
+}
+END_TEST
+
 START_TEST(capacity_0_keeps_nothing_and_a_pin_alone_owns_the_bytes)
 {
 	struct block_cache *c = _i ? block_cache_new(0) : NULL;
@@ -191,6 +266,10 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, never_more_bytes_than_allowed);
 	tcase_add_test(tc, a_block_comes_back_by_table_and_offset);
 	tcase_add_test(tc, a_scan_does_not_sweep_out_what_is_read_again_and_again);
+	tcase_add_test(tc, a_scan_spares_what_was_read_twice_even_when_nobody_reads_it_meanwhile);
+	tcase_add_test(tc, a_new_working_set_takes_the_place_of_an_old_one);
+	tcase_add_test(tc, a_smaller_capacity_holds_at_once_and_a_larger_one_is_used);
+	tcase_add_test(tc, hits_and_misses_are_counted_once_each);
 	tcase_add_loop_test(tc, capacity_0_keeps_nothing_and_a_pin_alone_owns_the_bytes, 0, 2);
 	tcase_add_test(tc, pinned_bytes_outlive_their_eviction);
 	tcase_add_test(tc, the_second_of_two_equal_inserts_gets_the_first_ones_bytes);

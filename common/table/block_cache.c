@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompressed blocks in memory, in shards. A shard has a lock, a hash table, and a ring with the CLOCK hand:
+ * Decompressed blocks in memory, in shards. A shard has a lock, a hash table, and two rings, each with a hand:
  *
- *	hand -> oldest -> ... -> newest -> (round again)
+ *	insert -> fresh (oldest -> ... -> newest)  -- found since: -->  proven (CLOCK) -> evicted
+ *	                                           -- not found: ---->  evicted
  *
- * A block found gets its reference bit; the hand, looking for room, takes the bit away from those that have
- * it and evicts the first that has none. A new block enters behind the hand and without the bit, so it is
- * looked at last, once.
+ * A block found gets its reference bit. Room is looked for among the fresh ones as long as they hold more than
+ * FRESH_PART of the shard: the oldest goes, or becomes a proven one when it has its bit. Else the hand goes round the
+ * proven ones, takes the bit away from those that have it and evicts the first that has none. So blocks that are read
+ * once, of a scan however long, take the place of each other, and of proven ones no more than that part.
  *
  * 1. used <= capacity in every shard; a block larger than a shard is never kept.
  * 2. A block lives while somebody counts a reference: the shard one, each pin one. Eviction takes away the
@@ -28,6 +30,7 @@
 #define SHARDS_MAX 16u
 #define SHARD_BYTES_MIN (512u << 10)     /* a small cache has fewer shards, so that each holds some blocks */
 #define BUCKETS_MIN 64u
+#define FRESH_PART 8u                    /* an eighth */
 
 struct cached_block {
 	uint8_t *bytes;                      /* owned */
@@ -35,24 +38,26 @@ struct cached_block {
 	atomic_uint refs;
 	/* guarded by the shard's lock */
 	uint64_t table, offset, hash;
-	bool referenced;
+	bool referenced, proven;
 	struct cached_block *chain;          /* next in the bucket */
 	struct cached_block *next, *previous;    /* ring */
 };
+
+struct ring { struct cached_block *hand; uint64_t bytes; };      /* hand: the oldest, or the next to be looked at */
 
 struct shard {
 	pthread_mutex_t lock;
 	uint64_t capacity, used;
 	struct cached_block **buckets;
 	size_t bucket_count, block_count;
-	struct cached_block *hand;
+	struct ring fresh, proven;
 	uint64_t hits, misses, evictions;
 } __attribute__((aligned(64)));
 
 struct block_cache {
 	uint32_t magic;
-	unsigned shard_count;                /* a power of two */
-	uint64_t capacity;
+	unsigned shard_count;                /* a power of two; fixed, as is all but the capacity */
+	_Atomic uint64_t capacity;
 	void *memory;
 	struct shard *shards;
 };
@@ -62,7 +67,7 @@ struct block_cache *block_cache_new(uint64_t capacity_bytes)
 	struct block_cache *c = mem_zalloc(sizeof(*c));
 
 	obj_init(c, BLOCK_CACHE_MAGIC);
-	c->capacity = capacity_bytes;
+	atomic_init(&c->capacity, capacity_bytes);
 	for (c->shard_count = 1; c->shard_count < SHARDS_MAX; c->shard_count *= 2)
 		if (capacity_bytes / (c->shard_count * 2) < SHARD_BYTES_MIN)
 			break;
@@ -132,20 +137,40 @@ static void grow(struct shard *s)
 	mem_free(old);
 }
 
-/* Puts b into the hash table and into the ring behind the hand. */
+static struct ring *ring_of(struct shard *s, const struct cached_block *b)
+{
+	return b->proven ? &s->proven : &s->fresh;
+}
+
+/* Last in the ring: behind the hand. */
+static void ring_in(struct ring *r, struct cached_block *b)
+{
+	if (r->hand) {
+		b->next = r->hand;
+		b->previous = r->hand->previous;
+		b->previous->next = b->next->previous = b;
+	} else {
+		r->hand = b->next = b->previous = b;
+	}
+	r->bytes += charge(b);
+}
+
+static void ring_out(struct ring *r, struct cached_block *b)
+{
+	b->next->previous = b->previous;
+	b->previous->next = b->next;
+	if (r->hand == b)
+		r->hand = b->next == b ? NULL : b->next;
+	r->bytes -= charge(b);
+}
+
 static void link_block(struct shard *s, struct cached_block *b)
 {
 	if (s->block_count == s->bucket_count)
 		grow(s);
 	b->chain = *bucket_of(s, b->hash);
 	*bucket_of(s, b->hash) = b;
-	if (s->hand) {
-		b->next = s->hand;
-		b->previous = s->hand->previous;
-		b->previous->next = b->next->previous = b;
-	} else {
-		s->hand = b->next = b->previous = b;
-	}
+	ring_in(ring_of(s, b), b);
 	s->used += charge(b);
 	s->block_count++;
 }
@@ -157,12 +182,28 @@ static void unlink_block(struct shard *s, struct cached_block *b)
 	while (*at != b)
 		at = &(*at)->chain;
 	*at = b->chain;
-	b->next->previous = b->previous;
-	b->previous->next = b->next;
-	if (s->hand == b)
-		s->hand = b->next == b ? NULL : b->next;
+	ring_out(ring_of(s, b), b);
 	s->used -= charge(b);
 	s->block_count--;
+}
+
+/* The block that may go next, or NULL: one more was looked at and spared. */
+static struct cached_block *next_victim(struct shard *s)
+{
+	bool from_fresh = s->fresh.bytes > s->capacity / FRESH_PART || !s->proven.hand;
+	struct cached_block *b = from_fresh ? s->fresh.hand : s->proven.hand;
+
+	if (!b->referenced)
+		return b;
+	b->referenced = false;
+	if (from_fresh) {
+		ring_out(&s->fresh, b);
+		b->proven = true;
+		ring_in(&s->proven, b);
+	} else {
+		s->proven.hand = b->next;
+	}
+	return NULL;
 }
 
 /* Makes room for n bytes; gives what was evicted, chained, to be let go without the lock. */
@@ -170,19 +211,41 @@ static struct cached_block *evict(struct shard *s, size_t n)
 {
 	struct cached_block *out = NULL, *b;
 
-	while (s->used + n > s->capacity) {
-		b = s->hand;
-		if (b->referenced) {
-			b->referenced = false;
-			s->hand = b->next;
+	while (s->used > 0 && s->used + n > s->capacity) {
+		b = next_victim(s);
+		if (!b)
 			continue;
-		}
 		unlink_block(s, b);
 		s->evictions++;
 		b->chain = out;
 		out = b;
 	}
 	return out;
+}
+
+static void let_go(struct cached_block *evicted)
+{
+	for (struct cached_block *next; evicted; evicted = next) {
+		next = evicted->chain;
+		unref(evicted);
+	}
+}
+
+void block_cache_set_capacity(struct block_cache *c, uint64_t capacity_bytes)
+{
+	obj_check(c, BLOCK_CACHE_MAGIC);
+	if (atomic_exchange(&c->capacity, capacity_bytes) == capacity_bytes)
+		return;
+	for (unsigned i = 0; i < c->shard_count; i++) {
+		struct shard *s = &c->shards[i];
+		struct cached_block *evicted;
+
+		pthread_mutex_lock(&s->lock);
+		s->capacity = capacity_bytes / c->shard_count;
+		evicted = evict(s, 0);
+		pthread_mutex_unlock(&s->lock);
+		let_go(evicted);
+	}
 }
 
 bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp,
@@ -195,7 +258,7 @@ bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offs
 	obj_check(c, BLOCK_CACHE_MAGIC);
 	pinp->block = NULL;
 	*bytesp = slice_of(NULL, 0);
-	if (c->capacity == 0)
+	if (atomic_load_explicit(&c->capacity, memory_order_relaxed) == 0)
 		return false;
 	pthread_mutex_lock(&s->lock);
 	b = lookup(s, table.v, offset, hash);
@@ -217,11 +280,13 @@ bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offs
 /* Keeps b in the shard unless it is too large or somebody was faster; gives the block to be pinned. */
 static struct cached_block *keep(struct shard *s, struct cached_block *b)
 {
-	struct cached_block *evicted = NULL, *other, *next;
+	struct cached_block *evicted = NULL, *other;
 
-	if (charge(b) > s->capacity)
-		return b;
 	pthread_mutex_lock(&s->lock);
+	if (charge(b) > s->capacity) {
+		pthread_mutex_unlock(&s->lock);
+		return b;
+	}
 	other = lookup(s, b->table, b->offset, b->hash);
 	if (other) {
 		atomic_fetch_add_explicit(&other->refs, 1, memory_order_relaxed);
@@ -231,10 +296,7 @@ static struct cached_block *keep(struct shard *s, struct cached_block *b)
 		link_block(s, b);
 	}
 	pthread_mutex_unlock(&s->lock);
-	for (; evicted; evicted = next) {
-		next = evicted->chain;
-		unref(evicted);
-	}
+	let_go(evicted);
 	if (!other)
 		return b;
 	unref(b);
@@ -249,7 +311,7 @@ struct slice block_cache_insert(struct block_cache *c, struct file_id table, uin
 	b->bytes = bytes;
 	b->n = n;
 	atomic_init(&b->refs, 1);
-	if (c && c->capacity > 0) {
+	if (c && atomic_load_explicit(&c->capacity, memory_order_relaxed) > 0) {
 		obj_check(c, BLOCK_CACHE_MAGIC);
 		b->table = table.v;
 		b->offset = offset;
@@ -270,7 +332,7 @@ void block_pin_release(struct block_pin *pin)
 void block_cache_stats(struct block_cache *c, struct block_cache_stats *sp)
 {
 	obj_check(c, BLOCK_CACHE_MAGIC);
-	*sp = (struct block_cache_stats){ .capacity_bytes = c->capacity };
+	*sp = (struct block_cache_stats){ .capacity_bytes = atomic_load(&c->capacity) };
 	for (unsigned i = 0; i < c->shard_count; i++) {
 		struct shard *s = &c->shards[i];
 
@@ -285,8 +347,8 @@ void block_cache_stats(struct block_cache *c, struct block_cache_stats *sp)
 
 static void free_shard(struct shard *s)
 {
-	while (s->hand) {
-		struct cached_block *b = s->hand;
+	while (s->used > 0) {
+		struct cached_block *b = s->fresh.hand ? s->fresh.hand : s->proven.hand;
 
 		unlink_block(s, b);
 		must(atomic_load(&b->refs) == 1);

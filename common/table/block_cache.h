@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompressed data blocks by (table id, offset), bounded in bytes, shared by the threads of one process.
- * Sharded; each shard has a lock and evicts by CLOCK, a new block entering without its reference bit, so that
- * one scan cannot sweep out what is read again and again.
+ * Decompressed data blocks by (table id, offset), bounded in bytes, shared by the threads of one process. Sharded; what
+ * is read once makes room for itself, so that no scan sweeps out what is read again and again.
  */
 #ifndef TABLE_BLOCK_CACHE_H
 #define TABLE_BLOCK_CACHE_H
@@ -20,6 +19,9 @@ struct block_cache_stats { uint64_t hits, misses, evictions, used_bytes, capacit
 
 struct block_cache *block_cache_new(uint64_t capacity_bytes);
 void block_cache_free(struct block_cache **cp);              /* no pins may be out */
+
+/* From now on at most so many bytes; what is too much goes at once. */
+void block_cache_set_capacity(struct block_cache *c, uint64_t capacity_bytes);
 
 /* The block, pinned; false when it is not there. */
 bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp,
