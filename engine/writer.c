@@ -252,8 +252,10 @@ bool writer_should_clean_up(const struct writer *w)
 void writer_tell_sizes(const struct writer *w)
 {
 	uint64_t wal = wal_bytes(w->wal.wal) + truth_frozen_wal_bytes(w->conf.truth);
+	uint64_t memtables = memtable_used(w->active) + truth_frozen_bytes(w->conf.truth);
 
-	stats_set(M_memtable_size, memtable_used(w->active) + truth_frozen_bytes(w->conf.truth));
+	stats_set(M_memtable_size, memtables);
+	stats_set(M_memory_memtables, memtables);
 	stats_set(M_wal_size, wal);
 	stats_set(M_disk_usage, wal + truth_table_bytes(w->conf.truth));
 }

@@ -36,6 +36,7 @@ struct attach {
 
 	struct block_cache *blocks;
 	struct table_cache *tables;
+	struct memory_setup memory;
 
 	struct view *view;
 	uint64_t generation;             /* of view; 0 = none, or it must be made anew */
@@ -161,16 +162,21 @@ static int compare_ids(const void *x, const void *y)
 	return (a > b) - (a < b);
 }
 
+static size_t table_count(const struct view_desc *d)
+{
+	size_t n = 0, level;
+
+	for (level = 0; level < LEVEL_COUNT; level++)
+		n += d->levels[level].count;
+	return n;
+}
+
 /* All table ids of a view, sorted; heap memory. */
 static uint64_t *table_ids(const struct view_desc *d, size_t *np)
 {
 	size_t n = 0, level, i;
-	uint64_t *ids;
+	uint64_t *ids = mem_alloc((table_count(d) + 1) * sizeof *ids);
 
-	for (level = 0; level < LEVEL_COUNT; level++)
-		n += d->levels[level].count;
-	ids = mem_alloc((n + 1) * sizeof *ids);
-	n = 0;
 	for (level = 0; level < LEVEL_COUNT; level++)
 		for (i = 0; i < d->levels[level].count; i++)
 			ids[n++] = d->levels[level].tables[i].id.v;
@@ -218,6 +224,7 @@ static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t 
 	enum st st;
 
 	table_cache_set_database(a->tables, desc->database);
+	(void)table_cache_expect(a->tables, table_count(desc));
 	st = view_new(desc, find_memtable, a, a->tables, &v);
 	if (st)
 		return st;
@@ -310,13 +317,30 @@ struct board *attach_board(struct attach *a)
 	return a->board;
 }
 
-void attach_report_memory(struct attach *a)
+/* Deals this process' part of the budget out to indexes and filters, which come as tables are opened, and to blocks. */
+static void share_memory(struct attach *a, const struct table_cache_use *use)
 {
+	struct memory_share share = memory_share(&a->memory, stats_sum(M_memtable_size), use->index_bytes + use->filter_bytes);
+
+	block_cache_set_capacity(a->blocks, share.block_bytes);
+	table_cache_set_memory(a->tables, share.table_bytes);
+	/* A view that keeps what no longer fits, or borrows what would, is made anew. */
+	if (a->view && table_cache_expect(a->tables, table_count(view_desc(a->view))))
+		attach_invalidate(a);
+}
+
+void attach_watch_memory(struct attach *a)
+{
+	struct table_cache_use use = table_cache_use(a->tables);
 	struct block_cache_stats s;
 
+	share_memory(a, &use);
 	block_cache_stats(a->blocks, &s);
 	stats_set(M_memory_block_cache, s.used_bytes);
-	stats_set(M_memory_tables, table_cache_memory(a->tables));
+	stats_set(M_memory_indexes, use.index_bytes);
+	stats_set(M_memory_filters, use.filter_bytes);
+	stats_set(M_open_tables, use.open);
+	stats_set(M_memory_budget, memory_budget_part(&a->memory));
 }
 
 /* ---- life ---- */
@@ -334,7 +358,8 @@ enum st attach_new(const struct attach_setup *setup, struct attach **ap)
 	obj_init(a, ATTACH_MAGIC);
 	a->loop = setup->loop;
 	handoff_client_new(setup->handoff_path, &a->handoff);
-	a->blocks = block_cache_new(setup->cache_bytes);
+	a->memory = setup->memory;
+	a->blocks = block_cache_new(memory_share(&a->memory, 0, 0).block_bytes);
 	a->tables = table_cache_new(vfs_posix(), setup->data_dir, 0, a->blocks, setup->max_open_tables);
 	arena_init(&a->arena);
 	a->retry = loop_later(a->loop, on_retry, a);

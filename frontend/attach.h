@@ -20,6 +20,7 @@
 
 #include "common/view/board.h"
 #include "common/view/view.h"
+#include "frontend/shares.h"
 
 struct attach;
 struct loop;
@@ -28,7 +29,7 @@ struct attach_setup {
 	struct loop *loop;
 	int board_fd;
 	const char *handoff_path, *data_dir;
-	uint64_t cache_bytes;            /* for decompressed blocks */
+	struct memory_setup memory;
 	size_t max_open_tables;
 };
 
@@ -45,6 +46,6 @@ void attach_invalidate(struct attach *a);
 void attach_tick(struct attach *a);              /* every 200 ms or so: an idle frontend pins nothing */
 const struct view_desc *attach_desc(const struct attach *a);     /* NULL: nothing attached yet */
 struct board *attach_board(struct attach *a);
-void attach_report_memory(struct attach *a);     /* into the gauges */
+void attach_watch_memory(struct attach *a);      /* as often: deals out what there is, and tells the gauges */
 
 #endif

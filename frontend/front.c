@@ -242,7 +242,7 @@ static void handle_metrics(struct front *f, struct http_request *r)
 {
 	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
 
-	attach_report_memory(f->attach);
+	attach_watch_memory(f->attach);
 	buf_reset(&f->body);
 	stats_write_prometheus(&f->body);
 	a.body = buf_slice(&f->body);
@@ -312,7 +312,7 @@ static void on_tick(void *ctx)
 	if (++f->ticks % VIEW_TICKS)
 		return;
 	attach_tick(f->attach);
-	attach_report_memory(f->attach);
+	attach_watch_memory(f->attach);
 }
 
 static void flush(void *ctx)
@@ -332,7 +332,8 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 		.board_fd = setup->board_fd,
 		.handoff_path = handoff.s,
 		.data_dir = conf->data_dir,
-		.cache_bytes = conf->cache_size_limit / conf->frontend_workers,
+		.memory = { conf->memory_limit, conf->cache_size_limit, conf->memtable_size_limit,
+			    (unsigned)conf->frontend_workers, setup->index },
 		.max_open_tables = setup->max_open_tables,
 	};
 	enum st st = attach_new(&attach, &f->attach);
@@ -354,7 +355,7 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	f->conf = setup->conf;
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
-	http_server_new(setup->loop, setup->listener, f->conf->max_connections, &limits, handle, f,
+	http_server_new(setup->loop, setup->listener, setup->max_connections, &limits, handle, f,
 			&f->server);
 	st = make_parts(f, setup);
 	if (st)

@@ -22,6 +22,7 @@ struct front_setup {
 	const struct conf *conf;
 	unsigned index;                  /* which frontend this is */
 	int board_fd, listener;
+	uint64_t max_connections;
 	size_t max_open_tables;
 };
 

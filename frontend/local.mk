@@ -19,6 +19,7 @@ libfrontend_a_SOURCES = \
 	frontend/json.c frontend/json.h \
 	frontend/gather.c frontend/gather.h \
 	frontend/pending.c frontend/pending.h \
+	frontend/shares.c frontend/shares.h \
 	frontend/attach.c frontend/attach.h \
 	frontend/cold.c frontend/cold.h \
 	frontend/reads.c frontend/reads.h \

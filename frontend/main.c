@@ -7,8 +7,8 @@
  * gone.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,9 +17,9 @@
 #include "common/stats/stats.h"
 #include "frontend/front.h"
 #include "frontend/loop.h"
+#include "frontend/shares.h"
 
-enum { BEAT_MS = 500, DRAIN_S = 10, DRAIN_CHECK_MS = 50, TABLES_MIN = 64, READY_CHECK_MS = 3,
-       READY_CHECKS = 300 };
+enum { BEAT_MS = 500, DRAIN_S = 10, DRAIN_CHECK_MS = 50, READY_CHECK_MS = 3, READY_CHECKS = 300 };
 
 struct program {
 	struct loop *loop;
@@ -84,22 +84,26 @@ static void on_signal(void *ctx)
 	p->drain = loop_every(p->loop, DRAIN_CHECK_MS, on_drain, p);
 }
 
-/* As many descriptors as the system allows; how many of them tables may hold. */
-static size_t raise_descriptor_limit(const struct conf *c)
+/* Deals the descriptors out; false when there are too few to begin with. */
+static bool share_descriptors(const struct conf *c, struct front_setup *setup)
 {
-	struct rlimit l;
+	uint64_t limit = proc_descriptors();
+	struct descriptor_share share;
 
-	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
-		return TABLES_MIN;
-	l.rlim_cur = l.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &l) != 0 || getrlimit(RLIMIT_NOFILE, &l) != 0)
-		return TABLES_MIN;
-	if (l.rlim_cur < c->max_connections + 2 * TABLES_MIN)
-		log_warn("only %llu descriptors for up to %llu connections: raise the limit of open files",
-			 (unsigned long long)l.rlim_cur, (unsigned long long)c->max_connections);
-	if (l.rlim_cur <= c->max_connections + 2 * TABLES_MIN)
-		return TABLES_MIN;
-	return (size_t)(l.rlim_cur - c->max_connections - TABLES_MIN);
+	if (!descriptor_share(limit, c->max_connections, &share)) {
+		log_error("Only %" PRIu64 " open files are allowed, at least %u are needed: raise the limit (ulimit -n, "
+			  "LimitNOFILE).", limit, DESCRIPTORS_LEAST);
+		return false;
+	}
+	if (share.connections < c->max_connections)
+		log_warn("%" PRIu64 " open files are allowed: only %" PRIu64 " connections at once instead of MAX_CONNECTIONS=%"
+			 PRIu64 ", and %zu open tables.", limit, share.connections, c->max_connections, share.tables);
+	else
+		log_info("%" PRIu64 " open files are allowed: %" PRIu64 " for connections, %zu for tables.", limit,
+			 share.connections, share.tables);
+	setup->max_connections = share.connections;
+	setup->max_open_tables = share.tables;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -116,8 +120,7 @@ int main(int argc, char **argv)
 		return EXIT_OSERR;
 	p.loop = setup.loop = loop_new();
 	setup.index = h.index;
-	setup.max_open_tables = raise_descriptor_limit(&h.conf);
-	if (front_new(&setup, &p.front) != ST_OK)
+	if (!share_descriptors(&h.conf, &setup) || front_new(&setup, &p.front) != ST_OK)
 		return EXIT_OSERR;
 	(void)loop_every(p.loop, BEAT_MS, on_beat, NULL);
 	(void)loop_watch(p.loop, p.signals, on_signal, &p);

@@ -73,6 +73,16 @@ static void write_metrics(struct buf *out)
 	buf_printf(out, "\"compressionRatio\":%.4f}", raw ? (double)stored / (double)raw : 1.0);
 }
 
+static void write_memory(struct buf *out)
+{
+	buf_append_str(out, "\"memory\":{");
+	number(out, "memtables", stats_sum(M_memory_memtables));
+	number(out, "indexes", stats_sum(M_memory_indexes));
+	number(out, "filters", stats_sum(M_memory_filters));
+	number(out, "blockCache", stats_sum(M_memory_block_cache));
+	buf_printf(out, "\"budget\":%llu},", (unsigned long long)stats_sum(M_memory_budget));
+}
+
 void stats_json_write(struct buf *out, const struct view_desc *desc, struct seq visible)
 {
 	buf_append_byte(out, '{');
@@ -81,6 +91,7 @@ void stats_json_write(struct buf *out, const struct view_desc *desc, struct seq 
 	number(out, "lastSequence", visible.v);
 	write_levels(out, desc);
 	buf_printf(out, "\"isCompacting\":%s,", boolean(stats_sum(M_compaction_in_progress) > 0));
+	write_memory(out);
 	write_metrics(out);
 	buf_append_str(out, "}\n");
 }

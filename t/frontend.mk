@@ -4,6 +4,10 @@
 #   t_frontend_<file>_test_SOURCES = t/frontend_<file>_test.c
 #   t_frontend_<file>_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_shares_test
+t_frontend_shares_test_SOURCES = t/frontend_shares_test.c
+t_frontend_shares_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test
 check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test
 EXTRA_DIST += t/http_cases.def

@@ -24,7 +24,7 @@ BUILD = os.environ.get("LSM_BUILD_DIR", os.path.join(HERE, "..", "build"))
 SUPERVISOR = os.path.join(BUILD, "lsm-supervisor")
 LSMCTL = os.path.join(BUILD, "lsmctl")
 OUR_VARIABLES = re.compile(r"^(HOST|PORT|DATA_DIR|RUN_DIR|LOG_|NODE_ENV|MEMTABLE_|WAL_|CACHE_|COMPACTION_|LEVEL_|TABLE_|BLOCK_"
-                           r"|FRONTEND_|COMPACTOR_|DISK_|MAX_|LISTEN_|NOTIFY_SOCKET|WATCHDOG_)")
+                           r"|FRONTEND_|COMPACTOR_|DISK_|MAX_|MEMORY_|LISTEN_|NOTIFY_SOCKET|WATCHDOG_)")
 
 # What a build with sanitizers says when it finds a defect: no test that provoked it may pass.
 DEFECT = re.compile(r"runtime error: |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
@@ -63,6 +63,7 @@ class Server:
         self.own_dir = data_dir is None
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="lsm-test-")
         self.settings = {k: str(v) for k, v in settings.items()}
+        self.launcher = []                      # words in front of the server's command
         self.process = None
         self.port = None
         self.log = None
@@ -79,7 +80,7 @@ class Server:
 
     def start(self, seconds=60):
         self.log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([SUPERVISOR], env=self.environment(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*self.launcher, SUPERVISOR], env=self.environment(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until(self.serves, seconds, "the start of the server")
         return self
 

@@ -220,7 +220,7 @@ START_TEST(a_table_that_cannot_be_opened_now_can_be_opened_later)
 	fault_arm(v, FAULT_READ, 2, false, ST_IO);
 	ck_assert_int_eq(table_cache_get(t, file_id(7), &r), ST_IO);
 	ck_assert_ptr_null(r);
-	ck_assert_uint_eq(table_cache_memory(t), 0);
+	ck_assert_uint_eq(table_cache_use(t).open, 0);
 	ck_assert_int_eq(table_cache_get(t, file_id(7), &r), ST_OK);
 	table_cache_release(t, &r);
 	table_cache_free(&t);

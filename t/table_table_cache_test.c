@@ -66,11 +66,11 @@ static struct table_reader *get(struct table_cache *t, uint64_t id)
 	return r;
 }
 
-START_TEST(idle_tables_beyond_max_open_are_closed_least_recently_used_first)
+START_TEST(tables_beyond_max_open_are_closed_least_recently_used_first)
 {
 	struct table_cache *t;
 	struct table_reader *r, *again;
-	size_t memory;
+	struct table_cache_use use;
 
 	make_tables(200);
 	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 3);
@@ -80,8 +80,8 @@ START_TEST(idle_tables_beyond_max_open_are_closed_least_recently_used_first)
 		ck_assert_ptr_null(r);
 		ck_assert_uint_eq(open_tables(), id < 3 ? id : 3);
 	}
-	memory = table_cache_memory(t);
-	ck_assert_uint_gt(memory, 0);
+	use = table_cache_use(t);
+	ck_assert(use.open == 3 && use.index_bytes > 0 && use.filter_bytes > 0);
 	/* 198 to 200 are open; using 198 makes 199 the oldest. */
 	unlink(path_sst(help_dir, file_id(199)).s);
 	unlink(path_sst(help_dir, file_id(198)).s);
@@ -98,7 +98,7 @@ START_TEST(idle_tables_beyond_max_open_are_closed_least_recently_used_first)
 }
 END_TEST
 
-START_TEST(tables_in_use_do_not_count_and_are_shared)
+START_TEST(tables_in_use_stay_open_and_are_shared_however_many)
 {
 	struct table_reader *r[100], *same;
 	struct table_cache *t;
@@ -108,12 +108,60 @@ START_TEST(tables_in_use_do_not_count_and_are_shared)
 	for (uint64_t id = 1; id <= 100; id++)
 		r[id - 1] = get(t, id);
 	ck_assert_uint_eq(open_tables(), 100);
+	ck_assert(table_cache_is_crowded(t));
 	ck_assert_int_eq(table_cache_get(t, file_id(50), &same), ST_OK);
 	ck_assert_ptr_eq(same, r[49]);
 	table_cache_release(t, &same);
 	for (uint64_t id = 1; id <= 100; id++)
 		table_cache_release(t, &r[id - 1]);
 	ck_assert_uint_eq(open_tables(), 2);
+	ck_assert(!table_cache_is_crowded(t));
+	table_cache_free(&t);
+	help_end();
+}
+END_TEST
+
+START_TEST(indexes_and_filters_are_bounded_in_bytes)
+{
+	struct table_cache *t;
+	struct table_cache_use use;
+	size_t of_one;
+
+	make_tables(50);
+	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 100);
+	for (uint64_t id = 1; id <= 50; id++) {
+		struct table_reader *r = get(t, id);
+
+		table_cache_release(t, &r);
+	}
+	use = table_cache_use(t);
+	ck_assert_uint_eq(use.open, 50);
+	of_one = (use.index_bytes + use.filter_bytes) / 50;
+	table_cache_set_memory(t, of_one * 10);
+	use = table_cache_use(t);
+	ck_assert(use.open >= 9 && use.open <= 11 && use.index_bytes + use.filter_bytes <= of_one * 10);
+	ck_assert_uint_eq(open_tables(), use.open);
+	table_cache_free(&t);
+	help_end();
+}
+END_TEST
+
+START_TEST(a_cache_that_expects_more_than_it_may_hold_is_crowded_from_the_start)
+{
+	struct table_cache *t;
+	struct table_reader *r;
+
+	make_tables(2);
+	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 10);
+	ck_assert(!table_cache_expect(t, 10) && !table_cache_is_crowded(t));
+	ck_assert(table_cache_expect(t, 11) && table_cache_is_crowded(t));
+	ck_assert(!table_cache_expect(t, 12) && table_cache_is_crowded(t));
+	ck_assert(table_cache_expect(t, 10) && !table_cache_is_crowded(t));
+	r = get(t, 1);
+	table_cache_set_memory(t, 5 * (table_cache_use(t).index_bytes + table_cache_use(t).filter_bytes));
+	ck_assert(!table_cache_expect(t, 5));
+	ck_assert(table_cache_expect(t, 6) && table_cache_is_crowded(t));
+	table_cache_release(t, &r);
 	table_cache_free(&t);
 	help_end();
 }
@@ -128,7 +176,7 @@ START_TEST(a_missing_file_is_not_found_and_leaves_nothing)
 	t = table_cache_new(vfs_posix(), help_dir, DATABASE, NULL, 2);
 	ck_assert_int_eq(table_cache_get(t, file_id(2), &r), ST_NOT_FOUND);
 	ck_assert_ptr_null(r);
-	ck_assert_uint_eq(table_cache_memory(t), 0);
+	ck_assert_uint_eq(table_cache_use(t).open, 0);
 	table_cache_release(t, &r);
 	table_cache_evict(t, file_id(2));
 	table_cache_free(&t);
@@ -296,8 +344,10 @@ END_TEST
 
 static void suite(TCase *tc)
 {
-	tcase_add_test(tc, idle_tables_beyond_max_open_are_closed_least_recently_used_first);
-	tcase_add_test(tc, tables_in_use_do_not_count_and_are_shared);
+	tcase_add_test(tc, tables_beyond_max_open_are_closed_least_recently_used_first);
+	tcase_add_test(tc, indexes_and_filters_are_bounded_in_bytes);
+	tcase_add_test(tc, a_cache_that_expects_more_than_it_may_hold_is_crowded_from_the_start);
+	tcase_add_test(tc, tables_in_use_stay_open_and_are_shared_however_many);
 	tcase_add_test(tc, a_missing_file_is_not_found_and_leaves_nothing);
 	tcase_add_test(tc, a_damaged_table_is_looked_at_once_until_it_is_evicted);
 	tcase_add_test(tc, an_evicted_table_is_closed_at_once_or_with_its_last_user);

@@ -548,6 +548,63 @@ START_TEST(pinned_tables_answer_after_their_files_are_gone)
 }
 END_TEST
 
+/* One key a table: 30 tables on each of two levels, two on level 0, and a cache that may hold five open. */
+static struct place *crowded_place(char keys[60][8])
+{
+	struct place *p = place_new();
+
+	table_cache_free(&p->cache);
+	p->cache = table_cache_new(vfs_posix(), p->dir, DATABASE, p->blocks, 5);
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(keys[i], sizeof keys[i], "k%02u", i);
+		add_one(p, 1 + i / 30, put_of(keys[i], i + 1, keys[i]));
+	}
+	add_one(p, 0, put_of("k10", 100, "above"));
+	add_one(p, 0, put_of("k40", 99, "above"));
+	return p;
+}
+
+START_TEST(a_crowded_cache_lends_tables_and_closes_the_least_recently_used)
+{
+	char keys[60][8];
+	struct place *p = crowded_place(keys);
+	struct view *v = view_of(p);
+	struct iter *it;
+	unsigned n = 0;
+
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < 60; i++) {
+			expect(v, keys[i], SEQ_MAX.v, i % 30 == 10 ? "above" : keys[i]);
+			ck_assert_uint_le(table_cache_use(p->cache).open, 5);
+		}
+	ck_assert_int_eq(view_iter_new(v, SEQ_MAX, NOW, &it), ST_OK);
+	for (iter_first(it); it->valid; iter_next(it), n++) {
+		ck_assert(slice_eq(it->entry.key, slice_str(keys[n])));
+		ck_assert_uint_le(table_cache_use(p->cache).open, 5 + 2 + 2);    /* level 0 and one a level while it scans */
+	}
+	ck_assert(n == 60 && it->status == ST_OK);
+	iter_free(&it);
+	view_unref(&v);
+	ck_assert_uint_le(table_cache_use(p->cache).open, 5);
+	place_free(p);
+}
+END_TEST
+
+START_TEST(a_view_made_when_too_many_tables_are_expected_keeps_none)
+{
+	char keys[60][8];
+	struct place *p = crowded_place(keys);
+	struct view *v = view_of(p);
+
+	(void)table_cache_expect(p->cache, 62);
+	expect(v, keys[0], SEQ_MAX.v, keys[0]);
+	table_cache_evict(p->cache, p->tables[1][0].id);
+	ck_assert_uint_eq(table_cache_use(p->cache).open, 0);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
 START_TEST(get_that_may_not_wait_opens_no_table)
 {
 	struct place *p = place_new();
@@ -827,6 +884,8 @@ static void suite(TCase *tc)
 	tcase_add_loop_test(tc, missing_file_is_unavailable_not_old, 0, 6);
 	tcase_add_test(tc, unknown_memtable_makes_the_view_unavailable);
 	tcase_add_test(tc, pinned_tables_answer_after_their_files_are_gone);
+	tcase_add_test(tc, a_crowded_cache_lends_tables_and_closes_the_least_recently_used);
+	tcase_add_test(tc, a_view_made_when_too_many_tables_are_expected_keeps_none);
 	tcase_add_test(tc, get_that_may_not_wait_opens_no_table);
 	tcase_add_test(tc, threads_open_the_same_tables_at_once);
 	tcase_add_loop_test(tc, gets_and_scans_agree_with_plain_search, 1, 9);

@@ -125,10 +125,25 @@ static enum st finish_test_mode(const struct conf *c, struct buf *complaint)
 	return ST_INVALID;
 }
 
+static enum st finish_memory(const struct conf *c, struct buf *complaint)
+{
+	char text[24];
+
+	if (c->memory_limit == 0 || c->memory_limit >= 4 * c->memtable_size_limit)
+		return ST_OK;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)c->memory_limit);
+	conf__complain(complaint, nowhere, "MEMORY_LIMIT", text);
+	buf_printf(complaint, "too little for four memtables of MEMTABLE_SIZE_LIMIT=%llu; give at least %llu, or 0",
+		   (unsigned long long)c->memtable_size_limit, 4 * (unsigned long long)c->memtable_size_limit);
+	return ST_INVALID;
+}
+
 enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint)
 {
 	enum st st = finish_test_mode(c, complaint);
 
+	if (!st)
+		st = finish_memory(c, complaint);
 	if (!st)
 		st = finish_host(c, complaint);
 	if (!st)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,12 +88,31 @@ bool proc_orphaned(void)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLRDHUP | POLLERR | POLLNVAL));
 }
 
+/* Tables, connections and segments are files: as many as the system lets us have. */
+static void raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		l.rlim_cur = l.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
+uint64_t proc_descriptors(void)
+{
+	struct rlimit l;
+
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 ? l.rlim_cur : 0;
+}
+
 void proc_begin(enum role role, int argc, char **argv, struct heritage *hp)
 {
 	memset(hp, 0, sizeof *hp);
 	if (!read_settings(&hp->conf) || !read_slot(hp, role, argc, argv))
 		by_hand(argc > 0 ? argv[0] : "lsm-engine");
 	log_init(hp->name, conf_log_level(&hp->conf), conf_log_format(&hp->conf));
+	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (proc_orphaned())

@@ -10,9 +10,12 @@
 
 #include "common/base/heritage.h"
 
-/* Reads heritage from argv and the fixed descriptors, starts the log, ignores SIGPIPE, sets PR_SET_PDEATHSIG(SIGKILL)
- * and checks the parent is still there. Ends the process with EXIT_CONFIG when not started by a supervisor. */
+/* Reads heritage from argv and the fixed descriptors, starts the log, ignores SIGPIPE, raises the limit of open files as far as it goes, sets
+ * PR_SET_PDEATHSIG(SIGKILL) and checks the parent is still there. Ends the process with EXIT_CONFIG when not started by a supervisor. */
 void proc_begin(enum role role, int argc, char **argv, struct heritage *hp);
+
+/* How many descriptors this process may have. */
+uint64_t proc_descriptors(void);
 
 /* Tells the supervisor that this worker serves. Once. */
 void proc_ready(void);

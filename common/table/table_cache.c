@@ -2,11 +2,13 @@
 /*
  * Open tables by id.
  *
- *	(not here) --get--> in use --last release--> idle --too many idle, or evict--> closed
+ *	(not here) --get--> in use --last release--> idle --crowded, or evict--> closed
  *	                      \--evict--> doomed --last release--> closed
  *
  * 1. A table in use or idle is in the hash table; a doomed one only in the list of the doomed.
- * 2. Idle ones form a list, longest idle first; there are at most max_open.
+ * 2. Idle ones form a list, longest idle first. The cache is crowded when more than max_open tables are open, or their
+ *    indexes and filters hold more than max_memory: then idle ones close until it is not, or none is left. A table about
+ *    to be opened makes room for itself first.
  * 3. A file is opened and closed without the lock. Two threads that open one table both do; the second closes
  *    its own.
  * 4. An id evicted while it is being opened is doomed from the start.
@@ -50,11 +52,16 @@ struct table_cache {
 	char *data_dir;
 	struct block_cache *blocks;
 	size_t max_open;
+	/* any thread */
 	_Atomic uint64_t database;
+	atomic_bool crowded;                 /* as of the last change */
 	/* guarded by lock */
 	pthread_mutex_t lock;
 	struct node **buckets, *doomed;
-	size_t bucket_count, node_count, idle_count, memory;
+	size_t bucket_count, node_count;
+	size_t max_memory;
+	bool too_many;                       /* expected: not all of them can be open */
+	struct table_cache_use use;
 	struct node *oldest, *newest;        /* ends of the idle list */
 	struct opening *openings;
 	struct file_id *damaged;
@@ -71,6 +78,7 @@ struct table_cache *table_cache_new(struct vfs *v, const char *data_dir, uint64_
 	t->data_dir = mem_strdup(data_dir);
 	t->blocks = blocks;
 	t->max_open = max_open;
+	t->max_memory = SIZE_MAX;
 	atomic_init(&t->database, database);
 	must(pthread_mutex_init(&t->lock, NULL) == 0);
 	t->bucket_count = BUCKETS_MIN;
@@ -140,14 +148,58 @@ static void idle_in(struct table_cache *t, struct node *n)
 	n->newer = NULL;
 	*(t->newest ? &t->newest->newer : &t->oldest) = n;
 	t->newest = n;
-	t->idle_count++;
 }
 
 static void idle_out(struct table_cache *t, struct node *n)
 {
 	*(n->older ? &n->older->newer : &t->oldest) = n->newer;
 	*(n->newer ? &n->newer->older : &t->newest) = n->older;
-	t->idle_count--;
+}
+
+/* ---- too many ---- */
+
+/* What an open table holds comes in, or goes. */
+static void account(struct table_cache *t, const struct table_reader *r, bool opened)
+{
+	size_t filter = table_filter_memory(r), index = table_memory(r) - filter;
+
+	t->use.open += opened ? 1 : (size_t)-1;
+	t->use.index_bytes += opened ? index : -index;
+	t->use.filter_bytes += opened ? filter : -filter;
+}
+
+static void drop_node(struct table_cache *t, struct node *n, struct node **outp)
+{
+	account(t, n->reader, false);
+	n->chain = *outp;
+	*outp = n;
+}
+
+static bool is_crowded(const struct table_cache *t, size_t more)
+{
+	return t->use.open + more > t->max_open || t->use.index_bytes + t->use.filter_bytes > t->max_memory;
+}
+
+/* Takes idle tables out of the cache, onto *outp, until there is room for so many more. */
+static void trim(struct table_cache *t, size_t more, struct node **outp)
+{
+	while (t->oldest && is_crowded(t, more)) {
+		struct node *n = t->oldest;
+
+		idle_out(t, n);
+		hash_out(t, n);
+		drop_node(t, n, outp);
+	}
+	atomic_store_explicit(&t->crowded, t->too_many || is_crowded(t, 0), memory_order_relaxed);
+}
+
+static void close_nodes(struct node *n)
+{
+	for (struct node *next; n; n = next) {
+		next = n->chain;
+		table_close(&n->reader);
+		mem_free(n);
+	}
 }
 
 /* ---- getting and releasing ---- */
@@ -171,7 +223,7 @@ static void add(struct table_cache *t, struct file_id id, struct table_reader *r
 	n->id = id;
 	n->reader = r;
 	n->refs = 1;
-	t->memory += table_memory(r);
+	account(t, r, true);
 	if (is_doomed) {
 		n->chain = t->doomed;
 		t->doomed = n;
@@ -193,11 +245,14 @@ static void end_opening(struct table_cache *t, struct opening *o)
 static enum st open_file(struct table_cache *t, struct opening *o, struct table_reader **rp)
 {
 	struct path path = path_sst(t->data_dir, o->id);
+	struct node *out = NULL;
 	enum st st;
 
 	o->next = t->openings;
 	t->openings = o;
+	trim(t, 1, &out);
 	pthread_mutex_unlock(&t->lock);
+	close_nodes(out);
 	st = table_open(t->vfs, path.s, o->id, atomic_load(&t->database), t->blocks, rp);
 	pthread_mutex_lock(&t->lock);
 	end_opening(t, o);
@@ -255,14 +310,18 @@ static enum st open_absent(struct table_cache *t, struct file_id id, struct tabl
 enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp)
 {
 	struct table_reader *spare = NULL;
+	struct node *out = NULL;
 	enum st st = ST_OK;
 
 	obj_check(t, TABLE_CACHE_MAGIC);
 	pthread_mutex_lock(&t->lock);
 	*rp = take(t, id);
-	if (!*rp)
+	if (!*rp) {
 		st = open_absent(t, id, rp, &spare);
+		trim(t, 0, &out);
+	}
 	pthread_mutex_unlock(&t->lock);
+	close_nodes(out);
 	table_close(&spare);
 	return st;
 }
@@ -276,34 +335,6 @@ struct table_reader *table_cache_find(struct table_cache *t, struct file_id id)
 	r = take(t, id);
 	pthread_mutex_unlock(&t->lock);
 	return r;
-}
-
-static void drop_node(struct table_cache *t, struct node *n, struct node **outp)
-{
-	t->memory -= table_memory(n->reader);
-	n->chain = *outp;
-	*outp = n;
-}
-
-/* Takes what is idle beyond max_open out of the cache, onto *outp. */
-static void trim(struct table_cache *t, struct node **outp)
-{
-	while (t->idle_count > t->max_open) {
-		struct node *n = t->oldest;
-
-		idle_out(t, n);
-		hash_out(t, n);
-		drop_node(t, n, outp);
-	}
-}
-
-static void close_nodes(struct node *n)
-{
-	for (struct node *next; n; n = next) {
-		next = n->chain;
-		table_close(&n->reader);
-		mem_free(n);
-	}
 }
 
 /* The node of a reader that is in use; *doomedp tells where it is. */
@@ -335,8 +366,8 @@ void table_cache_release(struct table_cache *t, struct table_reader **rp)
 			drop_node(t, n, &out);
 		} else {
 			idle_in(t, n);
-			trim(t, &out);
 		}
+		trim(t, 0, &out);
 	}
 	pthread_mutex_unlock(&t->lock);
 	close_nodes(out);
@@ -362,20 +393,55 @@ void table_cache_evict(struct table_cache *t, struct file_id id)
 			n->chain = t->doomed;
 			t->doomed = n;
 		}
+		trim(t, 0, &out);
 	}
 	pthread_mutex_unlock(&t->lock);
 	close_nodes(out);
 }
 
-size_t table_cache_memory(struct table_cache *t)
+void table_cache_set_memory(struct table_cache *t, size_t max_memory)
 {
-	size_t memory;
+	struct node *out = NULL;
 
 	obj_check(t, TABLE_CACHE_MAGIC);
 	pthread_mutex_lock(&t->lock);
-	memory = t->memory;
+	t->max_memory = max_memory;
+	trim(t, 0, &out);
 	pthread_mutex_unlock(&t->lock);
-	return memory;
+	close_nodes(out);
+}
+
+bool table_cache_expect(struct table_cache *t, size_t tables)
+{
+	struct node *out = NULL;
+	bool before = t->too_many;
+	size_t held;
+
+	obj_check(t, TABLE_CACHE_MAGIC);
+	pthread_mutex_lock(&t->lock);
+	held = t->use.index_bytes + t->use.filter_bytes;
+	t->too_many = tables > t->max_open ||
+		      (t->use.open > 0 && (double)held / (double)t->use.open * (double)tables > (double)t->max_memory);
+	trim(t, 0, &out);
+	pthread_mutex_unlock(&t->lock);
+	close_nodes(out);
+	return t->too_many != before;
+}
+
+bool table_cache_is_crowded(const struct table_cache *t)
+{
+	return atomic_load_explicit(&t->crowded, memory_order_relaxed);
+}
+
+struct table_cache_use table_cache_use(struct table_cache *t)
+{
+	struct table_cache_use use;
+
+	obj_check(t, TABLE_CACHE_MAGIC);
+	pthread_mutex_lock(&t->lock);
+	use = t->use;
+	pthread_mutex_unlock(&t->lock);
+	return use;
 }
 
 uint64_t table_cache_database(struct table_cache *t)
@@ -400,7 +466,7 @@ void table_cache_free(struct table_cache **tp)
 		return;
 	obj_check(t, TABLE_CACHE_MAGIC);
 	t->max_open = 0;
-	trim(t, &out);
+	trim(t, 0, &out);
 	close_nodes(out);
 	must(t->node_count == 0 && !t->doomed);      /* whoever got a table has released it */
 	pthread_mutex_destroy(&t->lock);

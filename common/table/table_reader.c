@@ -399,6 +399,12 @@ size_t table_memory(const struct table_reader *r)
 	return sizeof(*r) + table_index_memory(&r->index) + r->filter.bytes;
 }
 
+size_t table_filter_memory(const struct table_reader *r)
+{
+	obj_check(r, TABLE_READER_MAGIC);
+	return r->filter.bytes;
+}
+
 /* ---- point reads ---- */
 
 static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, struct slice key,

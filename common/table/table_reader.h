@@ -38,6 +38,7 @@ enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t 
 void table_close(struct table_reader **rp);
 const struct table_props *table_props(const struct table_reader *r);
 size_t table_memory(const struct table_reader *r);          /* bytes held: index, filter */
+size_t table_filter_memory(const struct table_reader *r);   /* of these: the filter */
 
 /* What point reads cost, added to by each call; whoever owns the scoreboard carries it there. */
 struct read_cost {

@@ -6,7 +6,8 @@
  *    version found decides (view_desc.h says why); everything that keeps a place from answering ends the
  *    get.
  * 2. A table is opened when first read and then stays open as long as the view: later reads find it by one
- *    atomic load. Two threads that open the same table both ask the cache; one gives its reference back.
+ *    atomic load. Two threads that open the same table both ask the cache; one gives its reference back. When
+ *    the cache is crowded a table is only borrowed from it for the read, so that it may close the least recently used.
  * 3. What a view refers to is fixed at its birth. Only reference count and opened tables change.
  *
  * Any thread.
@@ -159,39 +160,46 @@ void view_pin_release(struct view_pin *p)
 
 /* ---- tables ---- */
 
-/* Keeps r for the view unless another thread did so first; *rp is what the view holds. */
-static void reader_keep(struct view *v, view_reader *at, struct table_reader *r, struct table_reader **rp)
+void view__table_keep(struct view *v, unsigned level, size_t index, struct table_use *u)
 {
-	struct table_reader *there = NULL;
+	struct table_reader *there = NULL, *ours = u->reader;
 
-	if (atomic_compare_exchange_strong(at, &there, r)) {
-		*rp = r;
+	if (u->kept)
 		return;
-	}
-	table_cache_release(v->cache, &r);
-	*rp = there;
+	u->kept = true;
+	if (atomic_compare_exchange_strong(&v->readers[level][index], &there, ours))
+		return;
+	table_cache_release(v->cache, &ours);    /* another thread was faster */
+	u->reader = there;
 }
 
-enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_reader **rp)
+void view__table_done(struct view *v, struct table_use *u)
 {
-	view_reader *at = &v->readers[level][index];
+	if (!u->kept)
+		table_cache_release(v->cache, &u->reader);
+	*u = (struct table_use){ NULL, false };
+}
+
+enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_use *u)
+{
 	struct file_id id = v->desc.levels[level].tables[index].id;
-	struct table_reader *r;
 	enum st st;
 
-	*rp = atomic_load_explicit(at, memory_order_acquire);
-	if (*rp != NULL)
+	*u = (struct table_use){ atomic_load_explicit(&v->readers[level][index], memory_order_acquire), true };
+	if (u->reader != NULL)
 		return ST_OK;
+	u->kept = false;
 	if (nowait) {
-		r = table_cache_find(v->cache, id);
-		if (r == NULL)
+		u->reader = table_cache_find(v->cache, id);
+		if (u->reader == NULL)
 			return ST_BUSY;
 	} else {
-		st = table_cache_get(v->cache, id, &r);
+		st = table_cache_get(v->cache, id, &u->reader);
 		if (st)
 			return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
 	}
-	reader_keep(v, at, r, rp);
+	if (!table_cache_is_crowded(v->cache))
+		view__table_keep(v, level, index, u);
 	return ST_OK;
 }
 
@@ -212,15 +220,16 @@ size_t view__find_table(const struct view_level *level, struct slice key)
 
 enum st view_pin_tables(struct view *v)
 {
-	struct table_reader *r;
+	struct table_use u;
 
 	obj_check(v, VIEW_MAGIC);
 	for (unsigned level = 0; level < LEVEL_COUNT; level++)
 		for (size_t i = 0; i < v->desc.levels[level].count; i++) {
-			enum st st = view__table(v, level, i, false, &r);
+			enum st st = view__table(v, level, i, false, &u);
 
 			if (st)
 				return st;
+			view__table_keep(v, level, i, &u);
 		}
 	return ST_OK;
 }
@@ -275,17 +284,23 @@ static enum st ask_table(struct view *v, unsigned level, size_t index, const str
 			 struct entry *ep, struct block_pin *pin)
 {
 	const struct view_table *t = &v->desc.levels[level].tables[index];
-	struct table_reader *r;
+	struct table_use u;
 	enum st st;
 
 	if (slice_cmp(q->key, t->min_key) < 0 || slice_cmp(q->key, t->max_key) > 0)
 		return ST_NOT_FOUND;
 	if (v->desc.damage_count > 0 && is_known_damaged(v, t, q->key, q->cost))
 		return ST_CORRUPT;
-	st = view__table(v, level, index, q->nowait, &r);
+	st = view__table(v, level, index, q->nowait, &u);
 	if (st == ST_CORRUPT)
 		return blame_table(t, q->cost);
-	return st ? st : table_get(r, q->key, q->seq, q->nowait, q->cost, ep, pin);
+	if (st)
+		return st;
+	st = table_get(u.reader, q->key, q->seq, q->nowait, q->cost, ep, pin);
+	if (st == ST_CORRUPT)
+		view__table_keep(v, level, index, &u);   /* the keys in cost are the reader's */
+	view__table_done(v, &u);
+	return st;
 }
 
 static enum st ask_levels(struct view *v, const struct question *q, struct entry *ep, struct block_pin *pin)

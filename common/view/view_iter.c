@@ -30,6 +30,7 @@ struct level_iter {
 	unsigned level;
 	size_t index;               /* the table that `it` reads; count = behind the last */
 	struct iter *it;            /* NULL: no table is being read */
+	struct table_use use;       /* of that table */
 };
 
 static struct level_iter *level_self(struct iter *it)
@@ -39,7 +40,10 @@ static struct level_iter *level_self(struct iter *it)
 
 static void level_stop(struct level_iter *li, enum st st)
 {
-	iter_free(&li->it);
+	if (li->it != NULL) {
+		iter_free(&li->it);
+		view__table_done(li->view, &li->use);
+	}
 	li->head.valid = false;
 	li->head.status = st;
 }
@@ -55,7 +59,6 @@ static void level_show(struct level_iter *li)
 /* Turns to table `index`; false at the end of the level and on trouble (then status tells). */
 static bool level_turn_to(struct level_iter *li, size_t index)
 {
-	struct table_reader *r;
 	enum st st;
 
 	if (li->it != NULL && li->index == index)
@@ -64,12 +67,12 @@ static bool level_turn_to(struct level_iter *li, size_t index)
 	level_stop(li, ST_OK);
 	if (index >= li->view->desc.levels[li->level].count)
 		return false;
-	st = view__table(li->view, li->level, index, false, &r);
+	st = view__table(li->view, li->level, index, false, &li->use);
 	if (st) {
 		level_stop(li, st);
 		return false;
 	}
-	li->it = table_iter_new(r, false);
+	li->it = table_iter_new(li->use.reader, false);
 	return true;
 }
 
@@ -165,7 +168,7 @@ static void level_prev(struct iter *it)
 
 static void level_free(struct iter *it)
 {
-	iter_free(&level_self(it)->it);
+	level_stop(level_self(it), ST_OK);
 	mem_free(it);
 }
 
@@ -363,16 +366,17 @@ static size_t child_count(const struct view *v)
 /* Fills children, newest first; *np counts those made, also on trouble. */
 static enum st children_make(struct view *v, struct iter **children, size_t *np)
 {
-	struct table_reader *r;
+	struct table_use u;
 
 	for (size_t i = 0; i < v->desc.memtable_count; i++)
 		children[(*np)++] = memtable_iter_new(v->memtables[i]);
 	for (size_t i = 0; i < v->desc.levels[0].count; i++) {
-		enum st st = view__table(v, 0, i, false, &r);
+		enum st st = view__table(v, 0, i, false, &u);
 
 		if (st)
 			return st;
-		children[(*np)++] = table_iter_new(r, false);
+		view__table_keep(v, 0, i, &u);
+		children[(*np)++] = table_iter_new(u.reader, false);
 	}
 	for (unsigned level = 1; level < LEVEL_COUNT; level++)
 		if (v->desc.levels[level].count > 0)

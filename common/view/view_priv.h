@@ -18,14 +18,19 @@ struct view {
 	struct view_desc desc;
 	struct memtable **memtables;            /* newest first, each referenced */
 	struct table_cache *cache;
-	/* any thread; NULL until first read, then never changed before the view ends */
+	/* any thread; NULL until one is kept, then never changed before the view ends */
 	view_reader *readers[LEVEL_COUNT];
 };
 
-/* The open table at this place, good as long as the view. nowait: ST_BUSY when it would have to be opened.
- * ST_UNAVAILABLE when its file is gone. */
-enum st view__table(struct view *v, unsigned level, size_t index, bool nowait,
-		    struct table_reader **rp) MUST_USE;
+/* An open table while it is used: kept by the view, or borrowed from the cache. */
+struct table_use { struct table_reader *reader; bool kept; };
+
+/* The open table at this place, good until done. nowait: ST_BUSY when it would have to be opened. ST_UNAVAILABLE when
+ * its file is gone. */
+enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_use *u) MUST_USE;
+void view__table_done(struct view *v, struct table_use *u);
+/* Makes it good as long as the view, whatever the cache says. */
+void view__table_keep(struct view *v, unsigned level, size_t index, struct table_use *u);
 
 /* Index of the first table of a sorted level whose max_key is not below key; count when there is none. */
 size_t view__find_table(const struct view_level *level, struct slice key);

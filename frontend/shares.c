@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *	memory        MEMORY_LIMIT = memtables + frontends x { indexes and filters + blocks }
+ *	descriptors   limit = RESERVE (sockets to other processes, epoll, logs) + connections + tables
+ *
+ * 1. Memtables come first: they hold what is not in a table yet. Then what open tables need, up to 7/8 of the rest.
+ *    Blocks get what is left, and never less than 1/8.
+ * 2. Tables get at least TABLES_LEAST_BYTES, whatever was set: without an index nothing is read.
+ * 3. Connections get what was asked for, as long as a quarter is left for tables.
+ */
+#include "frontend/shares.h"
+
+#define PARTS 8u
+#define TABLES_LEAST_BYTES (8u << 20)
+#define MEMTABLES 4u                         /* the active one and those that wait for flush */
+#define RESERVE 64u
+
+struct memory_share memory_share(const struct memory_setup *m, uint64_t memtable_bytes, uint64_t held_bytes)
+{
+	uint64_t all = m->cache_size_limit, mine, least;
+	struct memory_share s;
+
+	if (m->memory_limit)
+		all = m->memory_limit > memtable_bytes ? m->memory_limit - memtable_bytes : 0;
+	mine = all / m->workers;
+	least = mine / PARTS;
+	s.table_bytes = mine - least > TABLES_LEAST_BYTES ? mine - least : TABLES_LEAST_BYTES;
+	s.block_bytes = mine > held_bytes + least ? mine - held_bytes : least;
+	return s;
+}
+
+uint64_t memory_budget_part(const struct memory_setup *m)
+{
+	uint64_t all = m->memory_limit ? m->memory_limit : m->cache_size_limit + MEMTABLES * m->memtable_size_limit;
+
+	return all / m->workers + (m->index == 0 ? all % m->workers : 0);
+}
+
+bool descriptor_share(uint64_t limit, uint64_t max_connections, struct descriptor_share *sp)
+{
+	uint64_t rest;
+
+	*sp = (struct descriptor_share){ 0 };
+	if (limit < DESCRIPTORS_LEAST)
+		return false;
+	rest = limit - RESERVE;
+	sp->connections = max_connections < rest - rest / 4 ? max_connections : rest - rest / 4;
+	sp->tables = (size_t)(rest - sp->connections);
+	return true;
+}

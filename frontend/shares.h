@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who gets how much of what is bounded: memory between blocks and tables, descriptors between tables and connections.
+ * Pure. */
+#ifndef FRONTEND_SHARES_H
+#define FRONTEND_SHARES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- memory ---- */
+
+struct memory_setup {
+	uint64_t memory_limit;           /* 0: cache_size_limit for reading, and the memtables beside it */
+	uint64_t cache_size_limit, memtable_size_limit;
+	unsigned workers, index;         /* how many frontends, which one this is */
+};
+
+struct memory_share { uint64_t block_bytes, table_bytes; };
+
+/* How much this process may hold of decompressed blocks, and at most of indexes and filters, while all memtables hold
+ * memtable_bytes and its own indexes and filters held_bytes. What these need blocks do not get. */
+struct memory_share memory_share(const struct memory_setup *m, uint64_t memtable_bytes, uint64_t held_bytes);
+
+/* This process' part of the whole budget; those of all frontends add up to it. */
+uint64_t memory_budget_part(const struct memory_setup *m);
+
+/* ---- descriptors ---- */
+
+#define DESCRIPTORS_LEAST 128u
+
+struct descriptor_share { uint64_t connections; size_t tables; };
+
+/* Of `limit` descriptors; false when they are too few to serve anybody. */
+bool descriptor_share(uint64_t limit, uint64_t max_connections, struct descriptor_share *sp);
+
+#endif

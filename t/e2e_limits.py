@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is bounded stays so: open files with many more tables than may be open, and memory under one budget."""
+import os
+import random
+import re
+
+import harness
+
+DESCRIPTORS = 200
+KEYS = 30000
+BUDGET = 4 << 20
+
+server = harness.Server(MEMTABLE_SIZE_LIMIT=16384, TABLE_SIZE_TARGET=4096, MAX_CONNECTIONS=40, MEMORY_LIMIT=BUDGET, WAL_SYNC="off",
+                        BLOCK_COMPRESSION="none")
+server.launcher = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"]
+server.start()
+client = server.client(patient=True)
+rnd = random.Random(20260122)
+
+
+def value_of(n):
+    return f"{n:06}" * 20
+
+
+def tables():
+    return sum(level["fileCount"] for level in client.json("GET", "/api/stats")[1]["levels"])
+
+
+def many_more_tables_are_written_than_may_be_open():
+    numbers = list(range(KEYS))
+    rnd.shuffle(numbers)
+    for at in range(0, KEYS, 500):
+        operations = [{"type": "write", "key": f"key:{n}", "value": value_of(n)} for n in numbers[at:at + 500]]
+        harness.equal(client.batch(operations)[0], 200)
+    harness.wait_until(lambda: tables() > 3 * DESCRIPTORS, 60, "enough tables")
+
+
+def every_key_is_read_and_no_table_too_many_is_open():
+    for _ in range(3000):
+        n = rnd.randrange(KEYS)
+        status, answer = client.read(f"key:{n}")
+        harness.equal((status, answer.get("value")), (200, value_of(n)), f"key:{n}")
+    for _ in range(200):
+        harness.equal(client.read(f"key:{rnd.randrange(KEYS)}:none")[0], 404)
+    opened = server.metric("lsm_open_tables")
+    assert 0 < opened <= DESCRIPTORS - 64 - 40, opened
+    for name in server.workers():
+        used = len(os.listdir(f"/proc/{server.pid_of(name)}/fd"))
+        assert used < DESCRIPTORS, (name, used)
+    with open(server.log_path, errors="replace") as f:
+        harness.equal(re.findall("Too many open files", f.read()), [], "what the log says")
+
+
+def memory_is_told_by_part_and_stays_within_the_budget():
+    parts = [server.metric(f"lsm_memory_{p}_bytes") for p in ("memtables", "indexes", "filters", "block_cache")]
+    harness.equal(server.metric("lsm_memory_budget_bytes"), BUDGET, "the budget")
+    assert all(part > 0 for part in parts) and sum(parts) <= BUDGET, parts
+    memory = client.json("GET", "/api/stats")[1]["memory"]
+    harness.equal(sorted(memory), ["blockCache", "budget", "filters", "indexes", "memtables"])
+    harness.equal(memory["budget"], BUDGET)
+
+
+def the_server_stops_cleanly():
+    client.close()
+    harness.equal(server.stop(), 0)
+
+
+def too_few_open_files_to_serve_anybody_are_a_clear_error():
+    small = harness.Server()
+    small.launcher = ["prlimit", "--nofile=100:100"]
+    try:
+        small.start()
+    except AssertionError as e:
+        assert "ended with status 71" in str(e), e
+    else:
+        raise AssertionError("it started")
+    with open(small.log_path, errors="replace") as f:
+        assert "Only 100 open files are allowed, at least 128 are needed" in f.read(), small.log_tail()
+
+
+def a_budget_that_memtables_alone_exceed_is_refused():
+    small = harness.Server(MEMORY_LIMIT=1 << 20, MEMTABLE_SIZE_LIMIT=1 << 20)
+    try:
+        small.start()
+    except AssertionError as e:
+        assert "ended with status 64" in str(e) and "too little for four memtables" in str(e), e
+    else:
+        raise AssertionError("it started")
+
+
+harness.run(many_more_tables_are_written_than_may_be_open, every_key_is_read_and_no_table_too_many_is_open,
+            memory_is_told_by_part_and_stays_within_the_budget, the_server_stops_cleanly,
+            too_few_open_files_to_serve_anybody_are_a_clear_error, a_budget_that_memtables_alone_exceed_is_refused)
