@@ -40,7 +40,7 @@ struct world {
 };
 
 /* What flush takes for the wall clock. A test runs in a process of its own. */
-static int64_t world_now_ms;
+static _Atomic int64_t world_now_ms;
 
 static inline int64_t world_clock(void)
 {

@@ -261,23 +261,50 @@ static inline bool model_compact(struct model_db *db)
 
 struct model_view { struct view *view; struct seq seq; };
 
+static inline struct memtable *model_find(void *ctx, struct file_id id)
+{
+	struct world *w = ctx;
+	struct memtable *m;
+
+	for (size_t i = 0; i < w->known_count; i++)
+		if (memtable_id(w->known[i]).v == id.v)
+			return memtable_ref(w->known[i]);
+	m = truth_find_memtable(w->db.truth, id);
+	if (m && w->known_count < WORLD_MEMTABLES)
+		w->known[w->known_count++] = memtable_ref(m);
+	return m;
+}
+
+/* ST_UNAVAILABLE: flushed or compacted meanwhile, there is a newer one. */
+static inline enum st model_attach(struct model_db *db, struct view **vp)
+{
+	struct buf bytes = BUF_INIT;
+	struct view_desc desc;
+	uint64_t generation;
+	size_t tables = 0;
+	struct arena a;
+	enum st st;
+
+	arena_init(&a);
+	ck_ok(board_load(db->w.board, &bytes, &generation));
+	ck_ok(view_desc_decode(buf_slice(&bytes), &a, &desc));
+	for (unsigned n = 0; n < LEVEL_COUNT; n++)
+		tables += desc.levels[n].count;
+	(void)table_cache_expect(db->tables, tables);
+	st = view_new(&desc, model_find, &db->w, db->tables, vp);
+	arena_fini(&a);
+	buf_fini(&bytes);
+	return st;
+}
+
 /* The newest view, as a frontend attaches to it. */
 static inline struct model_view model_view(struct model_db *db)
 {
 	struct model_view v = { .seq = board_visible(db->w.board) };
-	struct buf bytes = BUF_INIT;
-	struct view_desc desc;
-	uint64_t generation;
-	struct arena a;
 
 	if (db->w.known_count > WORLD_MEMTABLES / 2)
 		world_forget_memtables(&db->w);
-	arena_init(&a);
-	ck_ok(board_load(db->w.board, &bytes, &generation));
-	ck_ok(view_desc_decode(buf_slice(&bytes), &a, &desc));
-	ck_ok(view_new(&desc, world_find, &db->w, db->tables, &v.view));
-	arena_fini(&a);
-	buf_fini(&bytes);
+	ck_ok(model_attach(db, &v.view));
 	return v;
 }
 

@@ -128,9 +128,14 @@ static inline int oracle_compare(const void *a, const void *b)
 
 static inline void oracle_sort(struct oracle *o)
 {
-	struct oracle_sorting *all = mem_alloc(o->count * sizeof(*all));
+	struct oracle_sorting *all;
 
 	o->order = mem_alloc(o->count * sizeof(*o->order));
+	for (uint32_t i = 0; i < o->count; i++)
+		o->order[i] = i;
+	if (o->shape == KEYS_PLAIN)
+		return;                  /* in the order of their numbers as they are */
+	all = mem_alloc(o->count * sizeof(*all));
 	for (uint32_t i = 0; i < o->count; i++) {
 		all[i].number = i;
 		all[i].n = oracle_key(o, i, all[i].key);
