@@ -60,6 +60,23 @@ def memory_is_told_by_part_and_stays_within_the_budget():
     harness.equal(memory["budget"], BUDGET)
 
 
+def block_reads():
+    return server.metric("lsm_cache_hits_total"), server.metric("lsm_cache_misses_total")
+
+
+def a_block_is_a_miss_when_it_comes_from_a_file_and_a_hit_when_it_is_read_again():
+    harness.wait_until(lambda: not client.json("GET", "/api/stats")[1]["isCompacting"], 60, "the end of compaction")
+    begun = block_reads()
+    for _ in range(50):
+        n = rnd.randrange(KEYS)
+        client.read(f"key:{n}")
+        hits, misses = block_reads()
+        client.read(f"key:{n}")
+        again = block_reads()
+        assert again[0] >= hits + 1 and again[1] == misses, (n, hits, misses, again)
+    assert block_reads()[1] > begun[1], "every one of 50 keys was in the cache already"
+
+
 def the_server_stops_cleanly():
     client.close()
     harness.equal(server.stop(), 0)
@@ -89,5 +106,6 @@ def a_budget_that_memtables_alone_exceed_is_refused():
 
 
 harness.run(many_more_tables_are_written_than_may_be_open, every_key_is_read_and_no_table_too_many_is_open,
-            memory_is_told_by_part_and_stays_within_the_budget, the_server_stops_cleanly,
+            memory_is_told_by_part_and_stays_within_the_budget,
+            a_block_is_a_miss_when_it_comes_from_a_file_and_a_hit_when_it_is_read_again, the_server_stops_cleanly,
             too_few_open_files_to_serve_anybody_are_a_clear_error, a_budget_that_memtables_alone_exceed_is_refused)
