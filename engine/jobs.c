@@ -26,12 +26,14 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/pick.h"
+#include "proto/limits.h"
 
 #define JOBS_MAGIC 0x6a6f6273u
 #define RETRY_FIRST_US 500000u
 #define RETRY_MOST_US 30000000u
 #define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
 #define ROOM_LOOK_MS 1000
+#define LOOK_MS 30000
 
 struct job {
 	uint64_t number;
@@ -61,13 +63,15 @@ struct jobs {
 	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct drain *drain;             /* NULL: nobody is told how fast it goes */
 	struct install_dir dir;
-	struct pick_conf pick_conf;
+	struct levels_conf levels_conf;
+	uint64_t rest_us;                /* 0: never at rest */
 	uint64_t table_size_target;
 	unsigned codec;
 	pthread_t thread;
 
 	/* the thread's */
-	struct pick_cursors cursors;
+	struct seq rest_seq;             /* the last write, as of rest_since_us */
+	uint64_t rest_since_us;
 	uint64_t next_job, retry_us, retry_at_us;    /* retry_us 0: the last job went well */
 	bool held_for_room;              /* there is something to do and no room for it */
 
@@ -92,9 +96,9 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 
 	*jp = NULL;
 	obj_init(j, JOBS_MAGIC);
-	j->pick_conf = (struct pick_conf){ .level0_trigger = conf->compaction_trigger_ratio,
-					   .memtable_size_limit = conf->memtable_size_limit,
-					   .level_size_ratio = conf->level_size_ratio };
+	j->levels_conf = (struct levels_conf){ conf->compaction_trigger_ratio, conf->memtable_size_limit,
+					       conf->level_size_ratio };
+	j->rest_us = conf->compaction_rest_ms * 1000;
 	j->table_size_target = conf->table_size_target;
 	j->codec = conf->block_compression;
 	j->worker_count = (unsigned)conf->compactor_workers;
@@ -144,6 +148,19 @@ static struct worker *idle_worker(struct jobs *j)
 	return NULL;
 }
 
+/* Has nobody written for a while? */
+static bool at_rest(struct jobs *j)
+{
+	struct seq newest = truth_visible(j->truth);
+	uint64_t now = clock_mono_us();
+
+	if (newest.v != j->rest_seq.v || truth_frozen_count(j->truth) > 0) {
+		j->rest_seq = newest;
+		j->rest_since_us = now;
+	}
+	return j->rest_us && now - j->rest_since_us >= j->rest_us;
+}
+
 /* What the other workers are at. */
 static size_t list_running(const struct jobs *j, struct pick_running *running, uint64_t *bytesp)
 {
@@ -155,7 +172,8 @@ static size_t list_running(const struct jobs *j, struct pick_running *running, u
 
 		if (!other)
 			continue;
-		running[count++] = (struct pick_running){ other->pick.output_level, other->pick.min, other->pick.max };
+		running[count++] = (struct pick_running){ other->pick.input_level, other->pick.output_level, other->pick.min,
+							  other->pick.max };
 		*bytesp += other->pick.input_bytes;
 	}
 	return count;
@@ -170,14 +188,16 @@ static uint64_t room_beside(uint64_t room, uint64_t running_bytes)
 static bool pick_within(struct jobs *j, struct job *job, uint64_t room)
 {
 	struct pick_running *running = arena_alloc(&job->arena, j->worker_count * sizeof(*running));
-	struct pick_conf conf = j->pick_conf;
+	bool hurry = reserve_refuses(j->reserve), rest = at_rest(j);
+	struct pick_question q = { .levels = j->levels_conf, .table_size_target = j->table_size_target,
+				   .running = running, .now_ms = clock_wall_ms(), .at_rest = rest || hurry, .hurry = hurry };
 	uint64_t running_bytes;
-	size_t count = list_running(j, running, &running_bytes);
 	bool found;
 
-	conf.room_bytes = room_beside(room, running_bytes);
-	conf.hurry = reserve_refuses(j->reserve);
-	found = pick_next(truth_lock(j->truth), &conf, running, count, &j->cursors, &job->arena, &job->pick);
+	q.running_count = list_running(j, running, &running_bytes);
+	q.room_bytes = room_beside(room, running_bytes);
+	q.version = truth_lock(j->truth);
+	found = pick_next(&q, &job->arena, &job->pick);
 	truth_unlock(j->truth);
 	return found;
 }
@@ -212,7 +232,6 @@ static bool pick(struct jobs *j, struct job *job)
 	tell_held(j, before);
 	if (!found)
 		return false;
-	pick_advance(&j->cursors, &job->pick);
 	job->inputs = arena_alloc(&job->arena, job->pick.input_count * sizeof(*job->inputs));
 	for (size_t i = 0; i < job->pick.input_count; i++) {
 		job->inputs[i] = job->pick.inputs[i]->facts.id;
@@ -443,7 +462,7 @@ static void note_speed(struct jobs *j, const struct job *job, const struct compa
 
 	if (!j->drain)
 		return;
-	drain_note(&j->drain->level0_rate, job->level0_count * j->pick_conf.memtable_size_limit, us);
+	drain_note(&j->drain->level0_rate, job->level0_count * j->levels_conf.memtable_size_limit, us);
 	drain_note(&j->drain->byte_rate, job->pick.input_bytes + bytes_out(r), us);
 }
 
@@ -528,14 +547,20 @@ static void drain(struct jobs *j, struct worker *w)
 	}
 }
 
-/* Milliseconds to wait for, -1 without end. */
+/* Milliseconds that the next job is held back. */
 static int patience(const struct jobs *j)
 {
 	uint64_t now = clock_mono_us();
 
-	if (j->retry_us == 0)
-		return -1;
-	return j->retry_at_us > now ? (int)((j->retry_at_us - now) / 1000 + 1) : 0;
+	return j->retry_us && j->retry_at_us > now ? (int)((j->retry_at_us - now) / 1000 + 1) : 0;
+}
+
+/* Milliseconds until something may be to be done that nobody tells of: rest, or what expires. */
+static int look_again(const struct jobs *j)
+{
+	uint64_t now = clock_mono_us(), rest_at = j->rest_since_us + j->rest_us;
+
+	return j->rest_us && rest_at > now ? (int)((rest_at - now) / 1000 + 1) : LOOK_MS;
 }
 
 static void wait_for_work(struct jobs *j, int timeout_ms)
@@ -560,7 +585,7 @@ static void *run(void *arg)
 		held_back = patience(j) > 0;
 		if (!held_back && do_next(j))
 			continue;
-		wait_for_work(j, held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : -1);
+		wait_for_work(j, held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : look_again(j));
 	}
 	return NULL;
 }

@@ -39,6 +39,9 @@ libengine_a_SOURCES += \
 	engine/inspect.c engine/inspect.h \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
+	engine/levels.c engine/levels.h \
+	engine/garbage.c engine/garbage.h \
+	engine/pick_job.c engine/pick_job.h \
 	engine/pick.c engine/pick.h \
 	engine/jobs.c engine/jobs.h \
 	engine/commands.c engine/commands.h \

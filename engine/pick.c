@@ -5,158 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RANGES_MAX 4096u                 /* of `deeper`; with the longest keys they take half of an order */
+#include "engine/garbage.h"
+
+#define WIDEN_TARGETS 25u                /* a job is widened up to this many table size targets */
+#define GARBAGE_GAIN 0.25                /* garbage is worth a job when this share of what it reads goes */
+#define GARBAGE_GAIN_AT_REST 0.10
+#define GARBAGE_HALF 0.5                 /* or when this share of the table itself is garbage */
+#define SMALL_PART 8u                    /* and it has this part of the table size target, or there is time */
+#define REST_FANOUT 0.1                  /* at rest each level should hold this share of the one below */
+#define REST_LEVEL0 0.01                 /* and level 0 this share of the last */
 
 struct picker {
-	const struct version *v;
-	const struct pick_conf *c;
-	const struct pick_running *running;
-	size_t running_count;
-	const struct pick_cursors *cursors;
+	const struct pick_question *q;
 	struct arena *a;
+	struct levels levels;
 };
-
-static bool overlaps(struct slice amin, struct slice amax, struct slice bmin, struct slice bmax)
-{
-	return slice_cmp(amin, bmax) <= 0 && slice_cmp(bmin, amax) <= 0;
-}
-
-static bool table_overlaps(const struct live_table *t, struct slice min, struct slice max)
-{
-	return overlaps(t->facts.min_key, t->facts.max_key, min, max);
-}
-
-static bool table_free(const struct picker *p, const struct live_table *t)
-{
-	return !t->quarantined && !version_is_busy(p->v, t->facts.id);
-}
-
-/* ---- a job in the making ---- */
-
-static void job_begin(const struct picker *p, struct pick_job *job, unsigned level, size_t most)
-{
-	*job = (struct pick_job){ .input_level = level, .output_level = level + 1 };
-	job->inputs = arena_alloc(p->a, most * sizeof(struct live_table *));
-}
-
-static void job_add(struct pick_job *job, const struct live_table *t)
-{
-	const struct table_facts *f = &t->facts;
-
-	if (job->input_count == 0 || slice_cmp(f->min_key, job->min) < 0)
-		job->min = f->min_key;
-	if (job->input_count == 0 || slice_cmp(f->max_key, job->max) > 0)
-		job->max = f->max_key;
-	job->inputs[job->input_count++] = t;
-	job->input_bytes += f->size_bytes;
-}
-
-/* Adds what the job's range meets on the output level; false: something of it is not to be had (3). */
-static bool job_add_below(const struct picker *p, struct pick_job *job)
-{
-	struct level_list below = version_level(p->v, job->output_level);
-	struct slice min = job->min, max = job->max;
-
-	for (size_t i = 0; i < below.count; i++) {
-		const struct live_table *t = below.tables[i];
-
-		if (!table_overlaps(t, min, max))
-			continue;
-		if (!table_free(p, t))
-			return false;
-		job_add(job, t);
-	}
-	return true;
-}
-
-/* Does another job write there (1)? */
-static bool job_collides(const struct picker *p, const struct pick_job *job)
-{
-	for (size_t i = 0; i < p->running_count; i++) {
-		const struct pick_running *r = &p->running[i];
-
-		if (r->output_level == job->output_level && overlaps(r->min, r->max, job->min, job->max))
-			return true;
-	}
-	return false;
-}
-
-static int range_order(const void *a, const void *b)
-{
-	const struct key_range *x = a, *y = b;
-
-	return slice_cmp(x->min, y->min);
-}
-
-static size_t merge_ranges(struct key_range *r, size_t n)
-{
-	size_t out = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (out == 0 || slice_cmp(r[i].min, r[out - 1].max) > 0)
-			r[out++] = r[i];
-		else if (slice_cmp(r[i].max, r[out - 1].max) > 0)
-			r[out - 1].max = r[i].max;
-	}
-	return out;
-}
-
-/* Covers the ranges with RANGES_MAX of them at most, wider where need be: an order must fit into a message. */
-static size_t widen_ranges(struct key_range *r, size_t n)
-{
-	size_t each = (n + RANGES_MAX - 1) / RANGES_MAX, out = 0;
-
-	if (n <= RANGES_MAX)
-		return n;
-	for (size_t i = 0; i < n; i += each) {
-		size_t last = i + each < n ? i + each - 1 : n - 1;
-
-		r[out++] = (struct key_range){ r[i].min, r[last].max };
-	}
-	return out;
-}
-
-/* (4) */
-static void job_find_deeper(const struct picker *p, struct pick_job *job)
-{
-	size_t most = 0;
-
-	for (unsigned n = job->output_level + 1; n < LEVEL_COUNT; n++)
-		most += version_level(p->v, n).count;
-	job->deeper = arena_alloc(p->a, (most + 1) * sizeof(*job->deeper));
-	for (unsigned n = job->output_level + 1; n < LEVEL_COUNT; n++) {
-		struct level_list l = version_level(p->v, n);
-
-		for (size_t i = 0; i < l.count; i++)
-			if (table_overlaps(l.tables[i], job->min, job->max))
-				job->deeper[job->deeper_count++] =
-					(struct key_range){ arena_dup(p->a, l.tables[i]->facts.min_key),
-							    arena_dup(p->a, l.tables[i]->facts.max_key) };
-	}
-	qsort(job->deeper, job->deeper_count, sizeof(*job->deeper), range_order);
-	job->deeper_count = widen_ranges(job->deeper, merge_ranges(job->deeper, job->deeper_count));
-}
-
-static void job_finish(const struct picker *p, struct pick_job *job)
-{
-	job->move = job->input_count == 1;
-	job->min = arena_dup(p->a, job->min);
-	job->max = arena_dup(p->a, job->max);
-	job_find_deeper(p, job);
-}
-
-/* Its output is no larger than its input. A move writes nothing. */
-static bool job_fits(const struct picker *p, const struct pick_job *job)
-{
-	return p->c->room_bytes == 0 || job->input_count == 1 || job->input_bytes <= p->c->room_bytes;
-}
 
 /* ---- level 0 ---- */
 
 static bool meets_any(const struct level_list *l, const struct live_table *t, const bool *stays)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (stays[i] && table_overlaps(l->tables[i], t->facts.min_key, t->facts.max_key))
+		if (stays[i] && pick__overlaps(l->tables[i], t->facts.min_key, t->facts.max_key))
 			return true;
 	return false;
 }
@@ -168,7 +38,7 @@ static bool find_stayers(const struct picker *p, const struct level_list *l, boo
 	for (size_t i = l->count; i-- > 0;) {
 		const struct live_table *t = l->tables[i];
 
-		if (version_is_busy(p->v, t->facts.id))
+		if (version_is_busy(p->q->version, t->facts.id))
 			return false;
 		stays[i] = t->quarantined || meets_any(l, t, stays);
 	}
@@ -176,124 +46,274 @@ static bool find_stayers(const struct picker *p, const struct level_list *l, boo
 }
 
 /* The oldest table, when it meets nothing on level 0 and below: it just moves. */
-static bool pick_lonely(const struct picker *p, const struct level_list *l, struct pick_job *job)
+static bool pick_lonely(struct picker *p, const struct level_list *l, struct pick_job *job)
 {
 	const struct live_table *oldest = l->tables[l->count - 1];
 
 	for (size_t i = 0; i + 1 < l->count; i++)
-		if (table_overlaps(l->tables[i], oldest->facts.min_key, oldest->facts.max_key))
+		if (pick__overlaps(l->tables[i], oldest->facts.min_key, oldest->facts.max_key))
 			return false;
-	job_begin(p, job, 0, 1 + version_level(p->v, 1).count);
-	job_add(job, oldest);
-	return job_add_below(p, job) && job->input_count == 1 && !job_collides(p, job);
+	pick__begin(job, 0, p->levels.base);
+	pick__add(job, p->a, oldest);
+	if (!pick__add_below(p->q, p->a, job) || job->input_count != 1)
+		return false;
+	pick__consider_move(p->q, job);
+	return job->move;
 }
 
-static bool pick_level0(const struct picker *p, struct pick_job *job)
+static bool pick_level0(struct picker *p, struct pick_job *job)
 {
-	struct level_list l = version_level(p->v, 0);
+	struct level_list l = version_level(p->q->version, 0);
 	bool *stays = arena_alloc(p->a, l.count + 1);
 
 	if (l.count == 0 || !find_stayers(p, &l, stays))
 		return false;
 	if (!stays[l.count - 1] && pick_lonely(p, &l, job))
 		return true;
-	job_begin(p, job, 0, l.count + version_level(p->v, 1).count);
+	pick__begin(job, 0, p->levels.base);
 	for (size_t i = 0; i < l.count; i++)
 		if (!stays[i])
-			job_add(job, l.tables[i]);
-	return job->input_count > 0 && job_add_below(p, job) && !job_collides(p, job) && job_fits(p, job);
+			pick__add(job, p->a, l.tables[i]);
+	if (job->input_count == 0 || !pick__add_below(p->q, p->a, job))
+		return false;
+	pick__consider_move(p->q, job);
+	return pick__fits(p->q, job);
 }
 
 /* ---- deeper levels ---- */
 
-static size_t first_behind(const struct level_list *l, const struct pick_cursor *c)
+/* The tables [first, last] of the level that can go together with the first one chosen without meeting more below. */
+static void widen(const struct picker *p, const struct level_list *l, const struct level_list *below,
+		  const struct pick_span *s, size_t *firstp, size_t *lastp)
 {
-	size_t i = 0;
+	uint64_t room = WIDEN_TARGETS * p->q->table_size_target, bytes = s->bytes + l->tables[*firstp]->facts.size_bytes;
 
-	while (i < l->count && slice_cmp(l->tables[i]->facts.min_key, slice_of(c->key, c->n)) <= 0)
-		i++;
-	return i;
+	if (s->from == s->to)
+		return;
+	while (*firstp > 0 && pick__free(p->q, l->tables[*firstp - 1]) &&
+	       slice_cmp(l->tables[*firstp - 1]->facts.min_key, below->tables[s->from]->facts.min_key) >= 0 &&
+	       bytes + l->tables[*firstp - 1]->facts.size_bytes <= room)
+		bytes += l->tables[--*firstp]->facts.size_bytes;
+	while (*lastp + 1 < l->count && pick__free(p->q, l->tables[*lastp + 1]) &&
+	       slice_cmp(l->tables[*lastp + 1]->facts.max_key, below->tables[s->to - 1]->facts.max_key) <= 0 &&
+	       bytes + l->tables[*lastp + 1]->facts.size_bytes <= room)
+		bytes += l->tables[++*lastp]->facts.size_bytes;
 }
 
-static bool pick_deep(const struct picker *p, unsigned level, struct pick_job *job)
+/* The job of the i-th table of a level; false: it cannot be done now. */
+static bool take_table(struct picker *p, unsigned level, size_t i, struct pick_job *job)
 {
-	struct level_list l = version_level(p->v, level);
-	size_t start = first_behind(&l, &p->cursors->level[level]);
+	struct level_list l = version_level(p->q->version, level), below = version_level(p->q->version, level + 1);
+	struct pick_span s = pick__span(p->q->version, level + 1, l.tables[i]->facts.min_key, l.tables[i]->facts.max_key);
+	size_t first = i, last = i;
+
+	widen(p, &l, &below, &s, &first, &last);
+	pick__begin(job, level, level + 1);
+	for (size_t t = first; t <= last; t++)
+		pick__add(job, p->a, l.tables[t]);
+	if (!pick__add_below(p->q, p->a, job))
+		return false;
+	pick__consider_move(p->q, job);
+	return pick__fits(p->q, job);
+}
+
+/* A table of a level and how much is for taking it: the most comes first. */
+struct candidate { size_t i; double merit; };
+
+static int most_merit(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->merit != y->merit)
+		return x->merit > y->merit ? -1 : 1;
+	return (x->i > y->i) - (x->i < y->i);
+}
+
+static bool take_best(struct picker *p, unsigned level, struct candidate *c, size_t n, struct pick_job *job)
+{
+	qsort(c, n, sizeof(*c), most_merit);
+	for (size_t i = 0; i < n; i++)
+		if (take_table(p, level, c[i].i, job))
+			return true;
+	return false;
+}
+
+/* Own bytes, garbage counted twice, for each byte met below. */
+static double merit_of(const struct picker *p, unsigned level, const struct live_table *t)
+{
+	struct pick_span s = pick__span(p->q->version, level + 1, t->facts.min_key, t->facts.max_key);
+
+	return (double)t->facts.size_bytes * (1 + garbage_share(&t->facts, p->q->now_ms)) / ((double)s.bytes + 1);
+}
+
+static bool pick_deep(struct picker *p, unsigned level, struct pick_job *job)
+{
+	struct level_list l = version_level(p->q->version, level);
+	struct candidate *c = arena_alloc(p->a, (l.count + 1) * sizeof(*c));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.count; i++)
+		if (pick__free(p->q, l.tables[i]))
+			c[n++] = (struct candidate){ i, merit_of(p, level, l.tables[i]) };
+	return take_best(p, level, c, n, job);
+}
+
+/* Serves the levels in order of their scores, as long as these are at least 1. */
+static bool pick_by_score(struct picker *p, double *scores, unsigned *levelp, double *scorep, struct pick_job *job)
+{
+	for (;;) {
+		unsigned best = 0;
+
+		for (unsigned n = 1; n < LEVEL_LAST; n++)
+			if (scores[n] > scores[best])
+				best = n;
+		if (scores[best] < 1)
+			return false;
+		*levelp = best;
+		*scorep = scores[best];
+		if (best == 0 ? pick_level0(p, job) : pick_deep(p, best, job))
+			return true;
+		scores[best] = 0;
+	}
+}
+
+static bool pick_pressing(struct picker *p, struct pick_job *job)
+{
+	double scores[LEVEL_LAST], score;
+	unsigned level;
+
+	for (unsigned n = 0; n < LEVEL_LAST; n++)
+		scores[n] = levels_score(&p->levels, n);
+	if (p->q->hurry)
+		scores[0] = (double)p->levels.free_level0_tables;
+	if (!pick_by_score(p, scores, &level, &score, job))
+		return false;
+	if (level == 0)
+		(void)snprintf(job->reason, sizeof(job->reason), "level 0 has %zu tables",
+			       version_level(p->q->version, 0).count);
+	else if (p->levels.target[level] == 0)
+		(void)snprintf(job->reason, sizeof(job->reason), "level %u should be empty", level);
+	else
+		(void)snprintf(job->reason, sizeof(job->reason), "level %u is %.1f times its size", level, score);
+	return true;
+}
+
+/* ---- garbage ---- */
+
+/* Each tombstone or expired entry goes with what it hides, if that is below: the share of all that the job reads. */
+static bool is_worth_it(const struct picker *p, unsigned level, const struct live_table *t)
+{
+	double own = garbage_share(&t->facts, p->q->now_ms), goes = 2 * own * (double)t->facts.entry_count;
+	struct pick_span s;
+
+	if (own == 0)
+		return false;
+	if (own >= GARBAGE_HALF && (p->q->at_rest || t->facts.size_bytes >= p->q->table_size_target / SMALL_PART))
+		return true;
+	s = pick__span(p->q->version, level + 1, t->facts.min_key, t->facts.max_key);
+	return goes >= (p->q->at_rest ? GARBAGE_GAIN_AT_REST : GARBAGE_GAIN) *
+			       (double)(t->facts.entry_count + s.entries);
+}
+
+static bool pick_garbage_above(struct picker *p, unsigned level, struct pick_job *job)
+{
+	struct level_list l = version_level(p->q->version, level);
+	struct candidate *c = arena_alloc(p->a, (l.count + 1) * sizeof(*c));
+	size_t n = 0;
+
+	for (size_t i = 0; i < l.count; i++)
+		if (pick__free(p->q, l.tables[i]) && is_worth_it(p, level, l.tables[i]))
+			c[n++] = (struct candidate){ i, garbage_share(&l.tables[i]->facts, p->q->now_ms) };
+	return take_best(p, level, c, n, job);
+}
+
+static bool pick_garbage_last(struct picker *p, struct pick_job *job)
+{
+	struct level_list l = version_level(p->q->version, LEVEL_LAST);
 
 	for (size_t i = 0; i < l.count; i++) {
-		const struct live_table *t = l.tables[(start + i) % l.count];
-
-		if (!table_free(p, t))
+		if (!pick__free(p->q, l.tables[i]) ||
+		    !garbage_worth_rewriting(l.tables[i], p->q->now_ms,
+					     p->q->at_rest ? GARBAGE_GAIN_AT_REST : GARBAGE_GAIN))
 			continue;
-		job_begin(p, job, level, 1 + version_level(p->v, level + 1).count);
-		job_add(job, t);
-		if (job_add_below(p, job) && !job_collides(p, job) && job_fits(p, job))
+		pick__begin(job, LEVEL_LAST, LEVEL_LAST);
+		pick__add(job, p->a, l.tables[i]);
+		if (pick__add_below(p->q, p->a, job) && pick__fits(p->q, job))
 			return true;
 	}
 	return false;
 }
 
-/* ---- scores ---- */
-
-static double score_of(const struct picker *p, unsigned level)
+static bool pick_garbage(struct picker *p, struct pick_job *job)
 {
-	struct level_list l = version_level(p->v, level);
-	double target = (double)p->c->level0_trigger * (double)p->c->memtable_size_limit;
-	uint64_t tables = 0, bytes = 0;
+	bool found = false;
 
-	for (size_t i = 0; i < l.count; i++) {
-		if (!table_free(p, l.tables[i]))
-			continue;
-		tables++;
-		bytes += l.tables[i]->facts.size_bytes;
+	for (unsigned n = 1; n < LEVEL_LAST && !found; n++)
+		found = pick_garbage_above(p, n, job);
+	if (!found)
+		found = pick_garbage_last(p, job);
+	if (found)
+		(void)snprintf(job->reason, sizeof(job->reason), "of a table on level %u much is deleted or expired",
+			       job->input_level);
+	return found;
+}
+
+/* ---- at rest ---- */
+
+/* What a level may hide on the last one, in bytes: its own, and for each tombstone and expired entry one more entry. */
+static double may_hide(const struct picker *p, unsigned level, double bytes_per_entry)
+{
+	struct level_list l = version_level(p->q->version, level);
+	double sum = 0;
+
+	for (size_t i = 0; i < l.count; i++)
+		if (pick__free(p->q, l.tables[i]))
+			sum += (double)l.tables[i]->facts.size_bytes +
+			       garbage_share(&l.tables[i]->facts, p->q->now_ms) *
+				       (double)l.tables[i]->facts.entry_count * bytes_per_entry;
+	return sum;
+}
+
+static double last_bytes_per_entry(const struct picker *p)
+{
+	struct level_list l = version_level(p->q->version, LEVEL_LAST);
+	uint64_t entries = 0;
+
+	for (size_t i = 0; i < l.count; i++)
+		entries += l.tables[i]->facts.entry_count;
+	return entries ? (double)l.bytes / (double)entries : 0;
+}
+
+/*
+ * Levels that hide no more than their share of the last one are left alone; these shares sum up to less than
+ * SETTLED_SHARE, so as long as there is more above, some level has more than its share.
+ */
+static bool pick_at_rest(struct picker *p, struct pick_job *job)
+{
+	double last = (double)p->levels.bytes[LEVEL_LAST], each = last_bytes_per_entry(p), share = REST_FANOUT, sum = 0;
+	double scores[LEVEL_LAST], score;
+	unsigned level;
+
+	for (unsigned n = LEVEL_LAST; n-- > 0; share *= REST_FANOUT) {
+		double allowed = last * (n == 0 ? REST_LEVEL0 : share), hides = may_hide(p, n, each);
+
+		scores[n] = allowed > 0 ? hides / allowed : hides;
+		sum += hides;
 	}
-	if (level == 0)
-		return (double)tables / (double)(p->c->hurry ? 1 : p->c->level0_trigger);
-	for (unsigned n = 1; n < level; n++)
-		target *= (double)p->c->level_size_ratio;
-	return (double)bytes / target;
+	if (sum <= SETTLED_SHARE * last || !pick_by_score(p, scores, &level, &score, job))
+		return false;
+	(void)snprintf(job->reason, sizeof(job->reason), "at rest: above the last level lies %.0f %% of it",
+		       last > 0 ? 100 * sum / last : 100);
+	return true;
 }
 
-static void give_reason(const struct picker *p, struct pick_job *job, double score)
+bool pick_next(const struct pick_question *q, struct arena *a, struct pick_job *jobp)
 {
-	if (job->input_level == 0)
-		(void)snprintf(job->reason, sizeof(job->reason), "level 0 has %zu tables", version_level(p->v, 0).count);
-	else
-		(void)snprintf(job->reason, sizeof(job->reason), "level %u is %.1f times its size", job->input_level, score);
-}
+	struct picker p = { .q = q, .a = a };
 
-bool pick_next(const struct version *v, const struct pick_conf *c, const struct pick_running *running, size_t running_count,
-	       const struct pick_cursors *cursors, struct arena *a, struct pick_job *jobp)
-{
-	struct picker p = { v, c, running, running_count, cursors, a };
-	double scores[LEVEL_COUNT - 1];
-
-	for (unsigned n = 0; n < LEVEL_COUNT - 1; n++)
-		scores[n] = score_of(&p, n);
-	for (;;) {
-		unsigned best = 0;
-
-		for (unsigned n = 1; n < LEVEL_COUNT - 1; n++)
-			if (scores[n] > scores[best])
-				best = n;
-		if (scores[best] < 1)
-			return false;
-		if (best == 0 ? pick_level0(&p, jobp) : pick_deep(&p, best, jobp)) {
-			job_finish(&p, jobp);
-			give_reason(&p, jobp, scores[best]);
-			return true;
-		}
-		scores[best] = 0;
-	}
-}
-
-void pick_advance(struct pick_cursors *cursors, const struct pick_job *job)
-{
-	struct pick_cursor *c = &cursors->level[job->input_level];
-	struct slice end = job->inputs[0]->facts.max_key;
-
-	if (job->input_level == 0 || end.n > sizeof(c->key))
-		return;
-	memcpy(c->key, end.p, end.n);
-	c->n = end.n;
+	levels_measure(q->version, &q->levels, &p.levels);
+	if (!pick_pressing(&p, jobp) && !pick_garbage(&p, jobp) && !(q->at_rest && pick_at_rest(&p, jobp)))
+		return false;
+	pick__finish(q, a, jobp);
+	return true;
 }

@@ -118,6 +118,11 @@ void truth_free(struct truth **tp)
 	mem_free(t);
 }
 
+struct seq truth_visible(const struct truth *t)
+{
+	return board_visible(t->conf.board);
+}
+
 uint64_t truth_database(const struct truth *t)
 {
 	return t->database;

@@ -43,6 +43,7 @@ enum st truth_new(const struct truth_config *c, struct manifest **mp, const stru
 		  const struct idpool *ids, struct truth **tp) MUST_USE;
 void truth_free(struct truth **tp);              /* no thread may be left in it; closes the manifest */
 
+struct seq truth_visible(const struct truth *t);         /* of the newest write; no lock */
 uint64_t truth_database(const struct truth *t);
 uint64_t truth_incarnation(const struct truth *t);
 

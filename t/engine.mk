@@ -12,6 +12,18 @@ check_PROGRAMS += t/engine_pick_test
 t_engine_pick_test_SOURCES = t/engine_pick_test.c
 t_engine_pick_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_levels_test
+t_engine_levels_test_SOURCES = t/engine_levels_test.c
+t_engine_levels_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_garbage_test
+t_engine_garbage_test_SOURCES = t/engine_garbage_test.c
+t_engine_garbage_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_picksim_test
+t_engine_picksim_test_SOURCES = t/engine_picksim_test.c
+t_engine_picksim_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_pressure_test
 t_engine_pressure_test_SOURCES = t/engine_pressure_test.c
 t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

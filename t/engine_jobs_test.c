@@ -24,6 +24,7 @@ static void start(struct bench *b)
 	*b = (struct bench){ .jobs = NULL };
 	arena_init(&b->arena);
 	world_prepare(&b->w, vfs_posix());
+	b->w.conf.compaction_rest_ms = 0;
 	ck_ok(jobs_listen(&b->w.conf, &b->jobs));
 	b->w.changed = jobs_wake;
 	b->w.changed_ctx = b->jobs;
@@ -138,7 +139,7 @@ static void finish_order(struct bench *b)
 	r.outputs = &facts;
 	r.output_count = 1;
 	report(b, &r);
-	wait_for_tables(b, 1, 1);
+	wait_for_tables(b, LEVEL_LAST, 1);
 	table_writer_free(&out);
 }
 
@@ -162,7 +163,7 @@ START_TEST(an_ordered_compaction_replaces_its_inputs_once_it_is_reported)
 	next_order(&b);
 	ck_assert_uint_eq(b.order.incarnation, truth_incarnation(b.w.db.truth));
 	ck_assert_uint_eq(b.order.input_count, 4);
-	ck_assert_uint_eq(b.order.output_level, 1);
+	ck_assert_uint_eq(b.order.output_level, LEVEL_LAST);
 	for (size_t i = 1; i < 4; i++)   /* newest first */
 		ck_assert_uint_lt(b.order.inputs[i].id.v, b.order.inputs[i - 1].id.v);
 	finish_order(&b);
@@ -352,7 +353,7 @@ START_TEST(tables_that_meet_nothing_move_down_without_a_compactor)
 		world_rotate(&b.w);
 		world_flush_all(&b.w);
 	}
-	wait_for_tables(&b, 1, 3);
+	wait_for_tables(&b, LEVEL_LAST, 3);
 	ck_assert_uint_eq(tables_on(&b, 0), 3);
 	for (unsigned i = 0; i < 6; i++) {
 		char key[8];
@@ -364,7 +365,7 @@ START_TEST(tables_that_meet_nothing_move_down_without_a_compactor)
 	world_close(&b.w);
 	world_forget_memtables(&b.w);
 	world_open(&b.w);                        /* the manifest knows of the moves */
-	ck_assert_uint_eq(tables_on(&b, 1), 3);
+	ck_assert_uint_eq(tables_on(&b, LEVEL_LAST), 3);
 	world_check1(&b.w, "k0", "v");
 	arena_fini(&b.arena);
 	world_end(&b.w);

@@ -90,6 +90,7 @@ static void step(struct world *w, struct oracle *o, struct rnd *rnd)
 		st = flush_oldest(w->flush);
 		ck_assert(st == ST_OK || st == ST_NOT_FOUND);
 	} else if (what < 97) {
+		w->at_rest = rnd_below(rnd, 2);
 		world_compact(w);
 	} else {
 		world_close(w);

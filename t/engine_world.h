@@ -32,7 +32,7 @@ struct world {
 	struct board *board;             /* outlives an engine, as the supervisor's does */
 	struct database db;
 	struct flush *flush;
-	struct pick_cursors cursors;
+	bool at_rest;                    /* for world_compact */
 	uint64_t origin, request;
 	/* a reader: memory files by id, never asked for again once it has them */
 	struct memtable *known[WORLD_MEMTABLES];
@@ -332,12 +332,19 @@ static inline void world_merge_job(struct world *w, const struct pick_job *job, 
 	ck_ok(install_sync_dirs(&d));
 }
 
+/* What to compact next, as the jobs thread asks it; to be asked under truth_lock(). */
+static inline struct pick_question world_question(struct world *w, int64_t now_ms)
+{
+	return (struct pick_question){ .levels = { w->conf.compaction_trigger_ratio, w->conf.memtable_size_limit,
+						   w->conf.level_size_ratio },
+				       .table_size_target = w->conf.table_size_target, .now_ms = now_ms,
+				       .at_rest = w->at_rest };
+}
+
 /* Does the next compaction; false: there is none to do. */
 static inline bool world_compact(struct world *w)
 {
-	struct pick_conf c = { .level0_trigger = w->conf.compaction_trigger_ratio,
-			       .memtable_size_limit = w->conf.memtable_size_limit,
-			       .level_size_ratio = w->conf.level_size_ratio };
+	struct pick_question q = world_question(w, world_now_ms);
 	struct job_row row = { .job = w->db.next_job, .finished_ms = 1 };
 	struct table_writer *out = NULL;
 	struct live_table added;
@@ -348,11 +355,11 @@ static inline bool world_compact(struct world *w)
 	bool found;
 
 	arena_init(&a);
-	found = pick_next(truth_lock(w->db.truth), &c, NULL, 0, &w->cursors, &a, &job);
+	q.version = truth_lock(w->db.truth);
+	found = pick_next(&q, &a, &job);
 	truth_unlock(w->db.truth);
 	if (found) {
 		ck_assert_uint_le(job.input_count, 256);
-		pick_advance(&w->cursors, &job);
 		for (size_t i = 0; i < job.input_count; i++)
 			removed[i] = job.inputs[i]->facts.id;
 		edit.removed = removed;

@@ -103,6 +103,7 @@ static void begin(struct run *r, uint64_t ops)
 	w->conf.memtable_size_limit = clamp(ops / 2, 32 << 10, 4 << 20);
 	w->conf.table_size_target = w->conf.memtable_size_limit;
 	w->conf.wal_sync = WAL_SYNC_OFF;
+	w->conf.compaction_rest_ms = 0;          /* when it is settled is ours to say */
 	r->db.cache_bytes = 32 << 20;
 	r->db.max_open_tables = 1000;
 	oracle_begin(&r->o, (uint32_t)clamp(ops / 5, 1000, 2000000), KEYS_PLAIN, 100, SEED);
@@ -125,10 +126,7 @@ static void begin(struct run *r, uint64_t ops)
 static bool is_settled(struct run *r)
 {
 	struct world *w = &r->db.w;
-	struct pick_conf c = { .level0_trigger = w->conf.compaction_trigger_ratio,
-			       .memtable_size_limit = w->conf.memtable_size_limit,
-			       .level_size_ratio = w->conf.level_size_ratio };
-	struct pick_cursors cursors = { 0 };
+	struct pick_question q = world_question(w, clock_wall_ms());    /* as the jobs thread does */
 	struct pick_job p;
 	struct arena a;
 	bool found;
@@ -136,7 +134,8 @@ static bool is_settled(struct run *r)
 	if (truth_frozen_count(w->db.truth) > 0 || stats_sum(M_compaction_in_progress) > 0)
 		return false;
 	arena_init(&a);
-	found = pick_next(truth_lock(w->db.truth), &c, NULL, 0, &cursors, &a, &p);
+	q.version = truth_lock(w->db.truth);
+	found = pick_next(&q, &a, &p);
 	truth_unlock(w->db.truth);
 	arena_fini(&a);
 	return !found && stats_sum(M_compaction_in_progress) == 0;

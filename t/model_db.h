@@ -239,20 +239,17 @@ static inline void model_carry_out(struct model_db *db, const struct pick_job *p
 /* Does the next compaction; false: there is none to do. */
 static inline bool model_compact(struct model_db *db)
 {
-	struct pick_conf c = { .level0_trigger = db->w.conf.compaction_trigger_ratio,
-			       .memtable_size_limit = db->w.conf.memtable_size_limit,
-			       .level_size_ratio = db->w.conf.level_size_ratio };
+	struct pick_question q = world_question(&db->w, world_now_ms);
 	struct pick_job p;
 	struct arena a;
 	bool found;
 
 	arena_init(&a);
-	found = pick_next(truth_lock(db->w.db.truth), &c, NULL, 0, &db->w.cursors, &a, &p);
+	q.version = truth_lock(db->w.db.truth);
+	found = pick_next(&q, &a, &p);
 	truth_unlock(db->w.db.truth);
-	if (found) {
-		pick_advance(&db->w.cursors, &p);
+	if (found)
 		model_carry_out(db, &p, &a);
-	}
 	arena_fini(&a);
 	return found;
 }

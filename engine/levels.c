@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes of levels; see levels.h. */
+#include "engine/levels.h"
+
+#define ROOT_STEPS 60
+#define ARENA_SHARE 0.75                 /* of a memtable's bytes are keys and values; the rest are its nodes */
+#define SHRINK_MOST (1.0 / 16)           /* tables are never taken to be smaller than this share of what they hold */
+#define DRAIN_SCORE 1.0                  /* of a level that should be empty: to be done, after all that presses */
+
+static void measure_tables(const struct version *v, struct levels *l, double *shrinkp)
+{
+	double stored = 0, raw = 0;
+
+	for (unsigned n = 0; n < LEVEL_COUNT; n++) {
+		struct level_list list = version_level(v, n);
+
+		l->bytes[n] = list.bytes;
+		for (size_t i = 0; i < list.count; i++) {
+			const struct live_table *t = list.tables[i];
+
+			stored += (double)t->facts.size_bytes;
+			raw += (double)t->facts.uncompressed_bytes;
+			if (t->quarantined || version_is_busy(v, t->facts.id))
+				continue;
+			l->free_bytes[n] += t->facts.size_bytes;
+			l->free_level0_tables += n == 0;
+		}
+	}
+	l->level0_tables = version_level(v, 0).count;
+	*shrinkp = raw > 0 && stored < raw ? stored / raw : 1;
+	if (*shrinkp < SHRINK_MOST)
+		*shrinkp = SHRINK_MOST;
+}
+
+/* The n-th root of x >= 1, by halving. */
+static double root(double x, unsigned n)
+{
+	double low = 1, high = x;
+
+	for (unsigned step = 0; step < ROOT_STEPS; step++) {
+		double mid = (low + high) / 2, power = 1;
+
+		for (unsigned i = 0; i < n; i++)
+			power *= mid;
+		if (power > x)
+			high = mid;
+		else
+			low = mid;
+	}
+	return high;
+}
+
+void levels_measure(const struct version *v, const struct levels_conf *c, struct levels *l)
+{
+	double shrink, first, fanout, target;
+	unsigned between = 0, top;
+
+	*l = (struct levels){ .level0_trigger = c->level0_trigger };
+	measure_tables(v, l, &shrink);
+	first = (double)c->level0_trigger * (double)c->memtable_size_limit * ARENA_SHARE * shrink;
+	fanout = (double)l->bytes[LEVEL_LAST] / first;
+	while (fanout > (double)c->level_size_ratio && between < LEVEL_LAST - 1) {
+		between++;
+		fanout = root((double)l->bytes[LEVEL_LAST] / first, between + 1);
+	}
+	top = LEVEL_LAST - between;
+	l->target[LEVEL_LAST] = UINT64_MAX;
+	target = (double)l->bytes[LEVEL_LAST];
+	for (unsigned n = LEVEL_LAST - 1; n >= top; n--) {
+		target /= fanout;
+		l->target[n] = (uint64_t)target + 1;
+	}
+	l->base = top;
+	for (unsigned n = top; n > 0; n--)
+		if (l->bytes[n] > 0)
+			l->base = n;
+}
+
+double levels_score(const struct levels *l, unsigned level)
+{
+	if (level == 0)
+		return (double)l->free_level0_tables / (double)l->level0_trigger;
+	if (level == LEVEL_LAST || l->free_bytes[level] == 0)
+		return 0;
+	if (l->target[level] == 0)
+		return DRAIN_SCORE;
+	return (double)l->free_bytes[level] / (double)l->target[level];
+}
+
+uint64_t levels_debt(const struct levels *l)
+{
+	double debt = 0, coming = 0;
+
+	if (l->level0_tables >= l->level0_trigger) {
+		coming = (double)l->bytes[0];
+		debt = coming + (double)l->bytes[l->base];
+	}
+	for (unsigned n = l->base; n < LEVEL_LAST; n++) {
+		double have = (double)l->bytes[n] + coming, over = have - (double)l->target[n];
+
+		coming = over > 0 ? over : 0;
+		if (over > 0)
+			debt += over + over / have * (double)l->bytes[n + 1];
+	}
+	return (uint64_t)debt;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How large each level should be, where level 0 goes, and how much is still to be merged. Pure.
+ *
+ * Nearly all data ends on the last level; its size S decides what the levels above may hold. At the other end stands
+ * B, what one job takes from level 0: level0_trigger memtables, as large as they are once they are tables. The levels
+ * between get an even fan-out f, and there are as few of them as keep f within level_size_ratio:
+ *
+ *	level 0        B                         f = (S / B) ^ (1 / (levels between + 1)) <= level_size_ratio
+ *	base           S / f^2
+ *	               S / f
+ *	last           S, without bound
+ *
+ * An even fan-out is what writes least for given ends. `base` is where level 0 goes: the highest of those levels, or a
+ * higher one that still holds something. Levels above the highest of those should be empty (target 0). An empty
+ * database has no levels between; it grows from the last level upwards.
+ *
+ * Space: everything above the last level may turn out to be overwritten or to overwrite, so it is an upper bound of the
+ * garbage below. At rest it is brought to SETTLED_SHARE of the last level (pick.c), which bounds the space amplification
+ * whatever f is under load.
+ */
+#ifndef ENGINE_LEVELS_H
+#define ENGINE_LEVELS_H
+
+#include "engine/version.h"
+
+#define LEVEL_LAST (LEVEL_COUNT - 1u)
+
+struct levels_conf {
+	uint64_t level0_trigger;         /* tables */
+	uint64_t memtable_size_limit;    /* bytes */
+	uint64_t level_size_ratio;
+};
+
+struct levels {
+	unsigned base;                   /* 1 .. LEVEL_LAST */
+	uint64_t level0_trigger, level0_tables;
+	uint64_t bytes[LEVEL_COUNT];
+	uint64_t free_bytes[LEVEL_COUNT];        /* of tables that are neither busy nor quarantined */
+	uint64_t free_level0_tables;
+	uint64_t target[LEVEL_COUNT];    /* of level 0: unused; of the last: UINT64_MAX */
+};
+
+/* Measures the version; keep its lock (truth_lock()) for the call. */
+void levels_measure(const struct version *v, const struct levels_conf *c, struct levels *l);
+
+/* At least 1: this level is to be compacted. Counts what is free only. The last level's is 0. */
+double levels_score(const struct levels *l, unsigned level);
+
+/*
+ * Bytes that compaction has to read and write until every level is within its target, if no more is written: what must
+ * go down and what it meets there, level after level. 0 when nothing is to be done. From level0_trigger tables on level
+ * 0 counts as a whole, together with all of base; from there on each flush adds what it brings, and each installed job
+ * takes away: the measure for back-pressure.
+ */
+uint64_t levels_debt(const struct levels *l);
+
+#endif
