@@ -2,6 +2,8 @@
 /* Blocks: found by search what a plain walk finds; refused, one by one, every way in which a block can be
  * malformed. */
 #include "common/table/block.h"
+
+#include "common/base/hash.h"
 #include "common/table/block_builder.h"
 #include "t/check_main.h"
 #include "t/table_help.h"
@@ -15,9 +17,14 @@ static struct block_cursor cursor_of(struct slice bytes)
 	return c;
 }
 
+static enum block_step find(const struct block *b, const char *key, struct entry *ep)
+{
+	return block_find(b, slice_str(key), hash64(slice_str(key)), SEQ_MAX, ep);
+}
+
 START_TEST(search_and_walk_agree)
 {
-	static const unsigned intervals[] = { 1, 2, 3, 16, 1000 };
+	static const unsigned intervals[] = { 1, 2, 3, 16, 255 };
 	struct rnd rnd = { (uint64_t)_i };
 	struct help_set s = { NULL, 0, 0 };
 	struct block_builder b;
@@ -26,10 +33,10 @@ START_TEST(search_and_walk_agree)
 	struct block_cursor c;
 
 	help_random(&s, &rnd, 700, 10);
-	block_builder_init(&b, intervals[_i]);
+	block_builder_init(&b, intervals[_i / 2], _i % 2);
 	ck_assert(block_builder_empty(&b));
 	for (size_t i = 0; i < s.n; i++)
-		block_builder_add(&b, &s.e[i]);
+		block_builder_add(&b, &s.e[i], hash64(s.e[i].key));
 	bytes = block_builder_finish(&b);
 	ck_assert(block_parse(bytes, &block));
 	c = cursor_of(bytes);
@@ -42,7 +49,7 @@ START_TEST(search_and_walk_agree)
 		struct entry e;
 
 		want = help_find(&s, key, at);
-		ck_quick(block_find(&block, key, seq(at), &e) == (want ? BLOCK_AT : BLOCK_END));
+		ck_quick(block_find(&block, key, hash64(key), seq(at), &e) == (want ? BLOCK_AT : BLOCK_END));
 		ck_quick(!want || help_same(&e, want));
 		step = block_cursor_seek(&c, key, seq(at));
 		ck_quick(!want || (step == BLOCK_AT && help_same(&c.entry, want)));
@@ -71,9 +78,9 @@ START_TEST(a_cursor_goes_back_as_it_came)
 	size_t at;
 
 	help_random(&s, &rnd, _i == 3 ? 9000 : 700, 10);
-	block_builder_init(&b, intervals[_i] * (_i == 3 ? 100 : 1));
+	block_builder_init(&b, intervals[_i] * (_i == 3 ? 100 : 1), false);
 	for (size_t i = 0; i < s.n; i++)
-		block_builder_add(&b, &s.e[i]);
+		block_builder_add(&b, &s.e[i], hash64(s.e[i].key));
 	c = cursor_of(block_builder_finish(&b));
 	ck_assert_int_eq(block_cursor_last(&c), BLOCK_AT);
 	for (at = s.n - 1; at > 0; at--) {
@@ -106,14 +113,14 @@ START_TEST(a_builder_starts_anew_after_finish)
 	uint8_t first[64];
 	size_t n;
 
-	block_builder_init(&b, 16);
+	block_builder_init(&b, 16, true);
 	ck_assert_uint_eq(block_builder_finish(&b).n, 0);
-	block_builder_add(&b, &e);
+	block_builder_add(&b, &e, 7);
 	block = block_builder_finish(&b);
 	n = block.n;
 	memcpy(first, block.p, n);
 	ck_assert(block_builder_empty(&b));
-	block_builder_add(&b, &e);
+	block_builder_add(&b, &e, 7);
 	block = block_builder_finish(&b);
 	ck_assert_uint_eq(block.n, n);
 	ck_assert_mem_eq(block.p, first, n);
@@ -128,7 +135,7 @@ START_TEST(an_empty_block_holds_nothing)
 	struct entry e;
 
 	ck_assert(block_parse(slice_of(NULL, 0), &b));
-	ck_assert_int_eq(block_find(&b, slice_str("k"), SEQ_MAX, &e), BLOCK_END);
+	ck_assert_int_eq(find(&b, "k", &e), BLOCK_END);
 	ck_assert_int_eq(block_cursor_first(&c), BLOCK_END);
 	ck_assert_int_eq(block_cursor_seek(&c, slice_str("k"), SEQ_MAX), BLOCK_END);
 	ck_assert_int_eq(block_cursor_last(&c), BLOCK_END);
@@ -152,6 +159,12 @@ static const struct { const char *why, *bytes; size_t n; bool parses;
 	BAD("restarts cut short", "\x12\x7f\x06\0\0\0", false),
 	BAD("the first restart not at the first entry", "\x12\x04\x05\0\0\0" AB, false),
 	BAD("the first restart behind the block", "\x12\x04\x77\0\0\0" AB, false),
+	BAD("tags without an interval", "\x12\x04\x0b\0\0\0\x1a\x03\x00\x01\x02" AB, false),
+	BAD("an interval without tags", "\x12\x04\x09\0\0\0\x1a\x01\x10" AB, false),
+	BAD("tags cut short", "\x12\x04\x06\0\0\0\x1a\x77\x10\x01" AB, false),
+	BAD("tags for more restarts than there are", "\x12\x04\x0b\0\0\0\x1a\x03\x01\x01\x02" AB AC, false),
+	BAD("tags for fewer restarts than there are", "\x12\x08\x0e\0\0\0\x19\0\0\0\x1a\x02\x10\x01" AB AB, false),
+	BAD("tags the first restart does not reckon with", "\x12\x04\x06\0\0\0\x1a\x02\x10\x01" AB, false),
 	BAD("a restart among the restarts", "\x12\x0c\x0e\0\0\0\x02\0\0\0\x02\0\0\0" AB AC, true),
 	BAD("a restart among the restarts that looks like an entry", "\x12\x08\x0a\0\0\0\x02\0\0\0" AB AC,
 	    true),
@@ -234,7 +247,7 @@ START_TEST(a_malformed_block_is_damaged)
 			back = block_cursor_prev(&c);
 		ck_assert_msg(back == BLOCK_DAMAGED || step != BLOCK_DAMAGED, "%s", bad[_i].why);
 		ck_assert_msg(step == BLOCK_DAMAGED || seek == BLOCK_DAMAGED, "%s", bad[_i].why);
-		ck_assert_msg(block_find(&b, slice_str("ac"), SEQ_MAX, &e) == BLOCK_DAMAGED, "%s",
+		ck_assert_msg(find(&b, "ac", &e) == BLOCK_DAMAGED, "%s",
 			      bad[_i].why);
 	}
 	block_cursor_fini(&c);
@@ -248,7 +261,7 @@ START_TEST(the_sound_pieces_of_the_malformed_blocks_are_sound)
 	struct block_cursor c = cursor_of(slice_of(bytes, sizeof(bytes) - 1));
 	struct entry e;
 
-	ck_assert_int_eq(block_find(&c.block, slice_str("ac"), SEQ_MAX, &e), BLOCK_AT);
+	ck_assert_int_eq(find(&c.block, "ac", &e), BLOCK_AT);
 	ck_assert_uint_eq(e.seq.v, 9);
 	ck_assert(slice_eq(e.value, slice_str("v")));
 	ck_assert_int_eq(block_cursor_first(&c), BLOCK_AT);
@@ -259,13 +272,41 @@ START_TEST(the_sound_pieces_of_the_malformed_blocks_are_sound)
 }
 END_TEST
 
+/* Of two intervals only the one with the key's tag is looked at: the other's first entry is damaged. */
+START_TEST(the_hash_index_leads_to_the_interval_of_the_key)
+{
+	static const char *const keys[] = { "ab", "ac", "ad", "ae" };
+	struct block_builder b;
+	struct block block;
+	struct slice bytes;
+	struct entry e;
+
+	block_builder_init(&b, 2, true);
+	for (size_t i = 0; i < 4; i++)
+		block_builder_add(&b, &(struct entry){ .key = slice_str(keys[i]), .seq = seq(9) },
+				  hash64(slice_str(keys[i])));
+	bytes = block_builder_finish(&b);
+	ck_assert(block_parse(bytes, &block));
+	ck_assert_uint_eq(block.tag_count, 4);
+	memset((uint8_t *)(uintptr_t)block.entries, 0xff, 2);
+	ck_assert_int_eq(find(&block, "ad", &e), BLOCK_AT);
+	ck_assert_int_eq(find(&block, "ae", &e), BLOCK_AT);
+	ck_assert_int_eq(find(&block, "ab", &e), BLOCK_DAMAGED);
+	/* No entry has its tag: nothing is looked at. */
+	ck_assert_ptr_null(memchr(block.tags, (int)(hash64(slice_str("aa")) >> 32 & 0xff), 4));
+	ck_assert_int_eq(find(&block, "aa", &e), BLOCK_END);
+	block_builder_fini(&b);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
-	tcase_add_loop_test(tc, search_and_walk_agree, 0, 5);
+	tcase_add_loop_test(tc, search_and_walk_agree, 0, 10);
 	tcase_add_loop_test(tc, a_cursor_goes_back_as_it_came, 0, 4);
 	tcase_add_test(tc, a_builder_starts_anew_after_finish);
 	tcase_add_test(tc, an_empty_block_holds_nothing);
 	tcase_add_loop_test(tc, a_malformed_block_is_damaged, 0, (int)(sizeof(bad) / sizeof(bad[0])));
+	tcase_add_test(tc, the_hash_index_leads_to_the_interval_of_the_key);
 	tcase_add_test(tc, the_sound_pieces_of_the_malformed_blocks_are_sound);
 }
 

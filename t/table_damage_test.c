@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "common/base/coding.h"
+#include "common/base/hash.h"
 #include "common/table/block.h"
 #include "common/table/block_builder.h"
 #include "common/table/format.h"
@@ -165,9 +166,9 @@ START_TEST(a_sound_block_in_the_wrong_place_is_refused)
 	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 1 }, NULL);
 	table_close(&r);
 	fd = open(help_path(), O_RDWR | O_CLOEXEC);
-	/* Each block: restarts 6, entry 2, key 3, value 13, sequence 2, timestamp 2; its trailer: 10. */
-	ck_assert_int_eq(pread(fd, first, 38, 0), 38);
-	ck_assert_int_eq(pwrite(fd, first, 38, 38), 38);
+	/* Each block: restarts 6, tags 4, entry 2, key 3, value 13, sequence 2, timestamp 2; its trailer: 10. */
+	ck_assert_int_eq(pread(fd, first, 42, 0), 42);
+	ck_assert_int_eq(pwrite(fd, first, 42, 42), 42);
 	close(fd);
 	ck_assert_int_eq(table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r), ST_OK);
 	ck_assert_uint_eq(ask_everything(r, &s), 1);
@@ -311,7 +312,7 @@ static void walk_damaged(struct slice bytes, const struct help_set *s, struct rn
 		block_cursor_seek(&c, any->key, any->seq);
 	}
 	block_cursor_fini(&c);
-	if (block_parse(bytes, &b) && block_find(&b, any->key, any->seq, &e) == BLOCK_AT)
+	if (block_parse(bytes, &b) && block_find(&b, any->key, hash64(any->key), any->seq, &e) == BLOCK_AT)
 		ck_quick(e.value.n == 0 ||
 			  (e.value.p >= bytes.p && e.value.p + e.value.n <= bytes.p + bytes.n));
 }
@@ -326,9 +327,9 @@ START_TEST(a_block_of_any_bytes_is_walked_inside_its_bytes)
 	struct slice block;
 
 	help_random(&s, &rnd, 60, 40);
-	block_builder_init(&b, 4);
+	block_builder_init(&b, 4, true);
 	for (size_t i = 0; i < s.n; i++)
-		block_builder_add(&b, &s.e[i]);
+		block_builder_add(&b, &s.e[i], hash64(s.e[i].key));
 	block = block_builder_finish(&b);
 	for (int i = 0; i < 6000; i++) {
 		size_t n = rnd_below(&rnd, 4) ? block.n : (size_t)rnd_below(&rnd, block.n + 1);

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "common/base/coding.h"
+#include "common/base/hash.h"
 #include "common/table/block_builder.h"
 #include "common/table/format.h"
 #include "proto/lsm.pb-c.h"
@@ -181,9 +182,9 @@ START_TEST(a_block_is_what_protobuf_says_it_is)
 	size_t estimate;
 
 	help_random(&s, &rnd, 500, 30);
-	block_builder_init(&b, 16);
+	block_builder_init(&b, 16, true);
 	for (size_t i = 0; i < s.n; i++)
-		block_builder_add(&b, &s.e[i]);
+		block_builder_add(&b, &s.e[i], hash64(s.e[i].key));
 	estimate = block_builder_size(&b);
 	bytes = block_builder_finish(&b);
 	ck_assert_uint_eq(bytes.n, estimate);
@@ -195,6 +196,10 @@ START_TEST(a_block_is_what_protobuf_says_it_is)
 		ck_assert_uint_lt(block->restarts[i], bytes.n);
 		ck_assert_uint_eq(bytes.p[block->restarts[i]], 0x0a);
 	}
+	ck_assert_uint_eq(block->hash_index.len, 1 + s.n);
+	ck_assert_uint_eq(block->hash_index.data[0], 16);
+	for (size_t i = 0; i < s.n; i++)
+		ck_assert_uint_eq(block->hash_index.data[1 + i], hash64(s.e[i].key) >> 32 & 0xff);
 	ck_assert_uint_eq(lsm__block__get_packed_size(block), bytes.n);
 	lsm__block__free_unpacked(block, NULL);
 	block_builder_fini(&b);
@@ -212,7 +217,7 @@ START_TEST(a_footer_that_says_what_this_program_does_not_know_is_refused)
 {
 	static const struct { size_t at; uint32_t value;
 	} changes[] = {
-		{ 64, 1 },  { 68, 0 },           { 68, 2 }, { 72, 0 }, { 72, 2 }, /* flags, version, depth */
+		{ 64, 1 },  { 68, 1 },           { 68, 3 }, { 72, 0 }, { 72, 2 }, /* flags, version, depth */
 		{ 0, 101 }, { 8, 49 },           { 12, 1 }, { 16, 1 }, { 36, 0x80000000u },
 		{ 40, 0 },  { 44, 0xffffffffu },
 	};

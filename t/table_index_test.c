@@ -11,7 +11,7 @@ static void add(struct block_builder *b, struct slice key, uint64_t number, uint
 	struct entry e = { .key = key, .seq = seq(number) };
 
 	e.value = slice_of(handle, format_put_handle(handle, (struct block_handle){ offset, size }));
-	block_builder_add(b, &e);
+	block_builder_add(b, &e, 0);
 }
 
 /* An index of one block of 10 bytes per entry of s. */
@@ -20,7 +20,7 @@ static struct table_index index_of(const struct help_set *s)
 	struct block_builder b;
 	struct table_index x;
 
-	block_builder_init(&b, 16);
+	block_builder_init(&b, 16, false);
 	for (size_t i = 0; i < s->n; i++)
 		add(&b, s->e[i].key, s->e[i].seq.v, i * 20, 10);
 	ck_assert(table_index_load(&x, block_builder_finish(&b), s->n * 20));
@@ -116,7 +116,7 @@ START_TEST(an_index_that_does_not_cover_the_data_is_refused)
 	struct block_builder b;
 	struct table_index x;
 
-	block_builder_init(&b, 16);
+	block_builder_init(&b, 16, false);
 	for (int i = 0; i < 2; i++)
 		add(&b, slice_str(sets[_i].e[i].key), sets[_i].e[i].number, sets[_i].e[i].offset,
 		    sets[_i].e[i].size);
@@ -136,8 +136,8 @@ START_TEST(an_index_entry_that_holds_no_handle_is_refused)
 		struct block_builder b;
 		struct table_index x;
 
-		block_builder_init(&b, 16);
-		block_builder_add(&b, &e);
+		block_builder_init(&b, 16, false);
+		block_builder_add(&b, &e, 0);
 		ck_assert(!table_index_load(&x, block_builder_finish(&b), 20));
 		block_builder_fini(&b);
 	}

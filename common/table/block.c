@@ -2,8 +2,9 @@
 /*
  * Reads an lsm.Block in place; block_builder.c draws its bytes. Any thread on a block, one on a cursor.
  *
- * The lookup binary-searches the restart points (whole keys), then walks at most one interval. It never puts
- * a key together: with m = how many bytes the previous, smaller key has in common with the one looked for,
+ * The lookup takes from the tags the intervals that can hold the key, mostly one or none, binary-searches
+ * their restart points (whole keys) when there are several, and walks one interval. It never puts a key
+ * together: with m = how many bytes the previous, smaller key has in common with the one looked for,
  * the next key
  *	shared >  m: differs from it at the same byte in the same way, so it is smaller too;
  *	shared <= m: begins with `shared` bytes of the one looked for; comparing the suffix decides.
@@ -15,6 +16,7 @@
 
 #include "common/base/coding.h"
 #include "common/base/mem.h"
+#include "common/table/block_builder.h"
 
 /* Keys remembered for going back; an interval with more of them is walked several times. */
 #define PAST_KEYS_MAX (1u << 20)
@@ -22,6 +24,7 @@
 enum {
 	TAG_ENTRY = 1 << 3 | WIRE_BYTES,
 	TAG_RESTARTS = 2 << 3 | WIRE_BYTES,
+	TAG_TAGS = 3 << 3 | WIRE_BYTES,
 
 	TAG_SHARED = 1 << 3 | WIRE_VARINT,
 	TAG_KEY = 2 << 3 | WIRE_BYTES,
@@ -97,6 +100,21 @@ static inline bool decode_rest(const struct head *h, struct entry *ep)
 	return true;
 }
 
+/* The tags, when there are some: they must count as many restart points as there are. */
+static bool parse_tags(const uint8_t **pp, struct block *b)
+{
+	struct slice s;
+
+	if (*pp == b->end || **pp != TAG_TAGS)
+		return true;
+	if (!get_bytes(pp, b->end, TAG_TAGS, &s) || s.n < 2 || s.p[0] == 0)
+		return false;
+	b->tag_interval = s.p[0];
+	b->tags = s.p + 1;
+	b->tag_count = s.n - 1;
+	return (b->tag_count + b->tag_interval - 1) / b->tag_interval == b->restart_count;
+}
+
 bool block_parse(struct slice bytes, struct block *bp)
 {
 	const uint8_t *p = bytes.p, *end;
@@ -111,8 +129,11 @@ bool block_parse(struct slice bytes, struct block *bp)
 		return false;
 	bp->restarts = p;
 	bp->restart_count = (size_t)n / 4;
-	bp->entries = p + n;
-	return get_u32(p) == (uint64_t)(bp->entries - bp->begin) && bp->entries < end;
+	p += n;
+	if (!parse_tags(&p, bp))
+		return false;
+	bp->entries = p;
+	return get_u32(bp->restarts) == (uint64_t)(bp->entries - bp->begin) && bp->entries < end;
 }
 
 /* Compares the entry at the i-th restart point with (key, seq): *cp as memcmp. */
@@ -134,10 +155,10 @@ static bool compare_restart(const struct block *b, size_t i, struct slice key, s
 	return true;
 }
 
-/* The last restart point before (key, seq), or the first of all. */
-static bool find_restart(const struct block *b, struct slice key, struct seq seq, const uint8_t **atp)
+/* Of the restart points low to high - 1 the last before (key, seq), or low. */
+static bool find_restart(const struct block *b, size_t low, size_t high, struct slice key, struct seq seq,
+			 const uint8_t **atp)
 {
-	size_t low = 0, high = b->restart_count;     /* low is before, or 0; high is not before */
 	int c;
 
 	while (high - low > 1) {
@@ -154,16 +175,27 @@ static bool find_restart(const struct block *b, struct slice key, struct seq seq
 	return *atp >= b->entries && *atp < b->end;
 }
 
-enum block_step block_find(const struct block *b, struct slice key, struct seq seq, struct entry *ep)
+/* Narrows the restart points down to those behind which an entry has the key's tag; false: there is none. */
+static bool find_tag(const struct block *b, uint8_t tag, size_t *lowp, size_t *highp)
+{
+	const uint8_t *first = memchr(b->tags, tag, b->tag_count);
+	const uint8_t *last;
+
+	if (!first)
+		return false;
+	last = memrchr(first, tag, (size_t)(b->tags + b->tag_count - first));
+	*lowp = (size_t)(first - b->tags) / b->tag_interval;
+	*highp = (size_t)(last - b->tags) / b->tag_interval + 1;
+	return true;
+}
+
+/* Walks from p to the first entry at or behind (key, seq) or to one behind key. */
+static enum block_step walk(const struct block *b, const uint8_t *p, struct slice key, struct seq seq,
+			    struct entry *ep)
 {
 	size_t matched = 0, previous_n = 0;
-	const uint8_t *p;
 	struct head h;
 
-	if (b->restart_count == 0)
-		return BLOCK_END;
-	if (!find_restart(b, key, seq, &p))
-		return BLOCK_DAMAGED;
 	for (; p < b->end; p = h.end) {
 		struct slice rest;
 		int c;
@@ -188,6 +220,17 @@ enum block_step block_find(const struct block *b, struct slice key, struct seq s
 		}
 	}
 	return BLOCK_END;
+}
+
+enum block_step block_find(const struct block *b, struct slice key, uint64_t key_hash, struct seq seq,
+			   struct entry *ep)
+{
+	size_t low = 0, high = b->restart_count;
+	const uint8_t *p;
+
+	if (high == 0 || (b->tag_count > 0 && !find_tag(b, block_tag(key_hash), &low, &high)))
+		return BLOCK_END;
+	return find_restart(b, low, high, key, seq, &p) ? walk(b, p, key, seq, ep) : BLOCK_DAMAGED;
 }
 
 /* ---- the cursor ---- */
@@ -257,7 +300,7 @@ enum block_step block_cursor_seek(struct block_cursor *c, struct slice key, stru
 	stand_before(c, c->block.entries);
 	if (c->block.restart_count == 0)
 		return BLOCK_END;
-	if (!find_restart(&c->block, key, seq, &p))
+	if (!find_restart(&c->block, 0, c->block.restart_count, key, seq, &p))
 		return BLOCK_DAMAGED;
 	stand_before(c, p);
 	while ((s = step(c)) == BLOCK_AT)

@@ -17,13 +17,16 @@ struct block {
 	const uint8_t *begin, *entries, *end;
 	const uint8_t *restarts;
 	size_t restart_count;
+	const uint8_t *tags;         /* one an entry; tag_count 0: the block has no hash index */
+	size_t tag_count, tag_interval;
 };
 
 bool block_parse(struct slice bytes, struct block *bp);      /* false: damaged */
 
 /* BLOCK_AT: the newest version of key with sequence <= seq, its value on loan from the block, its key the
  * caller's. BLOCK_END: there is none in this block. */
-enum block_step block_find(const struct block *b, struct slice key, struct seq seq, struct entry *ep);
+enum block_step block_find(const struct block *b, struct slice key, uint64_t key_hash, struct seq seq,
+			   struct entry *ep);
 
 /* An entry that the cursor passed on its way to a later one: going back need not decode it again. */
 struct block_past { const uint8_t *at; struct entry entry; size_t key_at; };

@@ -7,7 +7,7 @@
  *	stored     = the block's bytes, or their zlib stream
  *	trailer    = type u8, codec u8, raw_size u32, crc u32        10 bytes
  *	footer     = filter handle, properties handle, index handle, id u64, database u64,
- *	             flags u32 (0), version u32 (1), index_depth u32 (1), 40 zeros, crc u32,
+ *	             flags u32 (0), version u32 (2), index_depth u32 (1), 40 zeros, crc u32,
  *	             magic "LSMTABLE"                                128 bytes
  *	handle     = offset u64, size u64                            size: of stored, without the trailer
  *

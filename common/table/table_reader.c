@@ -2,8 +2,8 @@
 /*
  * Reads one table: open, point reads, the whole-file check. The grammar stands in format.h.
  *
- * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> binary
- * search over its restart points. It is one block for certain: the index tells apart the versions of a key
+ * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> its
+ * hash index -> one restart interval. It is one block for certain: the index tells apart the versions of a key
  * that lie in different blocks.
  *
  * Any thread once open.
@@ -407,14 +407,17 @@ size_t table_filter_memory(const struct table_reader *r)
 
 /* ---- point reads ---- */
 
-static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, struct slice key,
-			     struct seq seq, struct read_cost *cost, struct entry *ep)
+/* What is looked for. */
+struct question { struct slice key; uint64_t hash; struct seq seq; };
+
+static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, const struct question *q,
+			     struct read_cost *cost, struct entry *ep)
 {
 	enum block_step step = BLOCK_DAMAGED;
 	struct block b;
 
 	if (block_parse(bytes, &b))
-		step = block_find(&b, key, seq, ep);
+		step = block_find(&b, q->key, q->hash, q->seq, ep);
 	if (step == BLOCK_AT)
 		return ST_OK;
 	if (step == BLOCK_END)
@@ -425,6 +428,7 @@ static enum st find_in_block(struct table_reader *r, size_t slot, struct slice b
 enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
 		  struct read_cost *cost, struct entry *ep, struct block_pin *pin)
 {
+	struct question q = { key, hash64(key), seq };
 	struct slice bytes;
 	size_t slot;
 	enum st st;
@@ -437,7 +441,7 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 	    seq.v < r->props.min_seq.v)
 		return ST_NOT_FOUND;
 	cost->filter_checks++;
-	if (!filter_may_hold(&r->filter, hash64(key))) {
+	if (!filter_may_hold(&r->filter, q.hash)) {
 		cost->filter_useful++;
 		return ST_NOT_FOUND;
 	}
@@ -446,7 +450,7 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 		return ST_NOT_FOUND;
 	st = table__block(r, slot, nowait, cost, &bytes, pin);
 	if (st == ST_OK)
-		st = find_in_block(r, slot, bytes, key, seq, cost, ep);
+		st = find_in_block(r, slot, bytes, &q, cost, ep);
 	if (st)
 		block_pin_release(pin);
 	return st;

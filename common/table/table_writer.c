@@ -98,8 +98,9 @@ enum st table_writer_begin(struct vfs *v, const char *path, struct file_id id, c
 	w->id = id;
 	w->options = complete(*o);
 	w->min_seq = SEQ_MAX;
-	block_builder_init(&w->data, w->options.restart_interval);
-	block_builder_init(&w->index, INDEX_RESTART_INTERVAL);
+	block_builder_init(&w->data, w->options.restart_interval,
+			   w->options.restart_interval <= BLOCK_TAGGED_INTERVAL_MAX);
+	block_builder_init(&w->index, INDEX_RESTART_INTERVAL, false);
 	*wp = w;
 	return ST_OK;
 }
@@ -173,7 +174,7 @@ static void write_index_entry(struct table_writer *w, const struct slice *next)
 		e.seq = seq(0);
 	}
 	e.value = slice_of(handle, format_put_handle(handle, w->pending));
-	block_builder_add(&w->index, &e);
+	block_builder_add(&w->index, &e, 0);
 	w->pending.size = 0;
 }
 
@@ -199,6 +200,8 @@ static void note_key(struct table_writer *w, struct slice key)
 		w->hashes = mem_resize(w->hashes, w->hash_room * sizeof(*w->hashes));
 	}
 	w->hashes[w->hash_count++] = hash64(key);
+	buf_reset(&w->last_key);
+	buf_append_slice(&w->last_key, key);
 }
 
 /* What this room refuses to write; born here, since the caller goes on adding. */
@@ -251,14 +254,11 @@ void table_writer_add(struct table_writer *w, const struct entry *e)
 	if (block_builder_size(&w->data) + e->value.n > 2 * w->options.block_bytes)
 		end_data_block(w);
 	write_index_entry(w, &e->key);
-	block_builder_add(&w->data, e);
 	if (is_first)
 		buf_append_slice(&w->min_key, e->key);
-	if (key_order) {
+	if (key_order)
 		note_key(w, e->key);
-		buf_reset(&w->last_key);
-		buf_append_slice(&w->last_key, e->key);
-	}
+	block_builder_add(&w->data, e, w->hashes[w->hash_count - 1]);
 	w->last_seq = e->seq;
 	account(w, e);
 	if (block_builder_size(&w->data) >= w->options.block_bytes)
