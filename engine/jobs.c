@@ -66,7 +66,7 @@ struct jobs {
 	struct levels_conf levels_conf;
 	uint64_t rest_us;                /* 0: never at rest */
 	uint64_t table_size_target;
-	unsigned codec;
+	unsigned codec, codec_last;              /* BLOCK_COMPRESSION_* */
 	pthread_t thread;
 
 	/* the thread's */
@@ -101,6 +101,7 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 	j->rest_us = conf->compaction_rest_ms * 1000;
 	j->table_size_target = conf->table_size_target;
 	j->codec = conf->block_compression;
+	j->codec_last = conf->block_compression_last;
 	j->worker_count = (unsigned)conf->compactor_workers;
 	j->workers = mem_zalloc(j->worker_count * sizeof(*j->workers));
 	j->wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -295,12 +296,14 @@ static enum st move(struct jobs *j, const struct job *job)
 static void encode_order(const struct jobs *j, const struct job *job, struct buf *out)
 {
 	const struct pick_job *p = &job->pick;
+	bool is_last = p->output_level > 0 && p->deeper_count == 0;      /* nothing older below */
 	struct compact_input *inputs = mem_alloc(p->input_count * sizeof(*inputs));
 	struct compact_order o = { .incarnation = truth_incarnation(j->truth), .job = job->number,
 				   .database = j->dir.database, .inputs = inputs, .input_count = p->input_count,
 				   .output_level = p->output_level, .first_output_id = job->first_output,
 				   .output_id_count = job->output_count, .table_size_target = j->table_size_target,
-				   .codec = j->codec, .deeper = p->deeper, .deeper_count = p->deeper_count };
+				   
+				   .codec = is_last ? j->codec_last : j->codec, .deeper = p->deeper, .deeper_count = p->deeper_count };
 
 	for (size_t i = 0; i < p->input_count; i++)
 		inputs[i] = (struct compact_input){ p->inputs[i]->facts.id, p->inputs[i]->level,

@@ -127,7 +127,7 @@ static enum st check_job(const Lsm__CompactOrder *m)
 	    m->first_output_id > UINT64_MAX - m->output_id_count)
 		return fail(ST_INVALID, "compaction order with %u output ids from %llu on", m->output_id_count,
 		    (unsigned long long)m->first_output_id);
-	if (m->codec > BLOCK_COMPRESSION_SMALL)
+	if (m->codec > BLOCK_COMPRESSION_ZSTD)
 		return fail(ST_INVALID, "compaction order with unknown compression %u", m->codec);
 	return ST_OK;
 }

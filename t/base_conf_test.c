@@ -403,6 +403,13 @@ static const struct { const char *key, *value, *complaint, *host; } together[] =
 	{ "DATA_DIR", "", "DATA_DIR=: empty; give a directory", NULL },
 	{ "WAL_TEST_MODE", "true", "this server never corrupts its own log", NULL },
 	{ "WAL_TEST_MODE", "false", NULL, "127.0.0.1" },
+	{ "BLOCK_COMPRESSION", "none", NULL, "127.0.0.1" },
+#ifdef HAVE_LIBZSTD
+	{ "BLOCK_COMPRESSION_LAST", "zstd", NULL, "127.0.0.1" },
+#else
+	{ "BLOCK_COMPRESSION", "zstd", "built without zstd (configure --with-zstd); give none, fast or small", NULL },
+	{ "BLOCK_COMPRESSION_LAST", "zstd", "built without zstd", NULL },
+#endif
 };
 
 START_TEST(what_belongs_together_is_checked_at_the_end)

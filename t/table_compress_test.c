@@ -21,22 +21,34 @@ static uint8_t *text(size_t n, uint64_t noise)
 	return p;
 }
 
+static const unsigned settings[] = { BLOCK_COMPRESSION_FAST, BLOCK_COMPRESSION_SMALL,
+#ifdef HAVE_LIBZSTD
+				     BLOCK_COMPRESSION_ZSTD
+#endif
+};
+#define SETTINGS (int)(sizeof(settings) / sizeof(settings[0]))
+
 START_TEST(what_was_compressed_comes_back_and_nothing_else_does)
 {
-	uint8_t *raw = text(N, 10), *stored = mem_alloc(N + 1), *back = mem_alloc(N + 1);
-	size_t n = compress_block(_i ? BLOCK_COMPRESSION_SMALL : BLOCK_COMPRESSION_FAST, slice_of(raw, N),
-				  stored);
+	uint8_t *raw = text(N, 10), *stored = mem_alloc(2 * N), *back = mem_alloc(2 * N + 1);
+	enum block_codec codec;
+	size_t n = compress_block(settings[_i], slice_of(raw, N), stored, &codec);
 
 	ck_assert_uint_gt(n, 0);
 	ck_assert_uint_le(n, N - N / 8);
-	ck_assert(decompress_block(slice_of(stored, n), back, N));
+	ck_assert_int_eq(codec, settings[_i] == BLOCK_COMPRESSION_ZSTD ? CODEC_ZSTD : CODEC_ZLIB);
+	ck_assert(codec_is_built(codec));
+	ck_assert(decompress_block(codec, slice_of(stored, n), back, N));
 	ck_assert_mem_eq(back, raw, N);
-	ck_assert(!decompress_block(slice_of(stored, n), back, N - 1));
-	ck_assert(!decompress_block(slice_of(stored, n), back, N + 1));
-	ck_assert(!decompress_block(slice_of(stored, n - 1), back, N));
+	ck_assert(!decompress_block(codec, slice_of(stored, n), back, N - 1));
+	ck_assert(!decompress_block(codec, slice_of(stored, n), back, N + 1));
+	ck_assert(!decompress_block(codec, slice_of(stored, n - 1), back, N));
 	stored[n] = 0;
-	ck_assert(!decompress_block(slice_of(stored, n + 1), back, N));
-	ck_assert(!decompress_block(slice_of(stored, 0), back, N));
+	ck_assert(!decompress_block(codec, slice_of(stored, n + 1), back, N));
+	ck_assert(!decompress_block(codec, slice_of(stored, 0), back, N));
+	/* Two streams are not one. */
+	memcpy(stored + n, stored, n);
+	ck_assert(!decompress_block(codec, slice_of(stored, 2 * n), back, 2 * N));
 	mem_free(raw);
 	mem_free(stored);
 	mem_free(back);
@@ -45,12 +57,20 @@ END_TEST
 
 START_TEST(what_would_not_shrink_by_an_eighth_is_not_compressed)
 {
-	uint8_t *noise = text(N, 1), *stored = mem_alloc(N);
+	uint8_t *noise = text(N, 1), *nearly = text(N, 1), *stored = mem_alloc(N);
+	enum block_codec codec;
 
-	ck_assert_uint_eq(compress_block(BLOCK_COMPRESSION_FAST, slice_of(noise, N), stored), 0);
-	ck_assert_uint_eq(compress_block(BLOCK_COMPRESSION_SMALL, slice_of(noise, N), stored), 0);
-	ck_assert_uint_eq(compress_block(BLOCK_COMPRESSION_FAST, slice_of(noise, 1), stored), 0);
+	memset(nearly, 'x', N / 10);
+	ck_assert_uint_eq(compress_block(settings[_i], slice_of(noise, N), stored, &codec), 0);
+	ck_assert_int_eq(codec, CODEC_RAW);
+	ck_assert_uint_eq(compress_block(settings[_i], slice_of(nearly, N), stored, &codec), 0);
+	ck_assert_uint_eq(compress_block(settings[_i], slice_of(noise, 1), stored, &codec), 0);
+	memset(nearly, 'x', N / 5);
+	ck_assert_uint_gt(compress_block(settings[_i], slice_of(nearly, N), stored, &codec), 0);
+	ck_assert_uint_eq(compress_block(BLOCK_COMPRESSION_NONE, slice_of(nearly, N), stored, &codec), 0);
+	ck_assert_int_eq(codec, CODEC_RAW);
 	mem_free(noise);
+	mem_free(nearly);
 	mem_free(stored);
 }
 END_TEST
@@ -61,9 +81,10 @@ static void *squeeze(void *arg)
 	bool good = true;
 
 	for (int i = 0; i < 200; i++) {
-		size_t n = compress_block(BLOCK_COMPRESSION_FAST, slice_of(raw, N), stored);
+		enum block_codec codec;
+		size_t n = compress_block(settings[i % SETTINGS], slice_of(raw, N), stored, &codec);
 
-		good = good && n > 0 && decompress_block(slice_of(stored, n), back, N) &&
+		good = good && n > 0 && decompress_block(codec, slice_of(stored, n), back, N) &&
 		       memcmp(raw, back, N) == 0;
 	}
 	mem_free(raw);
@@ -89,8 +110,8 @@ END_TEST
 
 static void suite(TCase *tc)
 {
-	tcase_add_loop_test(tc, what_was_compressed_comes_back_and_nothing_else_does, 0, 2);
-	tcase_add_test(tc, what_would_not_shrink_by_an_eighth_is_not_compressed);
+	tcase_add_loop_test(tc, what_was_compressed_comes_back_and_nothing_else_does, 0, SETTINGS);
+	tcase_add_loop_test(tc, what_would_not_shrink_by_an_eighth_is_not_compressed, 0, SETTINGS);
 	tcase_add_test(tc, threads_do_not_share_a_compressor);
 }
 

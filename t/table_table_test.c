@@ -11,6 +11,9 @@ static const struct table_options shapes[] = {
 	{ .codec = BLOCK_COMPRESSION_NONE },
 	{ .codec = BLOCK_COMPRESSION_FAST },
 	{ .codec = BLOCK_COMPRESSION_SMALL },
+#ifdef HAVE_LIBZSTD
+	{ .codec = BLOCK_COMPRESSION_ZSTD, .block_bytes = 1000 },
+#endif
 	{ .codec = BLOCK_COMPRESSION_FAST, .block_bytes = 1, .restart_interval = 1 },
 	{ .codec = BLOCK_COMPRESSION_FAST,
 	  .block_bytes = 300,

@@ -48,7 +48,7 @@ static void make_conf(struct bench_db *db, const struct bench_db_config *c)
 	strcpy(db->conf.data_dir, c->dir);
 	db->conf.memtable_size_limit = c->write_buffer_size;
 	db->conf.cache_size_limit = c->cache_size;
-	db->conf.block_compression = c->compression;
+	db->conf.block_compression = db->conf.block_compression_last = c->compression;
 	db->conf.compactor_workers = c->compactors;
 	db->conf.wal_sync = WAL_SYNC_OFF;
 	db->conf.log_level = 2;          /* of compactors: warnings and errors */

@@ -138,12 +138,31 @@ static enum st finish_memory(const struct conf *c, struct buf *complaint)
 	return ST_INVALID;
 }
 
+/* zstd only where it was built in. */
+static enum st finish_compression(const char *key, unsigned setting, struct buf *complaint)
+{
+#ifdef HAVE_LIBZSTD
+	(void)key, (void)setting, (void)complaint;
+	return ST_OK;
+#else
+	if (setting != BLOCK_COMPRESSION_ZSTD)
+		return ST_OK;
+	conf__complain(complaint, nowhere, key, "zstd");
+	buf_append_str(complaint, "this program was built without zstd (configure --with-zstd); give none, fast or small");
+	return ST_INVALID;
+#endif
+}
+
 enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint)
 {
 	enum st st = finish_test_mode(c, complaint);
 
 	if (!st)
 		st = finish_memory(c, complaint);
+	if (!st)
+		st = finish_compression("BLOCK_COMPRESSION", c->block_compression, complaint);
+	if (!st)
+		st = finish_compression("BLOCK_COMPRESSION_LAST", c->block_compression_last, complaint);
 	if (!st)
 		st = finish_host(c, complaint);
 	if (!st)

@@ -51,7 +51,7 @@ enum block_fault format_check_block(struct slice stored_and_trailer, struct bloc
 	*codecp = p[TRAILER_CODEC];
 	*raw_np = get_u32(p + TRAILER_RAW);
 	if (p[TRAILER_TYPE] != place.type || (!raw && place.type != BLOCK_DATA) ||
-	    p[TRAILER_CODEC] > CODEC_ZLIB || (raw && *raw_np != n) || (!raw && *raw_np > BLOCK_RAW_MAX))
+	    p[TRAILER_CODEC] > CODEC_ZSTD || (raw && *raw_np != n) || (!raw && *raw_np > BLOCK_RAW_MAX))
 		return BLOCK_BAD_TRAILER;
 	return BLOCK_SOUND;
 }

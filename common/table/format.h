@@ -4,7 +4,7 @@
  *
  *	table      = { data } filter properties index footer        nothing between them, nothing behind
  *	data, filter, properties, index = stored trailer
- *	stored     = the block's bytes, or their zlib stream
+ *	stored     = the block's bytes, or their zlib stream or zstd frame
  *	trailer    = type u8, codec u8, raw_size u32, crc u32        10 bytes
  *	footer     = filter handle, properties handle, index handle, id u64, database u64,
  *	             flags u32 (0), version u32 (2), index_depth u32 (1), 40 zeros, crc u32,
@@ -29,6 +29,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/ids.h"
+#include "common/table/compress.h"
 
 #define BLOCK_TRAILER_BYTES 10u
 #define TABLE_FOOTER_BYTES 128u
@@ -38,7 +39,6 @@
 #define BLOCK_RAW_MAX (TABLE_VALUE_MAX + TABLE_KEY_MAX + 4096u)
 
 enum block_type { BLOCK_DATA = 1, BLOCK_FILTER = 2, BLOCK_PROPERTIES = 3, BLOCK_INDEX = 4 };
-enum block_codec { CODEC_RAW = 0, CODEC_ZLIB = 1 };
 
 struct block_handle { uint64_t offset, size; };
 

@@ -20,5 +20,5 @@ libtable_a_SOURCES = \
 	common/table/table_damaged.c \
 	common/table/table_iter.c \
 	common/table/table_cache.c common/table/table_cache.h
-TABLE_LIBS = libtable.a $(VFS_LIBS) $(LIBDEFLATE_LIBS)
+TABLE_LIBS = libtable.a $(VFS_LIBS) $(LIBDEFLATE_LIBS) $(ZSTD_LIBS)
 EXTRA_DIST += common/table/README.md

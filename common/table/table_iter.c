@@ -79,7 +79,7 @@ static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 	return ST_OK;
 }
 
-/* Checks and decompresses; false: something is wrong with the block. */
+/* Checks and decompresses; false: something is wrong with the block, table__block() will say what. */
 static bool unpack(struct table_iter *t, const uint8_t *stored, struct slice *bytesp)
 {
 	struct stored_block b;
@@ -89,6 +89,8 @@ static bool unpack(struct table_iter *t, const uint8_t *stored, struct slice *by
 	*bytesp = b.bytes;
 	if (b.codec == CODEC_RAW)
 		return true;
+	if (!codec_is_built(b.codec))
+		return false;
 	buf_reset(&t->raw);
 	*bytesp = slice_of(buf_reserve(&t->raw, b.raw_n + 1), b.raw_n);
 	return !table__inflate(&b, t->raw.p);

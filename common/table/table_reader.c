@@ -71,12 +71,21 @@ const char *table__wrong(const struct table_reader *r, size_t slot, const uint8_
 
 const char *table__inflate(const struct stored_block *b, uint8_t *raw)
 {
-	return decompress_block(b->bytes, raw, b->raw_n) ? NULL : "the block does not decompress";
+	return decompress_block(b->codec, b->bytes, raw, b->raw_n) ? NULL : "the block does not decompress";
 }
 
 static enum st no_memory(const struct table_reader *r, size_t n)
 {
 	return fail(ST_FULL, "%s: no memory for %zu bytes", r->path, n);
+}
+
+/* It is a sound block, so it is not ST_CORRUPT and nobody's quarantine; told once per open table. */
+static enum st codec_missing(struct table_reader *r, size_t slot)
+{
+	if (atomic_exchange(&r->codec_told, true))
+		return ST_INTERNAL;
+	return fail(ST_INTERNAL, "%s: the block at offset %" PRIu64 " is compressed with zstd, and this program was built without"
+		    " it (configure --with-zstd)", r->path, r->index.slots[slot].offset);
 }
 
 /* A checked block as heap bytes of its own size. heap is where the stored bytes are when they are not
@@ -122,7 +131,7 @@ static enum st try_block(struct table_reader *r, size_t slot, bool nowait, uint8
 	if (st == ST_OK)
 		*wrongp = whole ? table__wrong(r, slot, stored, &b) : "the file ends too early";
 	if (st == ST_OK && !*wrongp)
-		st = own_bytes(r, &b, &heap, rawp, wrongp);
+		st = !codec_is_built(b.codec) ? codec_missing(r, slot) : own_bytes(r, &b, &heap, rawp, wrongp);
 	if (*rawp)
 		*raw_np = b.raw_n;
 	mem_free(heap);

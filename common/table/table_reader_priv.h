@@ -27,6 +27,7 @@ struct table_reader {
 	struct filter filter;
 	uint64_t data_end;           /* data blocks lie in [0, data_end) */
 	/* any thread */
+	atomic_bool codec_told;      /* that a block needs a codec this program has not */
 	_Atomic(struct known_damage *) damaged;      /* data blocks found damaged, newest first; never shorter */
 };
 
@@ -57,7 +58,7 @@ struct stored_block {
  * these. */
 const char *table__wrong(const struct table_reader *r, size_t slot, const uint8_t *stored, struct stored_block *bp);
 
-/* Decompresses a checked block of CODEC_ZLIB into raw, which has room for raw_n bytes. NULL, or what is wrong. */
+/* Decompresses a checked block that is not CODEC_RAW into raw, which has room for raw_n bytes. NULL, or what is wrong. */
 const char *table__inflate(const struct stored_block *b, uint8_t *raw);
 
 /* Reads n bytes at offset; *wholep: all of them were there. */

@@ -141,15 +141,13 @@ static struct block_handle write_raw_block(struct table_writer *w, enum block_ty
 static struct block_handle write_data_block(struct table_writer *w, struct slice raw)
 {
 	uint64_t offset = position(w);
-	size_t n;
+	enum block_codec codec;
+	size_t n = compress_block(w->options.codec, raw, buf_reserve(&w->out, raw.n), &codec);
 
-	if (w->options.codec == BLOCK_COMPRESSION_NONE)
-		return write_raw_block(w, BLOCK_DATA, raw);
-	n = compress_block(w->options.codec, raw, buf_reserve(&w->out, raw.n));
 	if (n == 0)
 		return write_raw_block(w, BLOCK_DATA, raw);
 	w->out.n += n;
-	return seal_block(w, offset, BLOCK_DATA, CODEC_ZLIB, raw.n);
+	return seal_block(w, offset, BLOCK_DATA, codec, raw.n);
 }
 
 /* The shortest key at or behind last and before next; last < next. */
