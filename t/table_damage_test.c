@@ -64,8 +64,8 @@ static void small_set(struct help_set *s)
 START_TEST(a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt)
 {
 	static const uint8_t masks[] = { 0x01, 0x80, 0xff };
-	struct table_options o = { .codec = _i ? BLOCK_COMPRESSION_FAST : BLOCK_COMPRESSION_NONE,
-				   .block_bytes = 200 };
+	struct table_options o = { .codec = _i == 1 ? BLOCK_COMPRESSION_FAST : BLOCK_COMPRESSION_NONE,
+				   .block_bytes = 200, .index_flat_bytes = _i == 2, .index_partition_bytes = 30 };
 	struct help_set s = { NULL, 0, 0 };
 	struct table_reader *r;
 	uint64_t size;
@@ -189,7 +189,8 @@ START_TEST(the_range_of_a_damaged_block_holds_its_keys_and_no_others)
 
 	help_begin();
 	help_random(&s, &rnd, 300, 60);
-	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 300 }, NULL);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 300,
+						   .index_flat_bytes = (size_t)_i % 2, .index_partition_bytes = 100 }, NULL);
 	fd = open(help_path(), O_RDWR | O_CLOEXEC);
 	for (uint64_t at = 0; at < table_props(r)->size_bytes / 2; at += 97)      /* most blocks, and not the end of the file */
 		ck_assert_int_eq(pwrite(fd, "?", 1, (off_t)at), 1);
@@ -362,6 +363,83 @@ static void reseal(uint8_t *file, uint64_t offset, uint64_t size, unsigned type)
 	buf_fini(&b);
 }
 
+START_TEST(a_damaged_index_partition_costs_its_keys_and_no_others)
+{
+	struct table_options o = { .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 1, .index_flat_bytes = 1,
+				   .index_partition_bytes = 200 };
+	struct help_set s = { NULL, 0, 0 };
+	struct table_damage d = { .offset = 0 };
+	struct table_reader *r;
+	size_t damaged = 0;
+	int fd;
+
+	help_begin();
+	for (uint64_t i = 0; i < 300; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "k%05u", (unsigned)i);
+		help_add(&s, slice_str(key), slice_str("v"), 1 + i, false, 0, 0);
+	}
+	r = help_table(&s, o, NULL);
+	fd = open(help_path(), O_RDWR | O_CLOEXEC);
+	/* 300 blocks of 37 bytes and their trailers; the third partition or so. */
+	ck_assert_int_eq(pwrite(fd, "????", 4, 300 * 37 + 600), 4);
+	close(fd);
+	for (size_t i = 0; i < s.n; i++) {
+		struct read_cost cost = { .tables = 0 };
+		struct block_pin pin;
+		struct entry e;
+		enum st st = table_get(r, s.e[i].key, SEQ_MAX, false, &cost, &e, &pin);
+
+		block_pin_release(&pin);
+		if (st == ST_CORRUPT) {
+			ck_assert(damaged++ == 0 || cost.damage.offset == d.offset);
+			d = cost.damage;
+		}
+		ck_assert(st == (damaged && slice_cmp(d.min, s.e[i].key) <= 0 && slice_cmp(s.e[i].key, d.max) <= 0 ? ST_CORRUPT
+														  : ST_OK));
+	}
+	ck_assert(damaged > 1 && damaged < 50);
+	ck_assert(slice_cmp(d.min, s.e[0].key) > 0 && slice_cmp(d.max, s.e[s.n - 1].key) < 0);
+	ck_assert(!iterates_or_stops_as_corrupt(r, &s, true));
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
+/* A file with a sound footer that claims a filter of this size. */
+static enum st open_claim(uint64_t filter_bytes)
+{
+	struct table_footer f = { .filter = { 0, filter_bytes }, .index_depth = 1, .id = file_id(7), .database = DATABASE };
+	uint64_t end = filter_bytes + BLOCK_TRAILER_BYTES;
+	struct buf b = BUF_INIT;
+	struct table_reader *r;
+	int fd = open(help_path(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	enum st st;
+
+	f.properties = (struct block_handle){ end, 10 };
+	f.index = (struct block_handle){ end + 10 + BLOCK_TRAILER_BYTES, 10 };
+	format_put_footer(&b, &f);
+	ck_assert_int_eq(pwrite(fd, b.p, b.n, (off_t)(f.index.offset + 10 + BLOCK_TRAILER_BYTES)), (ssize_t)b.n);
+	close(fd);
+	buf_fini(&b);
+	st = table_open(vfs_posix(), help_path(), file_id(7), DATABASE, NULL, &r);
+	ck_assert_ptr_null(r);
+	return st;
+}
+
+/* Sparse, so that only a reader that believes the claim pays for it: that of 1 TiB would be out of memory. */
+START_TEST(a_footer_that_claims_more_than_a_table_has_is_refused)
+{
+	help_begin();
+	ck_assert_int_eq(open_claim(1u << 20), ST_CORRUPT);
+	ck_assert_int_eq(open_claim(65u << 20), ST_CORRUPT);
+	ck_assert_int_eq(open_claim(1ull << 40), ST_CORRUPT);
+	help_end();
+}
+END_TEST
+
 /* The size of the first data block, which is stored raw. */
 static uint64_t first_block(const uint8_t *file)
 {
@@ -376,10 +454,14 @@ static uint64_t first_block(const uint8_t *file)
 static void tamper(uint8_t *file, size_t n, struct rnd *rnd)
 {
 	const uint8_t *footer = file + n - TABLE_FOOTER_BYTES;
-	unsigned which = (unsigned)rnd_below(rnd, 4);
+	unsigned which = (unsigned)rnd_below(rnd, 5);
 	uint64_t offset = 0, size = 0;
 
-	if (which > 0) {
+	if (which == 4) {                    /* the last block before the filter: of data, or a partition of the index */
+		offset = get_u64(footer) - BLOCK_TRAILER_BYTES;
+		size = get_u32(file + offset + 2);
+		offset -= size;
+	} else if (which > 0) {
 		offset = get_u64(footer + 16 * (which - 1));
 		size = get_u64(footer + 16 * (which - 1) + 8);
 	} else {
@@ -394,8 +476,7 @@ static void tamper(uint8_t *file, size_t n, struct rnd *rnd)
 		file[offset + size + 1] = (uint8_t)rnd_below(rnd, 4);      /* another codec, or size */
 	if (rnd_below(rnd, 8) == 0)
 		file[offset + size + 2 + rnd_below(rnd, 4)] ^= (uint8_t)(1u << rnd_below(rnd, 8));
-	reseal(file, offset, size, which == 0 ? BLOCK_DATA : which == 1 ? BLOCK_FILTER :
-				   which == 2 ? BLOCK_PROPERTIES : BLOCK_INDEX);
+	reseal(file, offset, size, file[offset + size]);
 }
 
 static void survive(const struct help_set *s)
@@ -419,6 +500,8 @@ static void survive(const struct help_set *s)
 	for (int readahead = 0; readahead < 2; readahead++) {
 		struct iter *it = table_iter_new(r, readahead);
 
+		for (iter_last(it); it->valid; iter_prev(it))
+			;
 		for (iter_first(it); it->valid; iter_next(it))
 			;
 		ck_quick(it->status == ST_OK || it->status == ST_CORRUPT || it->status == unknown_codec);
@@ -484,8 +567,8 @@ START_TEST(a_forged_table_with_right_checksums_does_no_harm)
 
 	help_begin();
 	small_set(&s);
-	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200 },
-		       NULL);
+	r = help_table(&s, (struct table_options){ .codec = BLOCK_COMPRESSION_NONE, .block_bytes = 200,
+						   .index_flat_bytes = (size_t)_i % 2, .index_partition_bytes = 30 }, NULL);
 	table_close(&r);
 	ck_assert_int_eq(vfs_slurp(vfs_posix(), help_path(), 1 << 20, &bytes, &n), ST_OK);
 	fd = open(help_path(), O_RDWR | O_CLOEXEC);
@@ -506,15 +589,17 @@ END_TEST
 
 static void suite(TCase *tc)
 {
-	tcase_add_loop_test(tc, a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt, 0, 2);
+	tcase_add_loop_test(tc, a_flipped_byte_anywhere_gives_the_same_answers_or_corrupt, 0, 3);
 	tcase_add_test(tc, a_table_cut_to_any_length_is_refused);
 	tcase_add_test(tc, a_table_cut_while_open_answers_corrupt);
 	tcase_add_test(tc, a_sound_block_in_the_wrong_place_is_refused);
 	tcase_add_loop_test(tc, the_range_of_a_damaged_block_holds_its_keys_and_no_others, 0, 8);
 	tcase_add_test(tc, what_was_damaged_in_memory_only_is_read_once_more_and_served);
 	tcase_add_test(tc, a_block_found_damaged_is_not_read_again_by_an_open_table);
+	tcase_add_test(tc, a_damaged_index_partition_costs_its_keys_and_no_others);
+	tcase_add_test(tc, a_footer_that_claims_more_than_a_table_has_is_refused);
 	tcase_add_test(tc, a_sound_block_of_a_codec_that_is_not_built_in_is_no_damage);
-	tcase_add_loop_test(tc, a_forged_table_with_right_checksums_does_no_harm, 0, 2);
+	tcase_add_loop_test(tc, a_forged_table_with_right_checksums_does_no_harm, 0, 4);
 	tcase_add_loop_test(tc, a_block_of_any_bytes_is_walked_inside_its_bytes, 0, 3);
 }
 

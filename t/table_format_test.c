@@ -93,37 +93,55 @@ static size_t expect_block(const Lsm__Block *b, const struct help_set *s, size_t
 	return at;
 }
 
-static void expect_data(const struct file *f, const uint8_t *footer, const struct help_set *s)
+/* How far a reading has come: how many entries, and the end of the blocks seen, of data [0] and of partitions [1]. */
+struct reading { const struct file *f; const struct help_set *s; size_t at; uint64_t end[2]; unsigned partitions; };
+
+/* Reads an index block, what it names, and checks that its entries stand where they should. */
+static void expect_index(struct reading *r, uint64_t offset, uint64_t size, unsigned depth)
 {
-	Lsm__Block *index = unpack_block(f, get_u64(footer + 32), get_u64(footer + 40), 4);
-	uint64_t end = 0;
+	Lsm__Block *index = unpack_block(r->f, offset, size, 4);
+	const struct help_set *s = r->s;
 	uint8_t key[2048];
-	size_t at = 0, key_n = 0;
+	size_t key_n = 0;
 
 	for (size_t i = 0; i < index->n_entries; i++) {
 		const Lsm__BlockEntry *e = index->entries[i];
 		Lsm__BlockHandle *h = lsm__block_handle__unpack(NULL, e->value.len, e->value.data);
-		Lsm__Block *b;
 
 		ck_assert_ptr_nonnull(h);
-		ck_assert_uint_eq(h->offset, end);
-		end = h->offset + h->size + 10;
-		b = unpack_block(f, h->offset, h->size, 1);
-		at = expect_block(b, s, at);
+		if (r->end[depth - 1] || depth == 1)
+			ck_assert_uint_eq(h->offset, r->end[depth - 1]);
+		r->end[depth - 1] = h->offset + h->size + 10;
+		if (depth == 1) {
+			Lsm__Block *b = unpack_block(r->f, h->offset, h->size, 1);
+
+			r->at = expect_block(b, s, r->at);
+			lsm__block__free_unpacked(b, NULL);
+		} else {
+			r->partitions++;
+			expect_index(r, h->offset, h->size, depth - 1);
+		}
 		next_key(e, key, &key_n);
-		ck_assert_int_le(
-			entry_cmp(s->e[at - 1].key, s->e[at - 1].seq, slice_of(key, key_n), seq(e->sequence)),
-			0);
-		if (at < s->n)
-			ck_assert_int_gt(
-				entry_cmp(s->e[at].key, s->e[at].seq, slice_of(key, key_n), seq(e->sequence)),
-				0);
-		lsm__block__free_unpacked(b, NULL);
+		ck_assert_int_le(entry_cmp(s->e[r->at - 1].key, s->e[r->at - 1].seq, slice_of(key, key_n),
+					   seq(e->sequence)), 0);
+		if (r->at < s->n)
+			ck_assert_int_gt(entry_cmp(s->e[r->at].key, s->e[r->at].seq, slice_of(key, key_n),
+						   seq(e->sequence)), 0);
 		lsm__block_handle__free_unpacked(h, NULL);
 	}
-	ck_assert_uint_eq(at, s->n);
-	ck_assert_uint_eq(end, get_u64(footer));
 	lsm__block__free_unpacked(index, NULL);
+}
+
+static void expect_data(const struct file *f, const uint8_t *footer, const struct help_set *s, bool partitioned)
+{
+	struct reading r = { .f = f, .s = s };
+	unsigned depth = get_u32(footer + 72);
+
+	ck_assert_uint_eq(depth, partitioned ? 2 : 1);
+	expect_index(&r, get_u64(footer + 32), get_u64(footer + 40), depth);
+	ck_assert_uint_eq(r.at, s->n);
+	ck_assert_uint_eq(r.end[partitioned], get_u64(footer));
+	ck_assert(!partitioned || r.partitions > 3);
 }
 
 static void expect_properties(const struct file *f, const uint8_t *footer, const struct help_set *s)
@@ -146,7 +164,9 @@ static void expect_properties(const struct file *f, const uint8_t *footer, const
 
 START_TEST(a_second_reader_finds_in_a_table_what_was_written)
 {
-	struct table_options o = { .codec = (unsigned)_i, .level = 2 };
+	bool partitioned = _i == 3;
+	struct table_options o = { .codec = (unsigned)_i % 3, .level = 2, .index_flat_bytes = partitioned ? 1000 : 0,
+				   .index_partition_bytes = 300 };
 	struct rnd rnd = { (uint64_t)_i };
 	struct help_set s = { NULL, 0, 0 };
 	struct table_summary sum;
@@ -164,7 +184,7 @@ START_TEST(a_second_reader_finds_in_a_table_what_was_written)
 	ck_assert_uint_eq(crc32(0, footer, 116), get_u32(footer + 116));
 	ck_assert_uint_eq(get_u64(footer + 48), 7);
 	ck_assert(get_u64(footer + 56) == DATABASE);
-	expect_data(&f, footer, &s);
+	expect_data(&f, footer, &s, partitioned);
 	expect_properties(&f, footer, &s);
 	mem_free(f.p);
 	help_free(&s);
@@ -217,11 +237,11 @@ START_TEST(a_footer_that_says_what_this_program_does_not_know_is_refused)
 {
 	static const struct { size_t at; uint32_t value;
 	} changes[] = {
-		{ 64, 1 },  { 68, 1 },           { 68, 3 }, { 72, 0 }, { 72, 2 }, /* flags, version, depth */
+		{ 64, 1 },  { 68, 1 },           { 68, 3 }, { 72, 0 }, { 72, 3 }, /* flags, version, depth */
 		{ 0, 101 }, { 8, 49 },           { 12, 1 }, { 16, 1 }, { 36, 0x80000000u },
 		{ 40, 0 },  { 44, 0xffffffffu },
 	};
-	struct table_footer f = { { 100, 50 }, { 160, 30 }, { 200, 40 }, file_id(1), 2 }, got;
+	struct table_footer f = { { 100, 50 }, { 160, 30 }, { 200, 40 }, 2, file_id(1), 2 }, got;
 	struct buf b = BUF_INIT;
 
 	format_put_footer(&b, &f);
@@ -285,7 +305,7 @@ END_TEST
 
 static void suite(TCase *tc)
 {
-	tcase_add_loop_test(tc, a_second_reader_finds_in_a_table_what_was_written, 0, 3);
+	tcase_add_loop_test(tc, a_second_reader_finds_in_a_table_what_was_written, 0, 4);
 	tcase_add_test(tc, a_block_is_what_protobuf_says_it_is);
 	tcase_add_test(tc, a_footer_that_says_what_this_program_does_not_know_is_refused);
 	tcase_add_test(tc, a_trailer_that_claims_nonsense_is_refused);

@@ -23,7 +23,7 @@ static struct table_index index_of(const struct help_set *s)
 	block_builder_init(&b, 16, false);
 	for (size_t i = 0; i < s->n; i++)
 		add(&b, s->e[i].key, s->e[i].seq.v, i * 20, 10);
-	ck_assert(table_index_load(&x, block_builder_finish(&b), s->n * 20));
+	ck_assert(table_index_load(&x, block_builder_finish(&b), 0, s->n * 20));
 	ck_assert_uint_eq(x.count, s->n);
 	block_builder_fini(&b);
 	return x;
@@ -120,7 +120,7 @@ START_TEST(an_index_that_does_not_cover_the_data_is_refused)
 	for (int i = 0; i < 2; i++)
 		add(&b, slice_str(sets[_i].e[i].key), sets[_i].e[i].number, sets[_i].e[i].offset,
 		    sets[_i].e[i].size);
-	ck_assert_msg(table_index_load(&x, block_builder_finish(&b), 40) == sets[_i].fine, "%s",
+	ck_assert_msg(table_index_load(&x, block_builder_finish(&b), 0, 40) == sets[_i].fine, "%s",
 		      sets[_i].why);
 	table_index_fini(&x);
 	block_builder_fini(&b);
@@ -138,7 +138,7 @@ START_TEST(an_index_entry_that_holds_no_handle_is_refused)
 
 		block_builder_init(&b, 16, false);
 		block_builder_add(&b, &e, 0);
-		ck_assert(!table_index_load(&x, block_builder_finish(&b), 20));
+		ck_assert(!table_index_load(&x, block_builder_finish(&b), 0, 20));
 		block_builder_fini(&b);
 	}
 }

@@ -189,9 +189,9 @@ static bool find_tag(const struct block *b, uint8_t tag, size_t *lowp, size_t *h
 	return true;
 }
 
-/* Walks from p to the first entry at or behind (key, seq) or to one behind key. */
+/* Walks from p to the first entry at or behind (key, seq). *samep: it is one of key. */
 static enum block_step walk(const struct block *b, const uint8_t *p, struct slice key, struct seq seq,
-			    struct entry *ep)
+			    struct entry *ep, bool *samep)
 {
 	size_t matched = 0, previous_n = 0;
 	struct head h;
@@ -210,14 +210,11 @@ static enum block_step walk(const struct block *b, const uint8_t *p, struct slic
 		c = slice_cmp(h.suffix, rest);
 		if (c < 0)
 			continue;
-		if (c > 0)
-			return BLOCK_END;
+		*samep = c == 0;
 		if (!decode_rest(&h, ep))
 			return BLOCK_DAMAGED;
-		if (ep->seq.v <= seq.v) {
-			ep->key = key;
+		if (c > 0 || ep->seq.v <= seq.v)
 			return BLOCK_AT;
-		}
 	}
 	return BLOCK_END;
 }
@@ -226,11 +223,29 @@ enum block_step block_find(const struct block *b, struct slice key, uint64_t key
 			   struct entry *ep)
 {
 	size_t low = 0, high = b->restart_count;
+	enum block_step step;
 	const uint8_t *p;
+	bool same;
 
 	if (high == 0 || (b->tag_count > 0 && !find_tag(b, block_tag(key_hash), &low, &high)))
 		return BLOCK_END;
-	return find_restart(b, low, high, key, seq, &p) ? walk(b, p, key, seq, ep) : BLOCK_DAMAGED;
+	if (!find_restart(b, low, high, key, seq, &p))
+		return BLOCK_DAMAGED;
+	step = walk(b, p, key, seq, ep, &same);
+	if (step != BLOCK_AT)
+		return step;
+	ep->key = key;
+	return same ? BLOCK_AT : BLOCK_END;
+}
+
+enum block_step block_seek(const struct block *b, struct slice key, struct seq seq, struct entry *ep)
+{
+	const uint8_t *p;
+	bool same;
+
+	if (b->restart_count == 0)
+		return BLOCK_END;
+	return find_restart(b, 0, b->restart_count, key, seq, &p) ? walk(b, p, key, seq, ep, &same) : BLOCK_DAMAGED;
 }
 
 /* ---- the cursor ---- */

@@ -28,6 +28,9 @@ bool block_parse(struct slice bytes, struct block *bp);      /* false: damaged *
 enum block_step block_find(const struct block *b, struct slice key, uint64_t key_hash, struct seq seq,
 			   struct entry *ep);
 
+/* BLOCK_AT: the first entry at or behind (key, seq), on loan from the block; its key is not put together. */
+enum block_step block_seek(const struct block *b, struct slice key, struct seq seq, struct entry *ep);
+
 /* An entry that the cursor passed on its way to a later one: going back need not decode it again. */
 struct block_past { const uint8_t *at; struct entry entry; size_t key_at; };
 

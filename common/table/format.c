@@ -11,7 +11,7 @@ enum {
 	FOOTER_FILTER = 0, FOOTER_PROPERTIES = 16, FOOTER_INDEX = 32, FOOTER_ID = 48, FOOTER_DATABASE = 56,
 	FOOTER_FLAGS = 64, FOOTER_VERSION = 68, FOOTER_DEPTH = 72, FOOTER_CRC = 116, FOOTER_MAGIC = 120,
 
-	FORMAT_VERSION = 2, INDEX_DEPTH = 1
+	FORMAT_VERSION = 2, INDEX_DEPTH_MAX = 2
 };
 
 static const char magic[8] = { 'L', 'S', 'M', 'T', 'A', 'B', 'L', 'E' };
@@ -108,7 +108,7 @@ void format_put_footer(struct buf *out, const struct table_footer *f)
 	put_u64(p + FOOTER_ID, f->id.v);
 	put_u64(p + FOOTER_DATABASE, f->database);
 	put_u32(p + FOOTER_VERSION, FORMAT_VERSION);
-	put_u32(p + FOOTER_DEPTH, INDEX_DEPTH);
+	put_u32(p + FOOTER_DEPTH, f->index_depth);
 	put_u32(p + FOOTER_CRC, crc32_of(0, p, FOOTER_CRC));
 	memcpy(p + FOOTER_MAGIC, magic, sizeof(magic));
 	out->n += TABLE_FOOTER_BYTES;
@@ -131,8 +131,9 @@ const char *format_get_footer(const uint8_t *p, uint64_t file_bytes, struct tabl
 		return "it does not end like a table";
 	if (get_u32(p + FOOTER_CRC) != crc32_of(0, p, FOOTER_CRC))
 		return "the footer's checksum is wrong";
-	if (get_u32(p + FOOTER_VERSION) != FORMAT_VERSION || get_u32(p + FOOTER_DEPTH) != INDEX_DEPTH ||
-	    get_u32(p + FOOTER_FLAGS) != 0)
+	fp->index_depth = get_u32(p + FOOTER_DEPTH);
+	if (get_u32(p + FOOTER_VERSION) != FORMAT_VERSION || fp->index_depth < 1 ||
+	    fp->index_depth > INDEX_DEPTH_MAX || get_u32(p + FOOTER_FLAGS) != 0)
 		return "it was written in a format that this program does not know";
 	fp->filter = get_fixed_handle(p + FOOTER_FILTER);
 	fp->properties = get_fixed_handle(p + FOOTER_PROPERTIES);

@@ -17,6 +17,7 @@ libtable_a_SOURCES = \
 	common/table/block_cache.c common/table/block_cache.h \
 	common/table/table_writer.c common/table/table_writer.h \
 	common/table/table_reader.h common/table/table_reader_priv.h common/table/table_reader.c \
+	common/table/index_cursor.c \
 	common/table/table_damaged.c \
 	common/table/table_iter.c \
 	common/table/table_cache.c common/table/table_cache.h

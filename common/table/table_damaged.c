@@ -27,15 +27,8 @@ struct known_damage {
 	struct known_damage *next;
 	struct table_damage damage;
 	_Atomic uint64_t seen_us;
-	uint8_t min[];
+	uint8_t keys[];              /* min, max */
 };
-
-static struct slice slot_key(const struct table_reader *r, size_t slot)
-{
-	const struct index_slot *s = &r->index.slots[slot];
-
-	return slice_of(r->index.keys.p + s->key_at, s->key_n);
-}
 
 static struct known_damage *find(const struct table_reader *r, uint64_t offset)
 {
@@ -46,42 +39,96 @@ static struct known_damage *find(const struct table_reader *r, uint64_t offset)
 	return k;
 }
 
-bool table__is_known_damaged(const struct table_reader *r, size_t slot)
+bool table__is_known_damaged(const struct table_reader *r, uint64_t offset)
 {
 	struct known_damage *k;
 
 	if (!atomic_load_explicit(&r->damaged, memory_order_relaxed))
 		return false;
-	k = find(r, r->index.slots[slot].offset);
+	k = find(r, offset);
 	return k && clock_mono_us() - atomic_load_explicit(&k->seen_us, memory_order_relaxed) < KNOWN_FOR_US;
 }
 
-static struct known_damage *describe(const struct table_reader *r, size_t slot, const char *what)
-{
-	struct slice before = slot ? slot_key(r, slot - 1) : r->props.min_key;
-	size_t behind = slot && r->index.slots[slot - 1].seq.v == 0;
-	struct known_damage *k = mem_zalloc(sizeof(*k) + before.n + behind + 1);
+/* Behind `low`, or from it on, up to `high`: the keys of a block. */
+struct bounds { struct buf low, high; bool behind; };
 
-	memcpy(k->min, before.p, before.n);      /* and a zero byte, when it is `behind`: the next key there is */
+static void set_bound(struct buf *b, struct slice key)
+{
+	buf_reset(b);
+	buf_append_slice(b, key);
+}
+
+/* The bounds of a partition of the index. */
+static void partition_bounds(const struct table_reader *r, uint64_t offset, struct bounds *b)
+{
+	for (size_t slot = 0; slot < r->index.count; slot++) {
+		if (r->index.slots[slot].offset == offset) {
+			set_bound(&b->high, slot_key(r, slot));
+			return;
+		}
+		set_bound(&b->low, slot_key(r, slot));
+		b->behind = r->index.slots[slot].seq.v == 0;
+	}
+}
+
+/* Those of a data block. A part of the index that cannot be read either leaves the bounds wider. */
+static void data_bounds(struct table_reader *r, uint64_t offset, struct bounds *b)
+{
+	struct read_cost cost = { .tables = 0 };
+	struct index_cursor c;
+	enum st st;
+
+	index_cursor_init(&c, r);
+	st = index_cursor_first(&c, &cost);
+	while ((st || c.valid) && (st || c.at.offset != offset)) {
+		if (!st) {
+			set_bound(&b->low, c.key);
+			b->behind = c.seq.v == 0;
+		}
+		st = st ? index_cursor_skip(&c, &cost) : index_cursor_next(&c, &cost);
+	}
+	if (c.valid)
+		set_bound(&b->high, c.key);
+	index_cursor_fini(&c);
+}
+
+static struct known_damage *describe(struct table_reader *r, uint64_t offset, const char *what)
+{
+	struct bounds b = { .low = BUF_INIT, .high = BUF_INIT };
+	struct known_damage *k;
+	size_t min_n;
+
+	set_bound(&b.low, r->props.min_key);
+	set_bound(&b.high, r->props.max_key);
+	if (offset < r->data_end)
+		data_bounds(r, offset, &b);
+	else
+		partition_bounds(r, offset, &b);
+	min_n = b.low.n + b.behind;
+	k = mem_zalloc(sizeof(*k) + min_n + b.high.n + 1);
+	memcpy(k->keys, b.low.p, b.low.n);      /* and a zero byte, when it is `behind`: the next key there is */
+	memcpy(k->keys + min_n, b.high.p, b.high.n);
 	k->damage = (struct table_damage){
 		.table = r->props.id,
-		.offset = r->index.slots[slot].offset,
-		.min = slice_of(k->min, before.n + behind),
-		.max = slot + 1 < r->index.count ? slot_key(r, slot) : r->props.max_key,
+		.offset = offset,
+		.min = slice_of(k->keys, min_n),
+		.max = slice_of(k->keys + min_n, b.high.n),
 		.max_seq = r->props.max_seq,
 		.what = what,
 	};
+	buf_fini(&b.low);
+	buf_fini(&b.high);
 	return k;
 }
 
 /* Puts the block on the list unless it is there; *newp: it was not. */
-static struct known_damage *remember(struct table_reader *r, size_t slot, const char *what, bool *newp)
+static struct known_damage *remember(struct table_reader *r, uint64_t offset, const char *what, bool *newp)
 {
 	struct known_damage *head = atomic_load_explicit(&r->damaged, memory_order_acquire), *mine = NULL, *there;
 
-	while ((there = find(r, r->index.slots[slot].offset)) == NULL) {
+	while ((there = find(r, offset)) == NULL) {
 		if (!mine)
-			mine = describe(r, slot, what);
+			mine = describe(r, offset, what);
 		mine->next = head;
 		if (atomic_compare_exchange_strong(&r->damaged, &head, mine))
 			break;
@@ -92,10 +139,10 @@ static struct known_damage *remember(struct table_reader *r, size_t slot, const 
 	return there ? there : mine;
 }
 
-enum st table__block_damaged(struct table_reader *r, size_t slot, const char *what, struct read_cost *cost)
+enum st table__block_damaged(struct table_reader *r, uint64_t offset, const char *what, struct read_cost *cost)
 {
 	bool is_new;
-	struct known_damage *k = remember(r, slot, what, &is_new);
+	struct known_damage *k = remember(r, offset, what, &is_new);
 
 	if (what)
 		atomic_store_explicit(&k->seen_us, clock_mono_us(), memory_order_relaxed);
@@ -127,39 +174,58 @@ static bool walks(struct slice bytes)
 	return step == BLOCK_END;
 }
 
-static enum st scrub_block(struct table_reader *r, size_t slot, struct read_cost *cost)
+static enum st scrub_block(struct table_reader *r, struct block_handle h, struct read_cost *cost)
 {
 	struct block_pin pin;
 	struct slice bytes;
-	enum st st = table__block(r, slot, false, cost, &bytes, &pin);
+	enum st st = table__block(r, data_block(h), false, cost, &bytes, &pin);
 
 	if (st == ST_IO) {
-		st = table__block(r, slot, false, cost, &bytes, &pin);
+		st = table__block(r, data_block(h), false, cost, &bytes, &pin);
 		if (st == ST_IO)
-			return table__block_damaged(r, slot, "the disk does not read it", cost);
+			return table__block_damaged(r, h.offset, "the disk does not read it", cost);
 	}
 	if (!st && !walks(bytes))
-		st = table__block_damaged(r, slot, "the block is not well formed", cost);
+		st = table__block_damaged(r, h.offset, "the block is not well formed", cost);
 	block_pin_release(&pin);
 	return st;
 }
 
+/* Looks at the block where the cursor stands, or tells of the partition that it cannot read. ST_NOT_FOUND: it is not the
+ * one that is asked for. */
+static enum st scrub_at(struct index_cursor *c, enum st st, uint64_t offset, struct read_cost *cost)
+{
+	uint64_t at = c->valid ? c->at.offset : slot_handle(c->reader, c->slot).offset;
+
+	if (offset != DAMAGE_WHOLE && at != offset)
+		return ST_NOT_FOUND;
+	if (st == ST_IO)
+		return table__block_damaged(c->reader, at, "the disk does not read it", cost);
+	return st ? st : scrub_block(c->reader, c->at, cost);
+}
+
 enum st table_scrub(struct table_reader *r, uint64_t offset, table_scrub_f *found, void *ctx)
 {
-	enum st st = offset == DAMAGE_WHOLE ? ST_OK : ST_NOT_FOUND;
+	enum st st = offset == DAMAGE_WHOLE ? ST_OK : ST_NOT_FOUND, moved;
+	struct read_cost cost = { .tables = 0 };
+	struct index_cursor c;
 
-	for (size_t slot = 0; slot < r->index.count; slot++) {
-		struct read_cost cost = { .tables = 0 };
+	index_cursor_init(&c, r);
+	moved = index_cursor_first(&c, &cost);
+	while (moved || c.valid) {
+		enum st seen = scrub_at(&c, moved, offset, &cost);
 
-		if (offset != DAMAGE_WHOLE && r->index.slots[slot].offset != offset)
-			continue;
-		st = scrub_block(r, slot, &cost);
-		if (st == ST_CORRUPT)
+		if (seen == ST_CORRUPT)
 			found(ctx, &cost.damage);
-		else if (st)
-			return st;
-		st = ST_OK;
+		else if (seen && seen != ST_NOT_FOUND)
+			st = seen;
+		if (seen != ST_NOT_FOUND && st == ST_NOT_FOUND)
+			st = ST_OK;
+		if (st && st != ST_NOT_FOUND)
+			break;
+		moved = moved ? index_cursor_skip(&c, &cost) : index_cursor_next(&c, &cost);
 	}
+	index_cursor_fini(&c);
 	return st;
 }
 

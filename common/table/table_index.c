@@ -27,13 +27,16 @@ static uint64_t head_of(struct slice s, size_t skip)
 }
 
 /* Adds the slot of an index entry; its block must begin at *atp, which moves behind it. */
-static bool add_slot(struct table_index *x, const struct entry *e, uint64_t *atp, uint64_t data_end)
+static bool add_slot(struct table_index *x, const struct entry *e, uint64_t *atp, uint64_t end)
 {
 	struct block_handle h;
-	uint64_t left = data_end - *atp;
 
-	if (e->key.n > TABLE_KEY_MAX || !format_get_handle(e->value, &h) || h.offset != *atp ||
-	    h.size > left || left - h.size < BLOCK_TRAILER_BYTES || h.size > BLOCK_RAW_MAX)
+	if (e->key.n > TABLE_KEY_MAX || x->keys.n + (x->count + 1) * sizeof(*x->slots) > TABLE_INDEX_MEMORY_MAX / 2 ||
+	    !format_get_handle(e->value, &h))
+		return false;
+	if (*atp == TABLE_INDEX_ANYWHERE)
+		*atp = h.offset;
+	if (h.offset != *atp || !format_handle_fits(h, end))
 		return false;
 	x->slots[x->count++] =
 		(struct index_slot){ e->seq, h.offset, (uint32_t)h.size, (uint32_t)e->key.n, x->keys.n };
@@ -42,24 +45,23 @@ static bool add_slot(struct table_index *x, const struct entry *e, uint64_t *atp
 	return true;
 }
 
-static bool load_slots(struct table_index *x, struct block_cursor *c, uint64_t data_end)
+static bool load_slots(struct table_index *x, struct block_cursor *c, uint64_t at, uint64_t end)
 {
 	enum block_step step;
 	size_t room = 0;
-	uint64_t at = 0;
 
 	for (step = block_cursor_first(c); step == BLOCK_AT; step = block_cursor_next(c)) {
 		if (x->count == room) {
 			room = room ? room * 2 : 64;
 			x->slots = mem_resize(x->slots, room * sizeof(*x->slots));
 		}
-		if (!add_slot(x, &c->entry, &at, data_end))
+		if (!add_slot(x, &c->entry, &at, end))
 			return false;
 		if (x->count > 1 && entry_cmp(slot_key(x, x->count - 2), x->slots[x->count - 2].seq,
 					      slot_key(x, x->count - 1), x->slots[x->count - 1].seq) >= 0)
 			return false;
 	}
-	return step == BLOCK_END && at == data_end;
+	return step == BLOCK_END && at == end;
 }
 
 static void make_heads(struct table_index *x)
@@ -73,14 +75,14 @@ static void make_heads(struct table_index *x)
 		x->heads[i] = head_of(slot_key(x, i), x->common);
 }
 
-bool table_index_load(struct table_index *x, struct slice block, uint64_t data_end)
+bool table_index_load(struct table_index *x, struct slice block, uint64_t begin, uint64_t end)
 {
 	struct block_cursor c;
 	bool sound;
 
 	*x = (struct table_index){ .count = 0 };
 	block_cursor_init(&c);
-	sound = block_cursor_open(&c, block) && load_slots(x, &c, data_end);
+	sound = block_cursor_open(&c, block) && load_slots(x, &c, begin, end);
 	block_cursor_fini(&c);
 	if (sound)
 		make_heads(x);

@@ -21,8 +21,8 @@ struct table_iter {
 	uint32_t magic;
 	bool readahead;
 	struct table_reader *reader;
-	struct block_cursor cursor;      /* in the slot-th block */
-	size_t slot;
+	struct index_cursor index;       /* at the block */
+	struct block_cursor cursor;      /* in it */
 	struct read_cost cost;
 	struct block_pin pin;            /* of the block, without readahead */
 	struct buf piece;                /* with readahead: file bytes from piece_at on */
@@ -65,17 +65,17 @@ static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
  * hand; NULL when the file ends too early. */
 static enum st at_hand(struct table_iter *t, const uint8_t **storedp)
 {
-	const struct index_slot *s = &t->reader->index.slots[t->slot];
-	size_t need = s->size + BLOCK_TRAILER_BYTES;
+	struct block_handle b = t->index.at;
+	size_t need = b.size + BLOCK_TRAILER_BYTES;
 
 	*storedp = NULL;
-	if (s->offset < t->piece_at || s->offset + need > t->piece_at + t->piece.n) {
-		enum st st = read_piece(t, s->offset, need);
+	if (b.offset < t->piece_at || b.offset + need > t->piece_at + t->piece.n) {
+		enum st st = read_piece(t, b.offset, need);
 
 		if (st || t->piece.n == 0)
 			return st;
 	}
-	*storedp = t->piece.p + (s->offset - t->piece_at);
+	*storedp = t->piece.p + (b.offset - t->piece_at);
 	return ST_OK;
 }
 
@@ -84,7 +84,7 @@ static bool unpack(struct table_iter *t, const uint8_t *stored, struct slice *by
 {
 	struct stored_block b;
 
-	if (!stored || table__wrong(t->reader, t->slot, stored, &b))
+	if (!stored || table__wrong(t->reader, data_block(t->index.at), stored, &b))
 		return false;
 	*bytesp = b.bytes;
 	if (b.codec == CODEC_RAW)
@@ -108,7 +108,7 @@ static enum st get_block(struct table_iter *t, struct slice *bytesp)
 		if (st || unpack(t, stored, bytesp))
 			return st;
 	}
-	return table__block(t->reader, t->slot, false, &t->cost, bytesp, &t->pin);
+	return table__block(t->reader, data_block(t->index.at), false, &t->cost, bytesp, &t->pin);
 }
 
 static void stop(struct table_iter *t, enum st st)
@@ -119,18 +119,16 @@ static void stop(struct table_iter *t, enum st st)
 
 static enum st damaged(struct table_iter *t)
 {
-	return table__block_damaged(t->reader, t->slot, "the block is not well formed", &t->cost);
+	return table__block_damaged(t->reader, t->index.at.offset, "the block is not well formed", &t->cost);
 }
 
-/* Opens the slot-th block; false when there is none or it cannot be read. */
-static bool enter(struct table_iter *t, size_t slot)
+/* Opens the block to which a move in the index led; false when there is none or it cannot be read. */
+static bool enter(struct table_iter *t, enum st st)
 {
 	struct slice bytes = { NULL, 0 };
-	enum st st;
 
-	t->slot = slot;
-	if (slot >= t->reader->index.count) {
-		stop(t, ST_OK);
+	if (st || !t->index.valid) {
+		stop(t, st);
 		return false;
 	}
 	st = get_block(t, &bytes);
@@ -157,7 +155,7 @@ static void show(struct table_iter *t, enum block_step step)
 static void settle(struct table_iter *t, enum block_step step)
 {
 	while (step == BLOCK_END) {
-		if (!enter(t, t->slot + 1))
+		if (!enter(t, index_cursor_next(&t->index, &t->cost)))
 			return;
 		step = block_cursor_first(&t->cursor);
 	}
@@ -168,11 +166,7 @@ static void settle(struct table_iter *t, enum block_step step)
 static void settle_back(struct table_iter *t, enum block_step step)
 {
 	while (step == BLOCK_END) {
-		if (t->slot == 0) {
-			stop(t, ST_OK);
-			return;
-		}
-		if (!enter(t, t->slot - 1))
+		if (!enter(t, index_cursor_prev(&t->index, &t->cost)))
 			return;
 		step = block_cursor_last(&t->cursor);
 	}
@@ -183,7 +177,7 @@ static void iter_to_first(struct iter *it)
 {
 	struct table_iter *t = self(it);
 
-	if (enter(t, 0))
+	if (enter(t, index_cursor_first(&t->index, &t->cost)))
 		settle(t, block_cursor_first(&t->cursor));
 }
 
@@ -191,7 +185,7 @@ static void iter_to_seek(struct iter *it, struct slice key, struct seq seq)
 {
 	struct table_iter *t = self(it);
 
-	if (enter(t, table_index_find(&t->reader->index, key, seq)))
+	if (enter(t, index_cursor_seek(&t->index, key, seq, &t->cost)))
 		settle(t, block_cursor_seek(&t->cursor, key, seq));
 }
 
@@ -207,18 +201,18 @@ static void iter_to_last(struct iter *it)
 {
 	struct table_iter *t = self(it);
 
-	t->slot = t->reader->index.count;
-	settle_back(t, BLOCK_END);
+	if (enter(t, index_cursor_last(&t->index, &t->cost)))
+		settle_back(t, block_cursor_last(&t->cursor));
 }
 
 static void iter_to_seek_last(struct iter *it, struct slice key, struct seq seq)
 {
 	struct table_iter *t = self(it);
-	size_t slot = table_index_find(&t->reader->index, key, seq);
+	enum st st = index_cursor_seek(&t->index, key, seq, &t->cost);
 
-	if (slot == t->reader->index.count)
+	if (st == ST_OK && !t->index.valid)
 		iter_to_last(it);
-	else if (enter(t, slot))
+	else if (enter(t, st))
 		settle_back(t, block_cursor_seek_last(&t->cursor, key, seq));
 }
 
@@ -238,6 +232,7 @@ static void iter_end(struct iter *it)
 		vfs_forget_cache(t->reader->file);
 	block_pin_release(&t->pin);
 	block_cursor_fini(&t->cursor);
+	index_cursor_fini(&t->index);
 	buf_fini(&t->piece);
 	buf_fini(&t->raw);
 	obj_fini(t);
@@ -255,5 +250,6 @@ struct iter *table_iter_new(struct table_reader *r, bool readahead)
 	t->reader = r;
 	t->readahead = readahead;
 	block_cursor_init(&t->cursor);
+	index_cursor_init(&t->index, r);
 	return &t->it;
 }

@@ -56,17 +56,10 @@ static const char *block_wrong(const struct table_reader *r, const uint8_t *stor
 	return "the block's trailer makes no sense";
 }
 
-static struct block_handle slot_handle(const struct table_reader *r, size_t slot)
+const char *table__wrong(const struct table_reader *r, struct block_ref b, const uint8_t *stored, struct stored_block *bp)
 {
-	return (struct block_handle){ r->index.slots[slot].offset, r->index.slots[slot].size };
-}
-
-const char *table__wrong(const struct table_reader *r, size_t slot, const uint8_t *stored, struct stored_block *bp)
-{
-	struct block_handle h = slot_handle(r, slot);
-
-	bp->bytes = slice_of(stored, h.size);
-	return block_wrong(r, stored, h, BLOCK_DATA, &bp->codec, &bp->raw_n);
+	bp->bytes = slice_of(stored, b.at.size);
+	return block_wrong(r, stored, b.at, b.type, &bp->codec, &bp->raw_n);
 }
 
 const char *table__inflate(const struct stored_block *b, uint8_t *raw)
@@ -80,12 +73,12 @@ static enum st no_memory(const struct table_reader *r, size_t n)
 }
 
 /* It is a sound block, so it is not ST_CORRUPT and nobody's quarantine; told once per open table. */
-static enum st codec_missing(struct table_reader *r, size_t slot)
+static enum st codec_missing(struct table_reader *r, uint64_t offset)
 {
 	if (atomic_exchange(&r->codec_told, true))
 		return ST_INTERNAL;
 	return fail(ST_INTERNAL, "%s: the block at offset %" PRIu64 " is compressed with zstd, and this program was built without"
-		    " it (configure --with-zstd)", r->path, r->index.slots[slot].offset);
+		    " it (configure --with-zstd)", r->path, offset);
 }
 
 /* A checked block as heap bytes of its own size. heap is where the stored bytes are when they are not
@@ -111,10 +104,10 @@ static enum st own_bytes(struct table_reader *r, const struct stored_block *b, u
 }
 
 /* Reads and checks a block; gives its decompressed bytes in heap memory, or in *wrongp why they are none. */
-static enum st try_block(struct table_reader *r, size_t slot, bool nowait, uint8_t **rawp, size_t *raw_np,
+static enum st try_block(struct table_reader *r, struct block_ref ref, bool nowait, uint8_t **rawp, size_t *raw_np,
 			 const char **wrongp)
 {
-	size_t n = r->index.slots[slot].size + BLOCK_TRAILER_BYTES;
+	size_t n = ref.at.size + BLOCK_TRAILER_BYTES;
 	uint8_t scratch[STACK_BLOCK_BYTES], *heap = NULL, *stored = scratch;
 	struct stored_block b;
 	bool whole;
@@ -127,11 +120,11 @@ static enum st try_block(struct table_reader *r, size_t slot, bool nowait, uint8
 		if (!heap)
 			return no_memory(r, n);
 	}
-	st = table__read(r, stored, n, r->index.slots[slot].offset, nowait, &whole);
+	st = table__read(r, stored, n, ref.at.offset, nowait, &whole);
 	if (st == ST_OK)
-		*wrongp = whole ? table__wrong(r, slot, stored, &b) : "the file ends too early";
+		*wrongp = whole ? table__wrong(r, ref, stored, &b) : "the file ends too early";
 	if (st == ST_OK && !*wrongp)
-		st = !codec_is_built(b.codec) ? codec_missing(r, slot) : own_bytes(r, &b, &heap, rawp, wrongp);
+		st = !codec_is_built(b.codec) ? codec_missing(r, ref.at.offset) : own_bytes(r, &b, &heap, rawp, wrongp);
 	if (*rawp)
 		*raw_np = b.raw_n;
 	mem_free(heap);
@@ -140,30 +133,30 @@ static enum st try_block(struct table_reader *r, size_t slot, bool nowait, uint8
 
 /* The same with a second look at what is wrong, at the disk itself: memory can be damaged, too. A read that must not wait
  * cannot have it: ST_BUSY, and the next one does. */
-static enum st fetch_block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost, uint8_t **rawp,
+static enum st fetch_block(struct table_reader *r, struct block_ref b, bool nowait, struct read_cost *cost, uint8_t **rawp,
 			   size_t *raw_np)
 {
 	const char *wrong;
-	enum st st = try_block(r, slot, nowait, rawp, raw_np, &wrong);
+	enum st st = try_block(r, b, nowait, rawp, raw_np, &wrong);
 
 	if (st == ST_OK && wrong) {
 		vfs_forget_cache(r->file);
-		st = nowait ? ST_BUSY : try_block(r, slot, false, rawp, raw_np, &wrong);
+		st = nowait ? ST_BUSY : try_block(r, b, false, rawp, raw_np, &wrong);
 		if (st == ST_OK && !wrong)
 			log_warn("%s: the block at offset %" PRIu64 " was damaged in memory and is sound on disk.", r->path,
-				 r->index.slots[slot].offset);
+				 b.at.offset);
 	}
 	if (st == ST_OK && wrong)
-		return table__block_damaged(r, slot, wrong, cost);
+		return table__block_damaged(r, b.at.offset, wrong, cost);
 	if (st == ST_IO)
-		cost->damage = (struct table_damage){ .table = r->props.id, .offset = r->index.slots[slot].offset };
+		cost->damage = (struct table_damage){ .table = r->props.id, .offset = b.at.offset };
 	return st;
 }
 
-enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct read_cost *cost,
+enum st table__block(struct table_reader *r, struct block_ref b, bool nowait, struct read_cost *cost,
 		     struct slice *bytesp, struct block_pin *pinp)
 {
-	uint64_t offset = r->index.slots[slot].offset;
+	uint64_t offset = b.at.offset;
 	uint8_t *raw;
 	size_t n = 0;
 	enum st st;
@@ -173,9 +166,9 @@ enum st table__block(struct table_reader *r, size_t slot, bool nowait, struct re
 		cost->blocks_cached++;
 		return ST_OK;
 	}
-	if (table__is_known_damaged(r, slot))
-		return table__block_damaged(r, slot, NULL, cost);
-	st = fetch_block(r, slot, nowait, cost, &raw, &n);
+	if (table__is_known_damaged(r, offset))
+		return table__block_damaged(r, offset, NULL, cost);
+	st = fetch_block(r, b, nowait, cost, &raw, &n);
 	if (st)
 		return st;
 	cost->blocks_read++;
@@ -233,7 +226,7 @@ static bool load_properties(struct table_reader *r, struct slice message)
 	while ((more = wire_next(&reader, &f)) > 0)
 		if (!take_property(p, &f, &blocks))
 			return false;
-	if (more < 0 || blocks != r->index.count || (p->entry_count == 0) != (blocks == 0) ||
+	if (more < 0 || (!r->partitioned && blocks != r->index.count) || (p->entry_count == 0) != (blocks == 0) ||
 	    p->tombstone_count > p->entry_count || p->expiring_count > p->entry_count - p->tombstone_count ||
 	    p->min_expires_ms > p->max_expires_ms || p->min_seq.v > p->max_seq.v ||
 	    slice_cmp(p->min_key, p->max_key) > 0)
@@ -259,7 +252,7 @@ static enum st load_tail(struct table_reader *r, const struct table_footer *f, c
 	uint32_t raw_n;
 
 	for (int i = 0; i < 3; i++) {
-		const uint8_t *at = tail + (handles[i].offset - r->data_end);
+		const uint8_t *at = tail + (handles[i].offset - f->filter.offset);
 		const char *wrong = block_wrong(r, at, handles[i], types[i], &codec, &raw_n);
 
 		if (wrong)
@@ -268,8 +261,11 @@ static enum st load_tail(struct table_reader *r, const struct table_footer *f, c
 	}
 	if (!filter_load(&r->filter, blocks[0]))
 		return damaged(r, f->filter.offset, "the filter makes no sense");
-	if (!table_index_load(&r->index, blocks[1], r->data_end))
+	r->partitioned = f->index_depth == 2;
+	if (!table_index_load(&r->index, blocks[1], r->partitioned ? TABLE_INDEX_ANYWHERE : 0, f->filter.offset) ||
+	    (r->partitioned && r->index.count == 0))
 		return damaged(r, f->index.offset, "the index makes no sense");
+	r->data_end = r->partitioned ? r->index.slots[0].offset : f->filter.offset;
 	if (!load_properties(r, blocks[2]))
 		return damaged(r, f->properties.offset, "the properties make no sense");
 	return ST_OK;
@@ -285,13 +281,16 @@ static enum st read_whole(struct table_reader *r, void *p, size_t n, uint64_t of
 
 static enum st read_tail(struct table_reader *r, const struct table_footer *f)
 {
-	uint64_t n = r->props.size_bytes - TABLE_FOOTER_BYTES - r->data_end;
-	uint8_t *tail = mem_try(n);
+	uint64_t n = r->props.size_bytes - TABLE_FOOTER_BYTES - f->filter.offset;
+	uint8_t *tail;
 	enum st st;
 
+	if (n > TABLE_TAIL_MAX)
+		return damaged(r, f->filter.offset, "filter and index are larger than those of any table");
+	tail = mem_try(n);
 	if (!tail)
 		return no_memory(r, n);
-	st = read_whole(r, tail, n, r->data_end);
+	st = read_whole(r, tail, n, f->filter.offset);
 	if (st == ST_OK)
 		st = load_tail(r, f, tail);
 	mem_free(tail);
@@ -340,7 +339,6 @@ static enum st load(struct table_reader *r, struct file_id id, uint64_t database
 		return st;
 	r->props.id = footer.id;
 	r->props.database = footer.database;
-	r->data_end = footer.filter.offset;
 	return read_tail(r, &footer);
 }
 
@@ -419,7 +417,33 @@ size_t table_filter_memory(const struct table_reader *r)
 /* What is looked for. */
 struct question { struct slice key; uint64_t hash; struct seq seq; };
 
-static enum st find_in_block(struct table_reader *r, size_t slot, struct slice bytes, const struct question *q,
+/* The data block that a key would be in; ST_NOT_FOUND: none would. */
+static enum st locate(struct table_reader *r, const struct question *q, bool nowait, struct read_cost *cost,
+		      struct block_handle *hp)
+{
+	size_t slot = table_index_find(&r->index, q->key, q->seq);
+	struct block_ref partition;
+	struct block_pin pin;
+	struct slice bytes;
+	struct entry e;
+	struct block b;
+	enum st st;
+
+	if (slot == r->index.count)
+		return ST_NOT_FOUND;
+	*hp = slot_handle(r, slot);
+	if (!r->partitioned)
+		return ST_OK;
+	partition = (struct block_ref){ *hp, BLOCK_INDEX };
+	st = table__block(r, partition, nowait, cost, &bytes, &pin);
+	if (st == ST_OK && (!block_parse(bytes, &b) || block_seek(&b, q->key, q->seq, &e) != BLOCK_AT ||
+			    !table__data_handle(r, &e, hp)))
+		st = table__block_damaged(r, partition.at.offset, "the index partition is not well formed", cost);
+	block_pin_release(&pin);
+	return st;
+}
+
+static enum st find_in_block(struct table_reader *r, uint64_t offset, struct slice bytes, const struct question *q,
 			     struct read_cost *cost, struct entry *ep)
 {
 	enum block_step step = BLOCK_DAMAGED;
@@ -431,15 +455,15 @@ static enum st find_in_block(struct table_reader *r, size_t slot, struct slice b
 		return ST_OK;
 	if (step == BLOCK_END)
 		return ST_NOT_FOUND;
-	return table__block_damaged(r, slot, "the block is not well formed", cost);
+	return table__block_damaged(r, offset, "the block is not well formed", cost);
 }
 
 enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
 		  struct read_cost *cost, struct entry *ep, struct block_pin *pin)
 {
 	struct question q = { key, hash64(key), seq };
+	struct block_handle h;
 	struct slice bytes;
-	size_t slot;
 	enum st st;
 
 	obj_check(r, TABLE_READER_MAGIC);
@@ -454,12 +478,11 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 		cost->filter_useful++;
 		return ST_NOT_FOUND;
 	}
-	slot = table_index_find(&r->index, key, seq);
-	if (slot == r->index.count)
-		return ST_NOT_FOUND;
-	st = table__block(r, slot, nowait, cost, &bytes, pin);
+	st = locate(r, &q, nowait, cost, &h);
 	if (st == ST_OK)
-		st = find_in_block(r, slot, bytes, &q, cost, ep);
+		st = table__block(r, data_block(h), nowait, cost, &bytes, pin);
+	if (st == ST_OK)
+		st = find_in_block(r, h.offset, bytes, &q, cost, ep);
 	if (st)
 		block_pin_release(pin);
 	return st;

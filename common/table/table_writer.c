@@ -9,7 +9,8 @@
  * 2. A data block's index entry is written when the next block's first key is known, so that it can be short:
  *    the shortest key between the two, with sequence 0 (behind every version), unless both have the same user
  *    key; then it is the last entry's own key and sequence.
- * 3. The filter is sized at the end, from the hashes of the distinct user keys.
+ * 3. The filter is sized at the end, from the hashes of the distinct user keys; the index is cut into partitions
+ *    at the end, when it would take a reader more memory than INDEX_FLAT_BYTES.
  *
  * One thread.
  */
@@ -25,7 +26,9 @@
 #include "common/table/block_builder.h"
 #include "common/table/compress.h"
 #include "common/table/filter.h"
+#include "common/table/block.h"
 #include "common/table/format.h"
+#include "common/table/table_index.h"
 
 #define TABLE_WRITER_MAGIC 0x74777269u
 #define WRITE_BYTES (256u << 10)
@@ -54,6 +57,7 @@ struct table_writer {
 	struct block_builder data, index;
 	struct buf last_key, min_key;
 	struct seq last_seq;
+	size_t index_memory;                 /* what a reader would need for the index uncut, about */
 	struct block_handle pending;         /* the block that waits for its index entry; size 0: none */
 	uint64_t *hashes;
 	size_t hash_count, hash_room;
@@ -75,6 +79,8 @@ static struct table_options complete(struct table_options o)
 		or_default((unsigned)(o.block_bytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : o.block_bytes),
 			   BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX);
 	o.restart_interval = or_default(o.restart_interval, RESTART_INTERVAL_DEFAULT, 1u << 16);
+	o.index_flat_bytes = o.index_flat_bytes ? o.index_flat_bytes : INDEX_FLAT_BYTES;
+	o.index_partition_bytes = o.index_partition_bytes ? o.index_partition_bytes : INDEX_PARTITION_BYTES;
 	o.filter_bits_per_key = or_default(o.filter_bits_per_key, FILTER_BITS_DEFAULT, FILTER_BITS_MAX);
 	return o;
 }
@@ -173,6 +179,7 @@ static void write_index_entry(struct table_writer *w, const struct slice *next)
 	}
 	e.value = slice_of(handle, format_put_handle(handle, w->pending));
 	block_builder_add(&w->index, &e, 0);
+	w->index_memory += sizeof(struct index_slot) + e.key.n;
 	w->pending.size = 0;
 }
 
@@ -312,19 +319,73 @@ static struct block_handle write_properties(struct table_writer *w)
 	return h;
 }
 
+/* Writes what is in `partition` and names it in `top` by its last entry. */
+static void write_partition(struct table_writer *w, struct block_builder *partition, const struct entry *last,
+			    struct block_builder *top)
+{
+	struct entry e = { .key = last->key, .seq = last->seq };
+	uint8_t handle[HANDLE_MAX_BYTES];
+	struct block_handle h;
+
+	if (block_builder_empty(partition))
+		return;
+	h = write_raw_block(w, BLOCK_INDEX, block_builder_finish(partition));
+	e.value = slice_of(handle, format_put_handle(handle, h));
+	block_builder_add(top, &e, 0);
+}
+
+/* Cuts the whole index into partitions, which are written; top gets an entry for each. */
+static void write_partitions(struct table_writer *w, struct slice whole, struct block_builder *top)
+{
+	struct block_builder partition;
+	struct block_cursor c;
+	enum block_step step;
+
+	block_builder_init(&partition, INDEX_RESTART_INTERVAL, false);
+	block_cursor_init(&c);
+	must(block_cursor_open(&c, whole));
+	for (step = block_cursor_first(&c); step == BLOCK_AT; step = block_cursor_next(&c)) {
+		block_builder_add(&partition, &c.entry, 0);
+		if (block_builder_size(&partition) >= w->options.index_partition_bytes)
+			write_partition(w, &partition, &c.entry, top);
+	}
+	must(step == BLOCK_END);
+	c.entry.key = buf_slice(&c.key);
+	write_partition(w, &partition, &c.entry, top);
+	block_cursor_fini(&c);
+	block_builder_fini(&partition);
+}
+
+/* Gives the footer's index: all of it, or the top of one whose partitions it writes. */
+static struct slice finish_index(struct table_writer *w, struct block_builder *top, unsigned *depthp)
+{
+	struct slice whole = block_builder_finish(&w->index);
+
+	*depthp = w->index_memory > w->options.index_flat_bytes ? 2 : 1;
+	if (*depthp == 1)
+		return whole;
+	write_partitions(w, whole, top);
+	return block_builder_finish(top);
+}
+
 static void write_tail(struct table_writer *w)
 {
 	struct table_footer footer = { .id = w->id, .database = w->options.database };
+	struct block_builder top;
+	struct slice index;
 
 	end_data_block(w);
 	write_index_entry(w, NULL);
 	if (w->entries == 0)
 		w->min_seq = seq(0);
+	block_builder_init(&top, INDEX_RESTART_INTERVAL, false);
+	index = finish_index(w, &top, &footer.index_depth);
 	footer.filter = write_filter(w);
 	footer.properties = write_properties(w);
-	footer.index = write_raw_block(w, BLOCK_INDEX, block_builder_finish(&w->index));
+	footer.index = write_raw_block(w, BLOCK_INDEX, index);
 	format_put_footer(&w->out, &footer);
 	write_out(w);
+	block_builder_fini(&top);
 }
 
 static void remove_file(struct table_writer *w)

@@ -21,6 +21,8 @@ struct table_options {
 	size_t block_bytes;          /* decompressed size aimed at; 0 = 4096 */
 	unsigned restart_interval;   /* 0 = 16 */
 	unsigned filter_bits_per_key;/* 0 = 10 */
+	size_t index_flat_bytes;     /* an index of more is cut into partitions; 0 = 4 MiB */
+	size_t index_partition_bytes;/* 0 = 16 KiB */
 	uint64_t database;
 	uint64_t expected_entries;   /* a hint; 0 = unknown */
 };
