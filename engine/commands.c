@@ -3,9 +3,13 @@
 #include "engine/commands.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/table/filename.h"
+#include "engine/checkpoint.h"
 #include "engine/pressure.h"
 
 #define SLICE_MS 100u                    /* waiting is done in pieces of this size */
@@ -64,6 +68,61 @@ static enum st do_flush(const struct commands *c, const struct command *q, struc
 	}
 	buf_printf(text, "everything up to sequence %" PRIu64 " is in tables\n", last.v);
 	return ST_OK;
+}
+
+/* In a data directory of ours only checkpoints/ takes one: the other folders are tidied at every start. */
+static enum st check_dir(const struct commands *c, const char *dir, struct buf *text)
+{
+	char data[PATH_MAX];
+	struct path inside;
+	size_t n, m;
+
+	if (dir[0] != '/' || dir[1] == '\0' || strlen(dir) > CHECKPOINT_DIR_MAX || strstr(dir, "/../")) {
+		buf_append_str(text, "the directory's name must be absolute, plain, and not too long\n");
+		return ST_INVALID;
+	}
+	if (!realpath(c->conf->data_dir, data) || strlen(data) > CONF_STR_MAX)
+		return fail(ST_INTERNAL, "the data directory's name cannot be resolved");
+	inside = path_checkpoints_dir(data);
+	n = strlen(data);
+	m = strlen(inside.s);
+	if (strncmp(dir, data, n) == 0 && (dir[n] == '/' || dir[n] == '\0') &&
+	    !(strncmp(dir, inside.s, m) == 0 && dir[m] == '/')) {
+		buf_printf(text, "inside the data directory checkpoints may only lie in %s/\n", inside.s);
+		return ST_INVALID;
+	}
+	return ST_OK;
+}
+
+static void tell_checkpoint(const char *dir, const struct checkpoint_result *r, uint64_t took_us, struct buf *text)
+{
+	buf_printf(text, "%s: everything up to sequence %" PRIu64 "; %zu tables (%.1f MiB), %zu log segments; %.3f s, of which "
+		   "%.1f ms kept flush and compaction waiting\n", dir, r->last_seq.v, r->tables,
+		   (double)r->table_bytes / (1 << 20), r->segments, (double)took_us / 1e6, (double)r->held_us / 1e3);
+}
+
+static enum st do_checkpoint(const struct commands *c, const struct command *q, struct buf *text)
+{
+	struct checkpoint_config conf = { c->vfs, c->conf->data_dir, c->truth };
+	uint64_t began_us = clock_mono_us();
+	struct checkpoint_result r;
+	const char *dir = q->words[1];
+	struct seq last;
+	enum st st = check_dir(c, dir, text);
+
+	if (!st)
+		st = seal(c, &last, text);
+	if (st)
+		return st;
+	st = checkpoint_make(&conf, dir, &r, text);
+	if (st == ST_OK)
+		tell_checkpoint(dir, &r, clock_mono_us() - began_us, text);
+	else if (st == ST_INVALID && text->n == 0)
+		buf_printf(text, "%s lies on another file system than the data, so no links can lead there; lsmctl backup "
+			   "copies\n", dir);
+	else if (text->n == 0)
+		buf_printf(text, "no checkpoint was made: %s; the log of the engine says more\n", st_text(st));
+	return st;
 }
 
 /* ---- the table ---- */

@@ -17,6 +17,7 @@ libengine_a_SOURCES = \
 	engine/manifest_schema.c engine/manifest_schema.h \
 	engine/manifest_db.c engine/manifest_db.h \
 	engine/manifest_setup.c engine/manifest_setup.h \
+	engine/manifest_image.c engine/manifest_image.h \
 	engine/manifest.c engine/manifest.h
 ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
@@ -44,6 +45,8 @@ libengine_a_SOURCES += \
 	engine/pick_job.c engine/pick_job.h \
 	engine/pick.c engine/pick.h \
 	engine/jobs.c engine/jobs.h \
+	engine/copydir.c engine/copydir.h \
+	engine/checkpoint.c engine/checkpoint.h \
 	engine/commands.c engine/commands.h \
 	engine/control.c engine/control.h
 

@@ -17,6 +17,7 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "engine/manifest_db.h"
+#include "engine/manifest_image.h"
 #include "engine/manifest_schema.h"
 #include "engine/manifest_setup.h"
 #include "proto/limits.h"
@@ -312,6 +313,13 @@ enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t o
 	manifest_db__bind_u64(s, 2, offset);
 	manifest_db__bind_text(s, 3, what);
 	return finish(m, met_one(m, run(m, SQL_QUARANTINE), table, "quarantine"));
+}
+
+enum st manifest_image(struct manifest *m, struct file_id wal_floor, struct seq promised, uint8_t **bytesp, size_t *np)
+{
+	obj_check(m, MANIFEST_MAGIC);
+	*bytesp = NULL;
+	return m->broken ? ST_IO : manifest_image__make(m->db, wal_floor, promised, bytesp, np);
 }
 
 /* ---- opening ---- */

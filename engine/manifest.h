@@ -58,6 +58,11 @@ enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;
 typedef void manifest_damage_f(void *ctx, const struct damage_row *row);
 enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *ctx) MUST_USE;
 
+/* All of it as the bytes of a database file (heap, the caller's), for a copy whose log begins at wal_floor and goes up to
+ * `promised`. The copy is not in WAL mode; its first opening puts it there. Changes nothing here. */
+enum st manifest_image(struct manifest *m, struct file_id wal_floor, struct seq promised, uint8_t **bytesp,
+		       size_t *np) MUST_USE;
+
 /* Marks a table as damaged at a place; kept for people and for later openings. */
 enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what) MUST_USE;
 

@@ -127,7 +127,7 @@ static void replay_drop(struct replay *r)
 static enum st make_dirs(struct vfs *v, const char *data_dir)
 {
 	struct path dirs[] = { path_wal_dir(data_dir), path_sst_dir(data_dir), path_tmp_dir(data_dir),
-			       path_quarantine_dir(data_dir) };
+			       path_quarantine_dir(data_dir), path_checkpoints_dir(data_dir) };
 	enum st st = ST_OK;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !st; i++)

@@ -427,6 +427,49 @@ enum st truth_commit_flush(struct truth *t, const struct version_edit *e, struct
 	return commit_edit(t, e, memtable);
 }
 
+/* ---- checkpoints ---- */
+
+static void cut_tables(const struct version *v, struct truth_cut *cut)
+{
+	for (unsigned n = 0; n < LEVEL_COUNT; n++)
+		cut->table_count += version_level(v, n).count;
+	cut->tables = mem_alloc((cut->table_count + 1) * sizeof(*cut->tables));
+	cut->table_count = 0;
+	for (unsigned n = 0; n < LEVEL_COUNT; n++) {
+		struct level_list level = version_level(v, n);
+
+		for (size_t i = 0; i < level.count; i++)
+			cut->tables[cut->table_count++] = (struct truth_table){ level.tables[i]->facts.id,
+									level.tables[i]->facts.size_bytes };
+	}
+}
+
+void truth_hold(struct truth *t, struct truth_cut *cutp)
+{
+	*cutp = (struct truth_cut){ 0 };
+	pthread_mutex_lock(&t->edit_lock);
+	pthread_mutex_lock(&t->lock);
+	cut_tables(t->version, cutp);
+	cutp->sealed = mem_alloc((t->frozen_count + 1) * sizeof(*cutp->sealed));
+	for (size_t i = 0; i < t->frozen_count; i++)
+		cutp->sealed[cutp->sealed_count++] = t->frozen[i].wal_id;
+	cutp->active = memtable_id(t->active);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void truth_release(struct truth *t, struct truth_cut *cut)
+{
+	pthread_mutex_unlock(&t->edit_lock);
+	mem_free(cut->tables);
+	mem_free(cut->sealed);
+	*cut = (struct truth_cut){ 0 };
+}
+
+enum st truth_manifest_image(struct truth *t, struct file_id wal_floor, struct seq promised, uint8_t **bytesp, size_t *np)
+{
+	return manifest_image(t->manifest, wal_floor, promised, bytesp, np);
+}
+
 const struct version *truth_lock(struct truth *t)
 {
 	pthread_mutex_lock(&t->lock);

@@ -94,6 +94,23 @@ enum st truth_commit(struct truth *t, const struct version_edit *e) MUST_USE;
 /* And the oldest frozen memtable, of this id, goes. */
 enum st truth_commit_flush(struct truth *t, const struct version_edit *e, struct file_id memtable) MUST_USE;
 
+/* What a checkpoint must hold: the tables, the sealed segments of frozen memtables (oldest first), the active one. */
+struct truth_table { struct file_id id; uint64_t size_bytes; };
+
+struct truth_cut {
+	struct truth_table *tables;  size_t table_count;
+	struct file_id *sealed;      size_t sealed_count;
+	struct file_id active;
+};
+
+/* Until truth_release() no edit is made, so no file of the cut is removed. Writes and reads go on; flush, compaction and
+ * whoever needs ids wait. */
+void truth_hold(struct truth *t, struct truth_cut *cutp);
+void truth_release(struct truth *t, struct truth_cut *cut);      /* frees what is in the cut */
+/* The manifest as bytes (manifest_image()); while it is held. */
+enum st truth_manifest_image(struct truth *t, struct file_id wal_floor, struct seq promised, uint8_t **bytesp,
+			     size_t *np) MUST_USE;
+
 /* The version may be looked at in between; keep it short. */
 const struct version *truth_lock(struct truth *t);
 void truth_unlock(struct truth *t);

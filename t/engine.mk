@@ -89,6 +89,10 @@ check_PROGRAMS += t/engine_full_test
 t_engine_full_test_SOURCES = t/engine_full_test.c t/engine_world.h t/engine_testlib.h
 t_engine_full_test_LDADD = libvfstest.a $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_checkpoint_test
+t_engine_checkpoint_test_SOURCES = t/engine_checkpoint_test.c t/engine_sqlitevfs.h t/engine_world.h t/engine_testlib.h
+t_engine_checkpoint_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_manifestcrash_test
 t_engine_manifestcrash_test_SOURCES = t/engine_manifestcrash_test.c t/engine_manifest1.h t/engine_sqlitevfs.h t/engine_testlib.h
 t_engine_manifestcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -282,8 +282,10 @@ static enum st spy_list(struct vfs *v, const char *path, vfs_each_f *each, void 
 	return real()->list(vfs_posix(), path, each, ctx);
 }
 
-static const struct vfs_ops spy_ops = { spy_open, spy_mkdir, spy_rename, spy_link, spy_unlink, spy_sync_dir, spy_exists,
-					spy_free_bytes, spy_list };
+static const struct vfs_ops spy_ops = {
+	.open = spy_open, .mkdir = spy_mkdir, .rename = spy_rename, .link = spy_link, .unlink = spy_unlink,
+	.sync_dir = spy_sync_dir, .exists = spy_exists, .free_bytes = spy_free_bytes, .list = spy_list,
+};
 
 START_TEST(file_then_name_then_manifest_then_unlink)
 {

@@ -250,6 +250,11 @@ START_TEST(names_come_move_and_go)
 	expect("d/c", "a");
 	ck_assert_int_eq(vfs_sync_dir(vfs_posix(), at("d")), ST_OK);
 	ck_assert_int_eq(vfs_sync_dir(vfs_posix(), at("none")), ST_NOT_FOUND);
+	ck_assert_int_eq(vfs_rmdir(vfs_posix(), at("d")), ST_IO);        /* not empty */
+	ck_assert_int_eq(vfs_rmdir(vfs_posix(), at("d/c")), ST_IO);      /* no directory */
+	ck_assert_int_eq(vfs_unlink(vfs_posix(), at("d/c")), ST_OK);
+	ck_assert_int_eq(vfs_rmdir(vfs_posix(), at("d")), ST_OK);
+	ck_assert_int_eq(vfs_rmdir(vfs_posix(), at("d")), ST_NOT_FOUND);
 	ck_assert_int_eq(vfs_free_bytes(vfs_posix(), dir, &free_bytes), ST_OK);
 	ck_assert_uint_gt(free_bytes, 0);
 	ck_assert_int_eq(vfs_free_bytes(vfs_posix(), at("none"), &free_bytes), ST_NOT_FOUND);

@@ -442,6 +442,30 @@ START_TEST(link_gives_one_file_two_names)
 }
 END_TEST
 
+START_TEST(only_an_empty_directory_can_be_removed_and_a_cut_may_bring_it_back)
+{
+	struct vfs *v = sim_new(), *after;
+	struct rnd rnd = { 1 };
+	struct vfs_file *f;
+	bool there;
+
+	ck_assert_int_eq(vfs_mkdir(v, "/d"), ST_OK);
+	ck_assert_int_eq(vfs_open(v, "/d/a", VFS_CREATE, &f), ST_OK);
+	vfs_close(&f);
+	ck_assert_int_eq(vfs_sync_dir(v, "/"), ST_OK);
+	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_IO);
+	ck_assert_int_eq(vfs_rmdir(v, "/d/a"), ST_IO);
+	ck_assert_int_eq(vfs_unlink(v, "/d/a"), ST_OK);
+	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_OK);
+	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_NOT_FOUND);
+	after = sim_after_power_cut(v, SIM_CUT_SYNCED_ONLY, &rnd);
+	ck_assert_int_eq(vfs_exists(after, "/d", &there), ST_OK);
+	ck_assert(there);
+	sim_free(&after);
+	sim_free(&v);
+}
+END_TEST
+
 START_TEST(removed_file_is_readable_while_open)
 {
 	struct vfs *v = sim_new();
@@ -833,6 +857,7 @@ static void suite(TCase *tc)
 	tcase_add_loop_test(tc, rename_between_directories_never_loses_the_file, 0, 2);
 	tcase_add_test(tc, no_cut_leaves_a_name_that_operations_cannot_lead_to);
 	tcase_add_test(tc, link_gives_one_file_two_names);
+	tcase_add_test(tc, only_an_empty_directory_can_be_removed_and_a_cut_may_bring_it_back);
 	tcase_add_test(tc, removed_file_is_readable_while_open);
 	tcase_add_test(tc, disk_after_a_cut_is_another_one_and_all_safe);
 	tcase_add_test(tc, dead_disk_fails_everything_and_changes_nothing);

@@ -7,6 +7,7 @@
  * command line, 69 no server answers.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,25 @@ static struct control_reply ask(struct session *s, enum control_verb verb, const
 	if (r.status != ST_OK)
 		refuse(EXIT_REFUSED, r.detail, NULL);
 	return r;
+}
+
+/* The engine has a working directory of its own, so it gets an absolute name: what exists of it is resolved here. */
+static char *absolute(char *dir)
+{
+	static char whole[2 * PATH_MAX];
+	char parent[PATH_MAX], *slash, *base;
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		dir[--n] = '\0';
+	slash = strrchr(dir, '/');
+	base = slash ? slash + 1 : dir;
+	if (slash)
+		*slash = '\0';
+	if (!realpath(!slash ? "." : dir[0] ? dir : "/", parent))
+		refuse(EXIT_CONFIG, slash && dir[0] ? dir : "/", strerror(errno));
+	snprintf(whole, sizeof whole, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base);
+	return whole;
 }
 
 /* Has the engine do what the words say, and prints what it answers. */
@@ -265,8 +285,11 @@ int main(int argc, char **argv)
 		return status(&s);
 	if (i + 2 == argc && strcmp(argv[i], "restart") == 0)
 		return restart(&s, argv[i + 1]);
-	if (i < argc && command_find(argv[i]) && argc - i <= (int)COMMAND_WORDS_MAX)
+	if (i < argc && command_find(argv[i]) && argc - i <= (int)COMMAND_WORDS_MAX) {
+		if (strcmp(argv[i], "checkpoint") == 0 && i + 2 == argc)
+			argv[i + 1] = absolute(argv[i + 1]);
 		return tell_engine(&s, argv + i, (size_t)(argc - i));
+	}
 	print_usage(stderr);
 	return EXIT_CONFIG;
 }

@@ -33,6 +33,8 @@ struct path path_quarantine_dir(const char *data_dir) { return path_join(data_di
 struct path path_ballast(const char *data_dir) { return path_join(data_dir, "ballast"); }
 struct path path_lock(const char *data_dir) { return path_join(data_dir, "LOCK"); }
 
+struct path path_checkpoints_dir(const char *data_dir) { return path_join(data_dir, "checkpoints"); }
+
 struct path path_wal(const char *data_dir, struct file_id id)
 {
 	return make("%s/wal/wal_%" PRIu64 ".log", data_dir, id.v);

@@ -22,6 +22,7 @@ struct path path_quarantine_dir(const char *data_dir);                  /* quara
 struct path path_ballast(const char *data_dir);                     /* ballast: room kept for a full disk */
 struct path path_quarantine_sst(const char *data_dir, struct file_id id);       /* quarantine/sstable_<id>.sst */
 struct path path_lock(const char *data_dir);                            /* LOCK */
+struct path path_checkpoints_dir(const char *data_dir);                 /* checkpoints */
 struct path path_join(const char *dir, const char *name);
 
 struct path path_control_socket(const char *run_dir);                   /* control.sock: the supervisor's */

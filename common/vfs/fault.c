@@ -218,6 +218,13 @@ static enum st fault_unlink(struct vfs *v, const char *path)
 	return st ? st : vfs_unlink(inner_of(v), path);
 }
 
+static enum st fault_rmdir(struct vfs *v, const char *path)
+{
+	enum st st = strike(v, FAULT_META);
+
+	return st ? st : vfs_rmdir(inner_of(v), path);
+}
+
 static enum st fault_sync_dir(struct vfs *v, const char *path)
 {
 	enum st st = strike(v, FAULT_SYNC);
@@ -248,7 +255,7 @@ static enum st fault_list(struct vfs *v, const char *path, vfs_each_f *each, voi
 
 static const struct vfs_ops fault_ops = {
 	.open = fault_open, .mkdir = fault_mkdir, .rename = fault_rename, .link = fault_link,
-	.unlink = fault_unlink, .sync_dir = fault_sync_dir, .exists = fault_exists,
+	.unlink = fault_unlink, .rmdir = fault_rmdir, .sync_dir = fault_sync_dir, .exists = fault_exists,
 	.free_bytes = fault_free_bytes, .list = fault_list,
 };
 

@@ -43,6 +43,8 @@ static enum st posix_fail(int err, const char *what, const char *path)
 		return ST_NOT_FOUND;
 	if (err == ENOSPC || err == EDQUOT)
 		return fail(ST_FULL, "cannot %s %s: %s", what, path, strerror(err));
+	if (err == EXDEV)
+		return fail(ST_INVALID, "cannot %s %s: %s", what, path, strerror(err));
 	return fail(ST_IO, "cannot %s %s: %s", what, path, strerror(err));
 }
 
@@ -260,6 +262,12 @@ static enum st posix_unlink(struct vfs *v, const char *path)
 	return unlink(path) == 0 ? ST_OK : posix_fail(errno, "remove", path);
 }
 
+static enum st posix_rmdir(struct vfs *v, const char *path)
+{
+	(void)v;
+	return rmdir(path) == 0 ? ST_OK : posix_fail(errno, "remove directory", path);
+}
+
 static enum st posix_sync_dir(struct vfs *v, const char *path)
 {
 	int fd = posix_open_fd(path, O_RDONLY | O_DIRECTORY), r, err;
@@ -325,7 +333,7 @@ static enum st posix_list(struct vfs *v, const char *path, vfs_each_f *each, voi
 
 static const struct vfs_ops posix_ops = {
 	.open = posix_open, .mkdir = posix_mkdir, .rename = posix_rename, .link = posix_link,
-	.unlink = posix_unlink, .sync_dir = posix_sync_dir, .exists = posix_exists,
+	.unlink = posix_unlink, .rmdir = posix_rmdir, .sync_dir = posix_sync_dir, .exists = posix_exists,
 	.free_bytes = posix_free_bytes, .list = posix_list,
 };
 

@@ -396,6 +396,20 @@ static enum st sim_sync_dir(struct vfs *v, const char *path)
 	return st;
 }
 
+static enum st sim_rmdir(struct vfs *v, const char *path)
+{
+	struct sim *s = sim_lock(v);
+	struct place at;
+	enum st st = walk_to_dir(s, path, &at);
+
+	if (st == ST_OK && (at.name[0] == '\0' || s->inodes[at.inode]->names[SIM_NOW].n > 0))
+		st = fail(ST_IO, "cannot remove directory %s: Directory not empty", path);
+	else if (st == ST_OK)
+		st = remove_name(s, &at);
+	sim_unlock(s);
+	return st;
+}
+
 static enum st sim_exists(struct vfs *v, const char *path, bool *yesp)
 {
 	struct sim *s = sim_lock(v);
@@ -438,6 +452,7 @@ static enum st sim_list(struct vfs *v, const char *path, vfs_each_f *each, void 
 
 static const struct vfs_ops sim_ops = {
 	.open = sim_open, .mkdir = sim_mkdir, .rename = sim_rename, .link = sim_link, .unlink = sim_unlink,
+	.rmdir = sim_rmdir,
 	.sync_dir = sim_sync_dir, .exists = sim_exists, .free_bytes = sim_free_bytes, .list = sim_list,
 };
 

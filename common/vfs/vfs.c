@@ -82,6 +82,11 @@ enum st vfs_unlink(struct vfs *v, const char *path)
 	return v->ops->unlink(v, path);
 }
 
+enum st vfs_rmdir(struct vfs *v, const char *path)
+{
+	return v->ops->rmdir(v, path);
+}
+
 enum st vfs_sync_dir(struct vfs *v, const char *path)
 {
 	return v->ops->sync_dir(v, path);

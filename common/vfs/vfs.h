@@ -9,7 +9,7 @@
  * 2. A short write is completed or reported, never half-believed; EINTR is never seen.
  * 3. After a failed sync the file's content on disk is unknown: the caller must not trust it (invariant 9).
  * 4. Every error is born here: logged once with path and system text. ST_FULL for no space, ST_NOT_FOUND
- *    (not logged) for a missing file, else ST_IO.
+ *    (not logged) for a missing file, ST_INVALID for a link to another file system, else ST_IO.
  *
  * A vfs may be used by any thread; a vfs_file's reads too; its writes and syncs by one thread at a time.
  */
@@ -50,6 +50,7 @@ enum st vfs_mkdir(struct vfs *v, const char *path) MUST_USE;                 /* 
 enum st vfs_rename(struct vfs *v, const char *from, const char *to) MUST_USE;
 enum st vfs_link(struct vfs *v, const char *from, const char *to) MUST_USE;
 enum st vfs_unlink(struct vfs *v, const char *path) MUST_USE;
+enum st vfs_rmdir(struct vfs *v, const char *path) MUST_USE;                 /* an empty directory */
 enum st vfs_sync_dir(struct vfs *v, const char *path) MUST_USE;
 enum st vfs_exists(struct vfs *v, const char *path, bool *yesp) MUST_USE;
 enum st vfs_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp) MUST_USE;

@@ -22,6 +22,7 @@ struct vfs_ops {
 	enum st (*rename)(struct vfs *, const char *, const char *);
 	enum st (*link)(struct vfs *, const char *, const char *);
 	enum st (*unlink)(struct vfs *, const char *);
+	enum st (*rmdir)(struct vfs *, const char *);
 	enum st (*sync_dir)(struct vfs *, const char *);
 	enum st (*exists)(struct vfs *, const char *, bool *);
 	enum st (*free_bytes)(struct vfs *, const char *, uint64_t *);
