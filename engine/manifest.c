@@ -519,6 +519,23 @@ enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, s
 	return st;
 }
 
+enum st manifest_look(const char *path, const char *sqlite_vfs, struct manifest_state *sp, struct buf *complaint)
+{
+	struct manifest m = { 0 };
+	enum st st = manifest_setup__look(path, sqlite_vfs, &m.db, complaint);
+
+	*sp = (struct manifest_state){ 0 };
+	if (!st)
+		st = read_meta(&m, sp);
+	if (!st)
+		st = read_tables(&m, sp);
+	if (sqlite3_close(m.db) != SQLITE_OK && !st)
+		st = fail(ST_INTERNAL, "manifest: the connection is still in use at close");
+	if (st)
+		manifest_state_fini(sp);
+	return st;
+}
+
 void manifest_state_fini(struct manifest_state *s)
 {
 	for (size_t i = 0; i < s->table_count; i++) {

@@ -58,6 +58,9 @@ enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;
 typedef void manifest_damage_f(void *ctx, const struct damage_row *row);
 enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *ctx) MUST_USE;
 
+/* Reads a manifest that nobody has open, and changes nothing: that of a copy. ST_CORRUPT as above, and for an older format. */
+enum st manifest_look(const char *path, const char *sqlite_vfs, struct manifest_state *sp, struct buf *complaint) MUST_USE;
+
 /* All of it as the bytes of a database file (heap, the caller's), for a copy whose log begins at wal_floor and goes up to
  * `promised`. The copy is not in WAL mode; its first opening puts it there. Changes nothing here. */
 enum st manifest_image(struct manifest *m, struct file_id wal_floor, struct seq promised, uint8_t **bytesp,

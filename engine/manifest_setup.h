@@ -11,6 +11,9 @@
 enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp, bool *createdp,
 			     struct buf *complaint) MUST_USE;
 
+/* As manifest_look(): is it ours, sound, and of our format? The connection is the caller's to close. */
+enum st manifest_setup__look(const char *path, const char *sqlite_vfs, sqlite3 **dbp, struct buf *complaint) MUST_USE;
+
 /* Moves everything from the log into the database file and empties the log, syncing both. A reader in the way
  * is told as a warning. */
 enum st manifest_setup__checkpoint(sqlite3 *db) MUST_USE;

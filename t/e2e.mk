@@ -5,11 +5,13 @@ E2E_TESTS = t/e2e_api.py t/e2e_workers.py t/e2e_reads_survive.py t/e2e_damage.py
 E2E_TESTS += t/e2e_table_reader.py
 E2E_TESTS = \
 	t/e2e_api.py \
+	t/e2e_backup.py \
 	t/e2e_checkpoint.py \
 	t/e2e_damage.py \
 	t/e2e_dataset.py \
 	t/e2e_disk.py \
 	t/e2e_limits.py \
+	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py

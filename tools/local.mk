@@ -2,9 +2,16 @@
 # tools: the operators' and developers' commands, and the scripts that look after the tree.
 
 EXTRA_DIST += tools/lint tools/coverage tools/bench-http
+
+noinst_LIBRARIES += libtools.a
+libtools_a_SOURCES = \
+	tools/backup_files.c tools/backup_files.h \
+	tools/backup.c tools/backup.h
+TOOLS_LIBS = libtools.a libengine.a $(PROTO_LIBS) $(TABLE_LIBS) $(SQLITE_LIBS) $(BASE_LIBS)
+
 bin_PROGRAMS += lsmctl
-lsmctl_SOURCES = tools/lsmctl.c
-lsmctl_LDADD = $(PROTO_LIBS) $(TABLE_LIBS) $(BASE_LIBS)
+lsmctl_SOURCES = tools/lsmctl_backup.c tools/lsmctl_backup.h tools/lsmctl.c
+lsmctl_LDADD = $(TOOLS_LIBS)
 
 bin_PROGRAMS += lsm-bench
 lsm_bench_SOURCES = \

@@ -19,6 +19,7 @@
 #include "proto/command.h"
 #include "proto/control.h"
 #include "proto/limits.h"
+#include "tools/lsmctl_backup.h"
 
 #define EXIT_REFUSED 1
 #define EXIT_NO_SERVER 69
@@ -49,6 +50,7 @@ static void print_usage(FILE *to)
 
 		fprintf(to, n < 20 ? "%*s%s\n" : "\n%*s%s\n", n < 20 ? 20 - n : 20, "", c->prose);
 	}
+	fputs(lsmctl_backup_usage, to);
 	fputs(usage_tail, to);
 }
 
@@ -128,8 +130,8 @@ static char *absolute(char *dir)
 	return whole;
 }
 
-/* Has the engine do what the words say, and prints what it answers. */
-static int tell_engine(struct session *s, char **words, size_t count)
+/* Has the engine do what the words say; prints what it answers, a refusal always. */
+static int tell_engine(struct session *s, char **words, size_t count, bool print)
 {
 	struct command q = { words, count };
 	struct command_reply r;
@@ -143,7 +145,8 @@ static int tell_engine(struct session *s, char **words, size_t count)
 	if (command_reply_decode(got, &s->memory, &r) != ST_OK)
 		refuse(EXIT_NO_SERVER, "the engine's answer is of another version", NULL);
 	if (r.status == ST_OK) {
-		fputs(r.text, stdout);
+		if (print)
+			fputs(r.text, stdout);
 		return EXIT_DONE;
 	}
 	fprintf(stderr, "lsmctl: %s", r.text[0] ? r.text : st_text(r.status));
@@ -230,6 +233,31 @@ static int restart(struct session *s, const char *name)
 	return 0;
 }
 
+/* ---- backup: what it needs of the rest ---- */
+
+static const char *data_dir_of(void *ctx)
+{
+	return ask(ctx, CONTROL_STATUS, "").data_dir;
+}
+
+static int make_checkpoint(void *ctx, const char *dir)
+{
+	char *words[] = { (char[]){ "checkpoint" }, (char *)(uintptr_t)dir };
+
+	return tell_engine(ctx, words, 2, false);
+}
+
+static int backup(struct session *s, char **words, int count)
+{
+	struct lsmctl_backup b = { s, data_dir_of, make_checkpoint };
+	bool usage;
+	int code = lsmctl_backup(&b, words, count, &usage);
+
+	if (usage)
+		print_usage(stderr);
+	return code;
+}
+
 /* Finds the socket as the server does. */
 static void locate(struct session *s, const char *config_file, const char *run_dir)
 {
@@ -288,8 +316,10 @@ int main(int argc, char **argv)
 	if (i < argc && command_find(argv[i]) && argc - i <= (int)COMMAND_WORDS_MAX) {
 		if (strcmp(argv[i], "checkpoint") == 0 && i + 2 == argc)
 			argv[i + 1] = absolute(argv[i + 1]);
-		return tell_engine(&s, argv + i, (size_t)(argc - i));
+		return tell_engine(&s, argv + i, (size_t)(argc - i), true);
 	}
+	if (i + 1 < argc && strcmp(argv[i], "backup") == 0)
+		return backup(&s, argv + i + 1, argc - i - 1);
 	print_usage(stderr);
 	return EXIT_CONFIG;
 }

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A set of backups; see backup.h. */
+#include "tools/backup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "engine/copydir.h"
+#include "tools/backup_files.h"
+
+#define PARTIAL ".partial"
+
+/* ---- names ---- */
+
+struct path backup_path(const struct backup_set *s, uint64_t number)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%06" PRIu64, number);
+	return path_join(s->dir, name);
+}
+
+static struct path partial_path(const struct backup_set *s, uint64_t number)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%06" PRIu64 PARTIAL, number);
+	return path_join(s->dir, name);
+}
+
+/* Digits, as many as printing them gives, then the ending. */
+static bool parse(const char *name, const char *ending, uint64_t *numberp)
+{
+	char again[40];
+	char *end;
+
+	*numberp = strtoull(name, &end, 10);
+	snprintf(again, sizeof(again), "%06" PRIu64 "%s", *numberp, ending);
+	return *numberp > 0 && strcmp(name, again) == 0;
+}
+
+struct numbers { const char *ending; uint64_t *list; size_t count; };
+
+static enum st note(void *ctx, const char *name)
+{
+	struct numbers *n = ctx;
+	uint64_t number;
+
+	if (!parse(name, n->ending, &number))
+		return ST_OK;
+	n->list = mem_resize(n->list, (n->count + 1) * sizeof(*n->list));
+	n->list[n->count++] = number;
+	return ST_OK;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static enum st list(const struct backup_set *s, const char *ending, uint64_t **numbersp, size_t *np)
+{
+	struct numbers n = { .ending = ending };
+	enum st st = vfs_list(s->vfs, s->dir, note, &n);
+
+	if (n.count > 1)
+		qsort(n.list, n.count, sizeof(*n.list), by_number);
+	*numbersp = n.list;
+	*np = n.count;
+	return st;
+}
+
+enum st backup_list(const struct backup_set *s, uint64_t **numbersp, size_t *np)
+{
+	return list(s, "", numbersp, np);
+}
+
+enum st backup_tidy(const struct backup_set *s)
+{
+	uint64_t *numbers;
+	size_t n;
+	enum st st = list(s, PARTIAL, &numbers, &n);
+
+	for (size_t i = 0; i < n && !st; i++)
+		st = copydir_clear(s->vfs, partial_path(s, numbers[i]).s);
+	mem_free(numbers);
+	return st;
+}
+
+/* ---- looking ---- */
+
+static struct backup_report report_of(uint64_t number, const struct manifest_state *m)
+{
+	struct backup_report r = { .number = number, .last_seq = m->promised_seq, .tables = m->table_count };
+
+	for (size_t i = 0; i < m->table_count; i++)
+		r.table_bytes += m->tables[i].facts.size_bytes;
+	return r;
+}
+
+static enum st look(const struct backup_set *s, uint64_t number, struct manifest_state *mp, struct buf *complaint)
+{
+	return manifest_look(path_manifest(backup_path(s, number).s).s, s->sqlite_vfs, mp, complaint);
+}
+
+enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint)
+{
+	struct manifest_state m;
+	enum st st = look(s, number, &m, complaint);
+
+	*rp = report_of(number, &m);
+	manifest_state_fini(&m);
+	return st;
+}
+
+enum st backup_verify(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint)
+{
+	struct path dir = backup_path(s, number);
+	struct manifest_state m;
+	enum st st = look(s, number, &m, complaint), log;
+
+	*rp = report_of(number, &m);
+	if (st)
+		return st;
+	for (size_t i = 0; i < m.table_count && (!st || st == ST_CORRUPT); i++) {
+		enum st one = backup_table_copy(s->vfs, path_sst(dir.s, m.tables[i].facts.id).s, NULL, &m.tables[i].facts);
+
+		st = one ? one : st;
+	}
+	log = backup_log_check(s->vfs, dir.s, &m);
+	manifest_state_fini(&m);
+	return st ? st : log;
+}
+
+/* ---- taking ---- */
+
+struct taking {
+	const struct backup_set *set;
+	const char *from;
+	struct path partial;
+	struct manifest_state now, before;       /* before: of the newest backup; no tables when there is none */
+	uint64_t before_number;
+	struct backup_report report;
+};
+
+static int table_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct live_table *)a)->facts.id.v, y = ((const struct live_table *)b)->facts.id.v;
+
+	return (x > y) - (x < y);
+}
+
+/* In the newest backup, and the same file as far as the manifests can tell. */
+static bool is_there_already(const struct taking *t, const struct live_table *table)
+{
+	const struct manifest_state *m = &t->before;
+	const struct live_table *old = m->table_count == 0 ? NULL :
+		bsearch(table, m->tables, m->table_count, sizeof(*m->tables), table_order);
+
+	return old && old->facts.size_bytes == table->facts.size_bytes && old->facts.file_crc == table->facts.file_crc &&
+	       m->database == t->now.database;
+}
+
+static enum st take_table(struct taking *t, const struct live_table *table)
+{
+	const struct table_facts *f = &table->facts;
+	struct vfs *v = t->set->vfs;
+	struct path to = path_sst(t->partial.s, f->id);
+	enum st st = ST_NOT_FOUND;
+
+	if (is_there_already(t, table)) {
+		st = vfs_link(v, path_sst(backup_path(t->set, t->before_number).s, f->id).s, to.s);
+		t->report.linked += !st;
+		t->report.linked_bytes += st ? 0 : f->size_bytes;
+	}
+	if (st != ST_NOT_FOUND)
+		return st;
+	t->report.copied++;
+	t->report.copied_bytes += f->size_bytes;
+	return backup_table_copy(v, path_sst(t->from, f->id).s, to.s, f);
+}
+
+static enum st take_file(struct taking *t, struct path from, struct path to)
+{
+	uint64_t bytes;
+	uint32_t crc;
+	enum st st = backup_file_copy(t->set->vfs, from.s, to.s, &crc, &bytes);
+
+	t->report.copied++;
+	t->report.copied_bytes += bytes;
+	return st;
+}
+
+static enum st take_log(struct taking *t)
+{
+	struct file_id *ids;
+	size_t n;
+	enum st st = backup_segments(t->set->vfs, t->from, t->now.wal_floor, &ids, &n);
+
+	for (size_t i = 0; i < n && !st; i++)
+		st = take_file(t, path_wal(t->from, ids[i]), path_wal(t->partial.s, ids[i]));
+	mem_free(ids);
+	return st ? st : backup_log_check(t->set->vfs, t->partial.s, &t->now);
+}
+
+static enum st take_files(struct taking *t)
+{
+	enum st st = copydir_make(t->set->vfs, t->partial.s);
+
+	for (size_t i = 0; i < t->now.table_count && !st; i++)
+		st = take_table(t, &t->now.tables[i]);
+	if (!st)
+		st = take_log(t);
+	if (!st)
+		st = take_file(t, path_manifest(t->from), path_manifest(t->partial.s));
+	return st ? st : copydir_sync_names(t->set->vfs, t->partial.s);
+}
+
+/* The newest one, if there is any. One that cannot be read is no base for another, but no reason against it. */
+static enum st find_before(struct taking *t)
+{
+	struct buf complaint = BUF_INIT;
+	uint64_t *numbers;
+	size_t n;
+	enum st st = backup_list(t->set, &numbers, &n), unread;
+
+	if (!st && n > 0) {
+		t->before_number = numbers[n - 1];
+		unread = look(t->set, t->before_number, &t->before, &complaint);
+		if (unread)
+			log_warn("%s cannot be read, so nothing is shared with it. %s", backup_path(t->set, t->before_number).s,
+				 buf_cstr(&complaint));
+		else if (t->before.table_count)
+			qsort(t->before.tables, t->before.table_count, sizeof(*t->before.tables), table_order);
+	}
+	buf_fini(&complaint);
+	mem_free(numbers);
+	return st;
+}
+
+static enum st take(struct taking *t)
+{
+	const struct backup_set *s = t->set;
+	enum st st = find_before(t), undo;
+
+	if (st)
+		return st;
+	t->report = report_of(t->before_number + 1, &t->now);
+	t->partial = partial_path(s, t->report.number);
+	st = take_files(t);
+	if (!st)
+		st = copydir_name(s->vfs, t->partial.s, backup_path(s, t->report.number).s);
+	if (st) {
+		undo = copydir_clear(s->vfs, t->partial.s);
+		(void)undo;              /* what stays is tidied by the next one */
+	}
+	return st;
+}
+
+enum st backup_take(const struct backup_set *s, const char *from, struct backup_report *rp, struct buf *complaint)
+{
+	struct taking t = { .set = s, .from = from };
+	enum st st = backup_tidy(s);
+
+	*rp = (struct backup_report){ 0 };
+	if (!st)
+		st = manifest_look(path_manifest(from).s, s->sqlite_vfs, &t.now, complaint);
+	if (!st)
+		st = take(&t);
+	if (!st)
+		*rp = t.report;
+	manifest_state_fini(&t.now);
+	manifest_state_fini(&t.before);
+	return st;
+}
+
+/* ---- removing ---- */
+
+enum st backup_remove(const struct backup_set *s, uint64_t number)
+{
+	struct path dir = backup_path(s, number), partial = partial_path(s, number);
+	enum st st = vfs_rename(s->vfs, dir.s, partial.s);
+
+	if (!st)
+		st = vfs_sync_dir(s->vfs, s->dir);
+	return st ? st : copydir_clear(s->vfs, partial.s);
+}

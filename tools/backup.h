@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A set of backups: a directory in which each backup is a database of its own, that a server can be started on or that can
+ * be copied back.
+ *
+ *   DIR/000001/{manifest.db,sst/,wal/}  DIR/000002/...      whole ones, numbered as they were made
+ *   DIR/000003.partial/                                     one in the making, or one being removed; means nothing
+ *
+ * 1. A table that the backup before has too (same id, size and checksum; ids are never reused) is a link to it. Every
+ *    other one is copied, and what was read is held against the checksum in the manifest.
+ * 2. The order is safe against power cuts: files, their names, the directory's own name, each synced before the next. So
+ *    a number without .partial is whole. Removing goes the other way: first the name, then the files.
+ * 3. Tables are shared between backups and never changed. Manifest and log are each backup's own.
+ *
+ * Who changes the set holds a lock on it (the caller). One thread.
+ */
+#ifndef TOOLS_BACKUP_H
+#define TOOLS_BACKUP_H
+
+#include "common/base/buf.h"
+#include "common/base/ids.h"
+#include "common/table/filename.h"
+#include "common/vfs/vfs.h"
+
+struct backup_set {
+	struct vfs *vfs;
+	const char *dir;                 /* exists */
+	const char *sqlite_vfs;          /* NULL: the default */
+};
+
+struct backup_report {
+	uint64_t number;
+	struct seq last_seq;             /* it holds every sequence up to here */
+	size_t tables, copied, linked;   /* files; tables = those of the database */
+	uint64_t table_bytes, copied_bytes, linked_bytes;
+};
+
+/* The numbers of the whole ones, rising; heap, the caller's. */
+enum st backup_list(const struct backup_set *s, uint64_t **numbersp, size_t *np) MUST_USE;
+struct path backup_path(const struct backup_set *s, uint64_t number);
+
+/* Makes the next one from a checkpoint that nobody changes. On any failure there is none. ST_CORRUPT: the checkpoint's
+ * files are not what its manifest says. complaint: a sentence, when there is more to say than the log did. */
+enum st backup_take(const struct backup_set *s, const char *from, struct backup_report *rp, struct buf *complaint) MUST_USE;
+
+/* Reads everything in it. ST_CORRUPT: something is not what it should be; each thing is logged. */
+enum st backup_verify(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint) MUST_USE;
+
+/* What its manifest says, nothing more. */
+enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint) MUST_USE;
+
+enum st backup_remove(const struct backup_set *s, uint64_t number) MUST_USE;
+
+/* Removes what is not whole. */
+enum st backup_tidy(const struct backup_set *s) MUST_USE;
+
+#endif
