@@ -8,7 +8,7 @@
  *
  * Files with two names are safe because nobody changes them: a table never, a sealed segment neither, for only the
  * newest one is written to or made true at a start, and that one is a copy here. (WAL_RECOVERY_MODE=truncate cuts a
- * damaged segment: then both databases have the same damage.)
+ * damaged segment by putting another file in its place.)
  *
  * 1. It holds every write that was answered before commit_rotate() was, and no part of any other but whole ones.
  * 2. The copy is made under the truth's edit lock: no table or segment that it names is removed meanwhile. Syncing and

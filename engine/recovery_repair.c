@@ -177,6 +177,30 @@ static enum st move_segments(struct vfs *v, const char *data_dir, const struct q
 	return st;
 }
 
+/* The segment up to `upto`, as a file of its own: a checkpoint may have the other one under another name, and keeps it whole. */
+static enum st unshare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t upto)
+{
+	struct path path = path_wal(data_dir, id), folder = path_wal_dir(data_dir), tmp_dir = path_tmp_dir(data_dir);
+	struct path tmp = path_join(tmp_dir.s, "wal.cut");
+	struct vfs_file *in, *out = NULL;
+	enum st st = vfs_mkdir(v, tmp_dir.s);
+
+	if (!st)
+		st = vfs_open(v, path.s, VFS_READ, &in);
+	if (st)
+		return st;
+	st = create_anew(v, tmp.s, &out);
+	if (!st)
+		st = copy_bytes(in, 0, upto, out, 0);
+	if (!st)
+		st = vfs_sync(out);
+	vfs_close(&in);
+	vfs_close(&out);
+	if (!st)
+		st = vfs_rename(v, tmp.s, path.s);
+	return st ? st : vfs_sync_dir(v, folder.s);
+}
+
 enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
 			     const struct recovery_report *r)
 {
@@ -193,5 +217,7 @@ enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct q
 		st = vfs_sync_dir(v, dir.s);
 	if (!st)
 		st = move_segments(v, data_dir, q);
+	if (!st && q->cut.v)
+		st = unshare(v, data_dir, q->cut, q->offset);
 	return st;
 }

@@ -23,7 +23,8 @@ struct quarantine_order {
 };
 
 /* Writes the report and the cut bytes, then moves the whole segments, newest first, so that an interrupted
- * run finds the same damage again. The cut itself is recovery__settle()'s. */
+ * run finds the same damage again; at last the segment that is to be cut becomes a file of its own, cut there, so that a
+ * checkpoint with which it was shared keeps what it had. To settle what is left is recovery__settle()'s. */
 enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
 			     const struct recovery_report *r) MUST_USE;
 

@@ -279,6 +279,26 @@ START_TEST(truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_as
 }
 END_TEST
 
+/* A checkpoint has the segments under names of its own. */
+START_TEST(truncate_mode_cuts_here_and_not_in_what_a_checkpoint_shares)
+{
+	struct path file = path_wal(dir, file_id(1)), copy = path_join(dir, "elsewhere");
+	struct image images[2];
+	struct replayed r;
+	uint64_t promised;
+
+	two_segments(images, &promised);
+	images[0].p[200] ^= 1;
+	put_two(images);
+	ck_ok(vfs_link(v, file.s, copy.s));
+	ck_ok(replay(WAL_RECOVERY_TRUNCATE, &r));
+	ck_assert(image_is(v, file.s, images[0].p, r.report.damaged_offset));
+	ck_assert(image_is(v, copy.s, images[0].p, images[0].n));
+	mem_free(images[0].p);
+	mem_free(images[1].p);
+}
+END_TEST
+
 START_TEST(cut_bytes_are_kept_as_they_were)
 {
 	struct path file = path_wal(dir, file_id(1)), kept;
@@ -689,6 +709,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_flipped_byte_in_the_last_group_is_a_torn_tail);
 	tcase_add_test(tc, damage_at_every_byte_of_acknowledged_data_is_refused_untouched);
 	tcase_add_test(tc, truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_aside);
+	tcase_add_test(tc, truncate_mode_cuts_here_and_not_in_what_a_checkpoint_shares);
 	tcase_add_test(tc, cut_bytes_are_kept_as_they_were);
 	tcase_add_test(tc, a_missing_middle_segment_is_a_gap);
 	tcase_add_test(tc, a_missing_first_segment_is_a_gap);
