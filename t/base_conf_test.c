@@ -410,6 +410,9 @@ static const struct { const char *key, *value, *complaint, *host; } together[] =
 	{ "BLOCK_COMPRESSION", "zstd", "built without zstd (configure --with-zstd); give none, fast or small", NULL },
 	{ "BLOCK_COMPRESSION_LAST", "zstd", "built without zstd", NULL },
 #endif
+	{ "MEMORY_LIMIT", "209715199", "too little for four memtables of MEMTABLE_SIZE_LIMIT=52428800; give at least 209715200, or 0", NULL },
+	{ "MEMORY_LIMIT", "200M", NULL, "127.0.0.1" },
+	{ "MEMORY_LIMIT", "0", NULL, "127.0.0.1" },
 };
 
 START_TEST(what_belongs_together_is_checked_at_the_end)

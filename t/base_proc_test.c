@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -127,6 +128,27 @@ START_TEST(the_engine_has_no_number_in_its_name)
 {
 	struct worker w = start(ROLE_ENGINE, "engine", "1", only_one_engine);
 
+	ck_assert_int_eq(end_of(&w), 0);
+}
+END_TEST
+
+static int has_all_descriptors(const struct heritage *h)
+{
+	struct rlimit l;
+
+	(void)h;
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == l.rlim_max && proc_descriptors() == l.rlim_max ? 0 : 1;
+}
+
+START_TEST(a_worker_may_open_as_many_files_as_the_system_allows)
+{
+	struct rlimit l;
+	struct worker w;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+	l.rlim_cur = 100;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	w = start(ROLE_ENGINE, "engine", "1", has_all_descriptors);
 	ck_assert_int_eq(end_of(&w), 0);
 }
 END_TEST
@@ -292,6 +314,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, slots_are_distinct_and_in_order);
 	tcase_add_test(tc, a_worker_knows_itself_and_dies_with_the_supervisor);
 	tcase_add_test(tc, the_engine_has_no_number_in_its_name);
+	tcase_add_test(tc, a_worker_may_open_as_many_files_as_the_system_allows);
 	tcase_add_loop_test(tc, a_slot_that_is_not_of_the_role_is_refused, 0,
 	    (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(tc, a_worker_started_by_hand_says_so_in_one_line);
