@@ -9,6 +9,7 @@ MODEL_LIBS = libcompactor.a libvfstest.a $(ENGINE_LIBS)
 check_PROGRAMS += t/model_test
 t_model_test_SOURCES = t/model_test.c
 t_model_test_LDADD = $(MODEL_LIBS) $(CHECK_LIBS)
+t_model_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_wall_ms -Wl,--wrap=rand_id
 
 check_PROGRAMS += t/longrun_test
 t_longrun_test_SOURCES = t/longrun_test.c

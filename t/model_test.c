@@ -4,8 +4,8 @@
  *
  *	options -> steps { write, rotate, flush, compact, read, scan, keep a view, move the clock, restart, cut the power }
  *
- * Writer, group, flush, pick, the compactor's job, view and caches are the real ones, in one thread, so a seed is a whole
- * history: it runs the same way again.  LSM_MODEL_SEED (the first) and LSM_MODEL_SEEDS (how many) choose; `make model
+ * Writer, group, flush, pick, the compactor's job, view and caches are the real ones, in one thread; wall clock and random
+ * ids are the test's (linked with --wrap). So a seed is a whole history: it runs the same way again.  LSM_MODEL_SEED (the first) and LSM_MODEL_SEEDS (how many) choose; `make model
  * SEEDS=n SEED=first` sets them. The log tells each seed's options.
  *
  * A power cut comes just before one of the disk's next events, whatever is under way then. What is found afterwards must
@@ -45,6 +45,25 @@ struct model {
 	enum sim_cut cut;
 	unsigned cuts, restarts;
 };
+
+/* ---- no chance but the seed's ---- */
+
+static uint64_t random_ids;
+
+int64_t __wrap_clock_wall_ms(void);
+uint64_t __wrap_rand_id(void);
+
+int64_t __wrap_clock_wall_ms(void)
+{
+	return world_now_ms;
+}
+
+uint64_t __wrap_rand_id(void)
+{
+	return oracle_mix(4711, ++random_ids) | 1;
+}
+
+/* ---- options ---- */
 
 static uint64_t pick_log(struct rnd *rnd, uint64_t least, uint64_t most)
 {
@@ -105,6 +124,8 @@ static void begin(struct model *m, uint64_t seed)
 	static const uint64_t caches[] = { 0, 20000, 1 << 20, 64 << 20 };
 
 	*m = (struct model){ .rnd = { seed } };
+	random_ids = 0;
+	world_now_ms = 1000000;
 	draw_options(m);
 	model_prepare(&m->db, m->opt.on_sim);
 	draw_conf(&m->db.w.conf, &m->rnd);
@@ -113,7 +134,6 @@ static void begin(struct model *m, uint64_t seed)
 	oracle_begin(&m->o, m->opt.keys, m->opt.shape, m->opt.value_max, seed);
 	oracle_sort(&m->o);
 	m->o.remember = m->opt.on_sim;
-	world_now_ms = 1000000;
 	oracle_clock(&m->o, world_now_ms);
 	tell(m, seed);
 	model_open(&m->db);
@@ -417,9 +437,11 @@ static void step(struct model *m)
 	forget_sent(m);
 }
 
-static void run(uint64_t seed)
+/* A whole history; what it came to, as one number. */
+static uint64_t run(uint64_t seed)
 {
 	struct model m;
+	struct audit a;
 
 	log_set_level(LOG_LEVEL_WARN);
 	stats_begin_private();
@@ -429,7 +451,7 @@ static void run(uint64_t seed)
 	if (m.opt.on_sim)
 		sim_call_at(m.db.w.vfs, 0, NULL, NULL);
 	drop_views(&m);
-	(void)audit_all(&m.db, &m.o);
+	a = audit_all(&m.db, &m.o);
 	ck_assert_uint_ge(stats_sum(M_wal_entries_written), m.entries);      /* more, if some were lost and sent again */
 	fprintf(stderr, "model: seed %llu: %llu entries, %llu flushes, %llu jobs, %llu moves, %u restarts, %u power cuts\n",
 		(unsigned long long)seed, (unsigned long long)m.entries, (unsigned long long)m.db.flushes,
@@ -437,6 +459,7 @@ static void run(uint64_t seed)
 	model_close(&m.db);
 	model_remove(&m.db);
 	oracle_end(&m.o);
+	return oracle_mix(a.fingerprint, m.entries * 31 + m.cuts);
 }
 
 static unsigned long from_environment(const char *name, unsigned long otherwise)
@@ -448,7 +471,15 @@ static unsigned long from_environment(const char *name, unsigned long otherwise)
 
 START_TEST(every_read_agrees_with_the_oracle_whatever_happens)
 {
-	run((uint64_t)_i);
+	(void)run((uint64_t)_i);
+}
+END_TEST
+
+START_TEST(a_seed_runs_the_same_way_again)
+{
+	uint64_t once = run((uint64_t)_i);
+
+	ck_assert_uint_eq(run((uint64_t)_i), once);
 }
 END_TEST
 
@@ -457,6 +488,7 @@ static void suite(TCase *tc)
 	unsigned long first = from_environment("LSM_MODEL_SEED", 1), count = from_environment("LSM_MODEL_SEEDS", SEEDS_DEFAULT);
 
 	tcase_add_loop_test(tc, every_read_agrees_with_the_oracle_whatever_happens, (int)first, (int)(first + count));
+	tcase_add_loop_test(tc, a_seed_runs_the_same_way_again, (int)first, (int)first + 2);
 }
 
 CHECK_MAIN("model", suite)
