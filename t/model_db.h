@@ -161,7 +161,9 @@ static inline void model_order(struct model_db *db, const struct pick_job *p, st
 				   .input_count = p->input_count, .output_level = p->output_level,
 				   .first_output_id = first, .output_id_count = ids,
 				   .table_size_target = db->w.conf.table_size_target,
-				   .codec = db->w.conf.block_compression, .deeper = p->deeper,
+				   .codec = p->deeper_count == 0 ? db->w.conf.block_compression_last
+								 : db->w.conf.block_compression,
+				   .deeper = p->deeper,
 				   .deeper_count = p->deeper_count };
 	struct buf b = BUF_INIT;
 

@@ -18,6 +18,11 @@
 #define VIEWS_MAX 3
 #define GROUP_MAX 4
 #define LEVEL0_MAX 30u
+#ifdef HAVE_LIBZSTD
+#define CODECS 4u
+#else
+#define CODECS 3u
+#endif
 
 struct options {
 	uint32_t keys, value_max, batch_max;
@@ -82,7 +87,8 @@ static void draw_conf(struct conf *c, struct rnd *rnd)
 	c->compaction_trigger_ratio = 2 + rnd_below(rnd, 6);
 	c->level_size_ratio = 2 + rnd_below(rnd, 9);
 	c->table_size_target = pick_log(rnd, 4096, rnd_below(rnd, 3) ? 64 << 10 : 32 << 20);
-	c->block_compression = (unsigned)rnd_below(rnd, 3);
+	c->block_compression = (unsigned)rnd_below(rnd, CODECS);
+	c->block_compression_last = (unsigned)rnd_below(rnd, CODECS);
 	c->wal_sync = rnd_below(rnd, 4) ? WAL_SYNC_ALWAYS : WAL_SYNC_OFF;
 }
 
@@ -111,11 +117,11 @@ static void tell(const struct model *m, uint64_t seed)
 	const struct conf *c = &m->db.w.conf;
 
 	fprintf(stderr, "model: seed %llu: %s disk, %u keys of shape %d, values to %u bytes, memtable %llu, trigger %llu, ratio "
-		"%llu, tables of %llu, compression %u, sync %u, cache %llu, %zu tables kept open, %u steps\n",
+		"%llu, tables of %llu, compression %u and %u, sync %u, cache %llu, %zu tables kept open, %u steps\n",
 		(unsigned long long)seed, m->opt.on_sim ? "simulated" : "real", m->opt.keys, (int)m->opt.shape,
 		m->opt.value_max, (unsigned long long)c->memtable_size_limit,
 		(unsigned long long)c->compaction_trigger_ratio, (unsigned long long)c->level_size_ratio,
-		(unsigned long long)c->table_size_target, c->block_compression, c->wal_sync,
+		(unsigned long long)c->table_size_target, c->block_compression, c->block_compression_last, c->wal_sync,
 		(unsigned long long)m->db.cache_bytes, m->db.max_open_tables, m->opt.steps);
 }
 
