@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # End-to-end tests: a whole server in a temporary directory.  harness.py is what they share.
 
-E2E_TESTS = t/e2e_api.py t/e2e_workers.py t/e2e_reads_survive.py t/e2e_damage.py t/e2e_dataset.py t/e2e_disk.py t/e2e_limits.py
-E2E_TESTS += t/e2e_table_reader.py
 E2E_TESTS = \
 	t/e2e_api.py \
 	t/e2e_backup.py \
@@ -13,10 +11,10 @@ E2E_TESTS = \
 	t/e2e_limits.py \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
+	t/e2e_table_reader.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
 dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/harness.py t/harness_test.py
 
 # They need the programs; make check builds them anyway.
-t/e2e_table_reader.log t/e2e_api.log t/e2e_workers.log t/e2e_reads_survive.log t/e2e_damage.log t/e2e_dataset.log t/e2e_limits.log t/e2e_disk.log t/e2e_limits.log: lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl
 $(E2E_TESTS:.py=.log): lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl
