@@ -164,6 +164,8 @@ START_TEST(an_ordered_compaction_replaces_its_inputs_once_it_is_reported)
 	ck_assert_uint_eq(b.order.incarnation, truth_incarnation(b.w.db.truth));
 	ck_assert_uint_eq(b.order.input_count, 4);
 	ck_assert_uint_eq(b.order.output_level, LEVEL_LAST);
+	ck_assert_uint_eq(b.w.conf.block_compression, BLOCK_COMPRESSION_FAST);
+	ck_assert_uint_eq(b.order.codec, BLOCK_COMPRESSION_SMALL);       /* nothing older lies below */
 	for (size_t i = 1; i < 4; i++)   /* newest first */
 		ck_assert_uint_lt(b.order.inputs[i].id.v, b.order.inputs[i - 1].id.v);
 	finish_order(&b);
