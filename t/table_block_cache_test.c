@@ -10,19 +10,22 @@
 #define BLOCK 4096u
 #define CAPACITY (8u << 20)
 
-static uint8_t *block_for(uint64_t table, uint64_t offset, size_t n)
+/* Inserts a block whose bytes tell where it belongs. */
+static struct slice insert(struct block_cache *c, uint64_t table, uint64_t offset, size_t n, struct block_pin *pinp)
 {
-	uint8_t *p = mem_alloc(n);
+	uint8_t *p;
+	struct cached_block *b = cached_block_new(n, &p);
 
+	ck_assert_ptr_nonnull(b);
 	memset(p, (int)((table * 31 + offset / BLOCK) & 0xff), n);
-	return p;
+	return block_cache_insert(c, file_id(table), offset, &b, n, pinp);
 }
 
 static void put(struct block_cache *c, uint64_t table, uint64_t offset, size_t n)
 {
 	struct block_pin pin;
 
-	block_cache_insert(c, file_id(table), offset, block_for(table, offset, n), n, &pin);
+	insert(c, table, offset, n, &pin);
 	block_pin_release(&pin);
 }
 
@@ -181,7 +184,7 @@ START_TEST(capacity_0_keeps_nothing_and_a_pin_alone_owns_the_bytes)
 {
 	struct block_cache *c = _i ? block_cache_new(0) : NULL;
 	struct block_pin pin, none = { NULL };
-	struct slice s = block_cache_insert(c, file_id(1), 0, block_for(1, 0, 100), 100, &pin);
+	struct slice s = insert(c, 1, 0, 100, &pin);
 
 	ck_assert_uint_eq(s.n, 100);
 	ck_assert_uint_eq(s.p[99], 31);
@@ -201,8 +204,7 @@ START_TEST(pinned_bytes_outlive_their_eviction)
 	struct slice s[64];
 
 	for (uint64_t i = 0; i < 64; i++)
-		s[i] = block_cache_insert(c, file_id(1), i * BLOCK, block_for(1, i * BLOCK, BLOCK), BLOCK,
-					  &pins[i]);
+		s[i] = insert(c, 1, i * BLOCK, BLOCK, &pins[i]);
 	for (uint64_t i = 0; i < 2000; i++)
 		put(c, 2, i * BLOCK, BLOCK);
 	for (uint64_t i = 0; i < 64; i++) {
@@ -220,8 +222,8 @@ START_TEST(the_second_of_two_equal_inserts_gets_the_first_ones_bytes)
 {
 	struct block_cache *c = block_cache_new(CAPACITY);
 	struct block_pin a, b;
-	struct slice x = block_cache_insert(c, file_id(1), 0, block_for(1, 0, 10), 10, &a);
-	struct slice y = block_cache_insert(c, file_id(1), 0, block_for(1, 0, 10), 10, &b);
+	struct slice x = insert(c, 1, 0, 10, &a);
+	struct slice y = insert(c, 1, 0, 10, &b);
 
 	ck_assert_ptr_eq(x.p, y.p);
 	block_pin_release(&a);

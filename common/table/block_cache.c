@@ -33,7 +33,6 @@
 #define FRESH_PART 8u                    /* an eighth */
 
 struct cached_block {
-	uint8_t *bytes;                      /* owned */
 	size_t n;
 	atomic_uint refs;
 	/* guarded by the shard's lock */
@@ -41,6 +40,7 @@ struct cached_block {
 	bool referenced, proven;
 	struct cached_block *chain;          /* next in the bucket */
 	struct cached_block *next, *previous;    /* ring */
+	uint8_t bytes[];
 };
 
 struct ring { struct cached_block *hand; uint64_t bytes; };      /* hand: the oldest, or the next to be looked at */
@@ -88,7 +88,6 @@ static void unref(struct cached_block *b)
 {
 	if (atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	mem_free(b->bytes);
 	mem_free(b);
 }
 
@@ -303,14 +302,31 @@ static struct cached_block *keep(struct shard *s, struct cached_block *b)
 	return other;
 }
 
-struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes,
+struct cached_block *cached_block_new(size_t n, uint8_t **bytesp)
+{
+	struct cached_block *b = mem_try(sizeof(*b) + n);
+
+	if (!b)
+		return NULL;
+	*b = (struct cached_block){ .n = n };
+	atomic_init(&b->refs, 1);
+	*bytesp = b->bytes;
+	return b;
+}
+
+void cached_block_free(struct cached_block **bp)
+{
+	mem_drop(bp);
+}
+
+struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, struct cached_block **bp,
 				size_t n, struct block_pin *pinp)
 {
-	struct cached_block *b = mem_zalloc(sizeof(*b));
+	struct cached_block *b = *bp;
 
-	b->bytes = bytes;
+	must(n <= b->n);
+	*bp = NULL;
 	b->n = n;
-	atomic_init(&b->refs, 1);
 	if (c && atomic_load_explicit(&c->capacity, memory_order_relaxed) > 0) {
 		obj_check(c, BLOCK_CACHE_MAGIC);
 		b->table = table.v;

@@ -27,9 +27,13 @@ void block_cache_set_capacity(struct block_cache *c, uint64_t capacity_bytes);
 bool block_cache_find(struct block_cache *c, struct file_id table, uint64_t offset, struct block_pin *pinp,
 		      struct slice *bytesp);
 
-/* Takes over heap bytes (mem_alloc) and pins them. When another thread was faster its copy is pinned instead.
- * c may be NULL: then the pin alone owns the bytes. */
-struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, uint8_t *bytes,
+/* A block to be, with room for n bytes at *bytesp; NULL when memory does not suffice. */
+struct cached_block *cached_block_new(size_t n, uint8_t **bytesp);
+void cached_block_free(struct cached_block **bp);
+
+/* Takes over *bp, of whose room the first n bytes are the block, and pins it. When another thread was faster its copy is
+ * pinned instead. c may be NULL: then the pin alone owns the bytes. */
+struct slice block_cache_insert(struct block_cache *c, struct file_id table, uint64_t offset, struct cached_block **bp,
 				size_t n, struct block_pin *pinp);
 void block_pin_release(struct block_pin *pin);               /* NULL pins are fine */
 void block_cache_stats(struct block_cache *c, struct block_cache_stats *sp);

@@ -81,67 +81,70 @@ static enum st codec_missing(struct table_reader *r, uint64_t offset)
 		    " it (configure --with-zstd)", r->path, offset);
 }
 
-/* A checked block as heap bytes of its own size. heap is where the stored bytes are when they are not
- * scratch: it is kept when it is the answer (*heapp becomes NULL). */
-static enum st own_bytes(struct table_reader *r, const struct stored_block *b, uint8_t **heapp, uint8_t **rawp,
-			 const char **wrongp)
+/* A checked block, decompressed. *heldp is where the stored bytes are when they are not scratch: it is kept when it is the
+ * answer (and becomes NULL). */
+static enum st own_bytes(struct table_reader *r, const struct stored_block *b, struct cached_block **heldp,
+			 struct cached_block **blockp, const char **wrongp)
 {
-	if (b->codec == CODEC_RAW && *heapp) {
-		*rawp = *heapp;
-		*heapp = NULL;
+	uint8_t *raw;
+
+	if (b->codec == CODEC_RAW && *heldp) {
+		*blockp = *heldp;
+		*heldp = NULL;
 		return ST_OK;
 	}
-	*rawp = mem_try(b->raw_n + 1);
-	if (!*rawp)
+	*blockp = cached_block_new(b->raw_n, &raw);
+	if (!*blockp)
 		return no_memory(r, b->raw_n);
 	if (b->codec == CODEC_RAW)
-		memcpy(*rawp, b->bytes.p, b->bytes.n);
+		memcpy(raw, b->bytes.p, b->bytes.n);
 	else
-		*wrongp = table__inflate(b, *rawp);
+		*wrongp = table__inflate(b, raw);
 	if (*wrongp)
-		mem_drop(rawp);
+		cached_block_free(blockp);
 	return ST_OK;
 }
 
-/* Reads and checks a block; gives its decompressed bytes in heap memory, or in *wrongp why they are none. */
-static enum st try_block(struct table_reader *r, struct block_ref ref, bool nowait, uint8_t **rawp, size_t *raw_np,
-			 const char **wrongp)
+/* Reads and checks a block; gives it decompressed, or in *wrongp why it is none. */
+static enum st try_block(struct table_reader *r, struct block_ref ref, bool nowait, struct cached_block **blockp,
+			 size_t *raw_np, const char **wrongp)
 {
 	size_t n = ref.at.size + BLOCK_TRAILER_BYTES;
-	uint8_t scratch[STACK_BLOCK_BYTES], *heap = NULL, *stored = scratch;
+	uint8_t scratch[STACK_BLOCK_BYTES], *stored = scratch;
+	struct cached_block *held = NULL;
 	struct stored_block b;
 	bool whole;
 	enum st st;
 
-	*rawp = NULL;
+	*blockp = NULL;
 	*wrongp = NULL;
 	if (n > sizeof(scratch)) {
-		stored = heap = mem_try(n);
-		if (!heap)
+		held = cached_block_new(n, &stored);
+		if (!held)
 			return no_memory(r, n);
 	}
 	st = table__read(r, stored, n, ref.at.offset, nowait, &whole);
 	if (st == ST_OK)
 		*wrongp = whole ? table__wrong(r, ref, stored, &b) : "the file ends too early";
 	if (st == ST_OK && !*wrongp)
-		st = !codec_is_built(b.codec) ? codec_missing(r, ref.at.offset) : own_bytes(r, &b, &heap, rawp, wrongp);
-	if (*rawp)
+		st = !codec_is_built(b.codec) ? codec_missing(r, ref.at.offset) : own_bytes(r, &b, &held, blockp, wrongp);
+	if (*blockp)
 		*raw_np = b.raw_n;
-	mem_free(heap);
+	cached_block_free(&held);
 	return st;
 }
 
 /* The same with a second look at what is wrong, at the disk itself: memory can be damaged, too. A read that must not wait
  * cannot have it: ST_BUSY, and the next one does. */
-static enum st fetch_block(struct table_reader *r, struct block_ref b, bool nowait, struct read_cost *cost, uint8_t **rawp,
-			   size_t *raw_np)
+static enum st fetch_block(struct table_reader *r, struct block_ref b, bool nowait, struct read_cost *cost,
+			   struct cached_block **blockp, size_t *raw_np)
 {
 	const char *wrong;
-	enum st st = try_block(r, b, nowait, rawp, raw_np, &wrong);
+	enum st st = try_block(r, b, nowait, blockp, raw_np, &wrong);
 
 	if (st == ST_OK && wrong) {
 		vfs_forget_cache(r->file);
-		st = nowait ? ST_BUSY : try_block(r, b, false, rawp, raw_np, &wrong);
+		st = nowait ? ST_BUSY : try_block(r, b, false, blockp, raw_np, &wrong);
 		if (st == ST_OK && !wrong)
 			log_warn("%s: the block at offset %" PRIu64 " was damaged in memory and is sound on disk.", r->path,
 				 b.at.offset);
@@ -157,7 +160,7 @@ enum st table__block(struct table_reader *r, struct block_ref b, bool nowait, st
 		     struct slice *bytesp, struct block_pin *pinp)
 {
 	uint64_t offset = b.at.offset;
-	uint8_t *raw;
+	struct cached_block *block;
 	size_t n = 0;
 	enum st st;
 
@@ -168,11 +171,11 @@ enum st table__block(struct table_reader *r, struct block_ref b, bool nowait, st
 	}
 	if (table__is_known_damaged(r, offset))
 		return table__block_damaged(r, offset, NULL, cost);
-	st = fetch_block(r, b, nowait, cost, &raw, &n);
+	st = fetch_block(r, b, nowait, cost, &block, &n);
 	if (st)
 		return st;
 	cost->blocks_read++;
-	*bytesp = block_cache_insert(r->cache, r->props.id, offset, raw, n, pinp);
+	*bytesp = block_cache_insert(r->cache, r->props.id, offset, &block, n, pinp);
 	return ST_OK;
 }
 
