@@ -8,7 +8,8 @@
  *
  * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check
  * the number of entries that came must be what the inputs say they hold: an entry that got lost on the way
- * would be lost for good once the inputs are removed.
+ * would be lost for good once the inputs are removed. Of an order for a range the entries are counted in the
+ * report, and the engine checks the sum over all ranges.
  *
  * job_run runs on the job thread, job_cancel and job_progress on the main thread.
  */
@@ -27,9 +28,11 @@
 #include "common/table/table_reader.h"
 #include "compactor/drop.h"
 #include "compactor/outputs.h"
+#include "compactor/throttle.h"
 
 #define JOB_MAGIC 0x6a6f6221u
 #define SHOW_EVERY 1024u             /* entries between two looks at cancel and two showings of progress */
+#define SHOW_BYTES (1u << 20)       /* or so many bytes of them */
 #define DETAIL_BYTES 160
 
 struct input {
@@ -44,14 +47,16 @@ struct job {
 	const char *data_dir;
 	const struct compact_order *order;
 	int64_t now_ms;
-	uint64_t bytes_total;
+	uint64_t bytes_total, inputs_bytes;  /* of the range; of the inputs as a whole */
 	/* any thread */
 	_Atomic bool cancelled;
 	_Atomic uint64_t entries_shown, entries_expected;
+	struct throttle throttle;            /* its rate; the rest is the running thread's */
 	/* owned by the running thread */
 	struct input *inputs;
 	struct iter *merge;
 	struct outputs outputs;
+	uint64_t unshown_bytes, paid_bytes;
 	struct compact_report report;
 	char detail[DETAIL_BYTES];
 };
@@ -66,7 +71,9 @@ struct job *job_new(struct vfs *v, const char *data_dir, const struct compact_or
 	j->order = order;
 	j->now_ms = now_ms;
 	for (size_t i = 0; i < order->input_count; i++)
-		j->bytes_total += order->inputs[i].size_bytes;
+		j->inputs_bytes += order->inputs[i].size_bytes;
+	j->bytes_total = order->range_bytes ? order->range_bytes : j->inputs_bytes;
+	throttle_set(&j->throttle, order->rate_limit);
 	j->inputs = mem_zalloc((order->input_count + 1) * sizeof *j->inputs);
 	outputs_init(&j->outputs, v, data_dir, order);
 	return j;
@@ -78,17 +85,26 @@ void job_cancel(struct job *j)
 	atomic_store(&j->cancelled, true);
 }
 
+void job_set_rate(struct job *j, uint64_t bytes_per_second)
+{
+	obj_check(j, JOB_MAGIC);
+	throttle_set(&j->throttle, bytes_per_second);
+}
+
 void job_progress(struct job *j, struct compact_report *rp)
 {
 	uint64_t expected = atomic_load(&j->entries_expected), shown = atomic_load(&j->entries_shown);
 
 	obj_check(j, JOB_MAGIC);
 	*rp = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job,
-				       .bytes_total = j->bytes_total, .entries_in = shown };
+				       .bytes_total = j->bytes_total, .entries_in = shown,
+				       .throttled_us = atomic_load(&j->throttle.waited_us) };
 	/* Tables do not tell where in the file an iterator stands; entries are even enough for a progress
 	 * bar. */
 	if (expected > 0)
 		rp->bytes_read = (uint64_t)((double)j->bytes_total * (double)shown / (double)expected);
+	if (rp->bytes_read > j->bytes_total)
+		rp->bytes_read = j->bytes_total;     /* of a range the number is a guess */
 }
 
 void job_discard(struct job *j)
@@ -125,6 +141,11 @@ static enum st blame(struct job *j, size_t i, enum st st)
 	return st;
 }
 
+static bool has_bounds(const struct job *j)
+{
+	return j->order->begin.n > 0 || j->order->end.n > 0;
+}
+
 static enum st open_inputs(struct job *j)
 {
 	const struct compact_order *o = j->order;
@@ -141,6 +162,8 @@ static enum st open_inputs(struct job *j)
 		in->iter = table_iter_new(in->reader, true);
 		entries += table_props(in->reader)->entry_count;
 	}
+	if (has_bounds(j) && j->inputs_bytes > 0)
+		entries = (uint64_t)((double)entries * (double)j->bytes_total / (double)j->inputs_bytes) + 1;
 	atomic_store(&j->entries_expected, entries);
 	return ST_OK;
 }
@@ -154,7 +177,10 @@ static void begin_merge(struct job *j)
 		iters[i] = j->inputs[i].iter;
 	j->merge = merge_iter_new(iters, n);
 	mem_free(iters);
-	iter_first(j->merge);
+	if (j->order->begin.n > 0)
+		iter_seek(j->merge, j->order->begin, SEQ_MAX);
+	else
+		iter_first(j->merge);
 }
 
 /* The merge ended with an error of one of its children: says which. */
@@ -210,11 +236,28 @@ static enum st take_entry(struct job *j, struct drop *d)
 	return ST_OK;
 }
 
-/* Shows how far the run is; false when it is to end. */
+/* Shows how far the run is, and waits when that is too fast; false when it is to end. */
 static bool show(struct job *j)
 {
+	struct compact_report r;
+	uint64_t moved;
+
 	atomic_store(&j->entries_shown, j->report.entries_in);
+	job_progress(j, &r);
+	moved = r.bytes_read + outputs_written(&j->outputs);
+	if (moved > j->paid_bytes)
+		throttle_pay(&j->throttle, moved - j->paid_bytes, &j->cancelled);
+	j->paid_bytes = moved > j->paid_bytes ? moved : j->paid_bytes;
+	j->unshown_bytes = 0;
 	return !atomic_load(&j->cancelled);
+}
+
+/* Is the merge at its end, or at the end of the order's range? */
+static bool at_end(const struct job *j)
+{
+	const struct slice end = j->order->end;
+
+	return !j->merge->valid || (end.n > 0 && slice_cmp(j->merge->entry.key, end) >= 0);
 }
 
 static enum st merge(struct job *j)
@@ -224,8 +267,9 @@ static enum st merge(struct job *j)
 	enum st st = ST_OK;
 
 	drop_init(&d, j->order->deeper, j->order->deeper_count, j->now_ms);
-	for (begin_merge(j); j->merge->valid; iter_next(j->merge)) {
-		if (r->entries_in % SHOW_EVERY == 0 && !show(j))
+	for (begin_merge(j); !at_end(j); iter_next(j->merge)) {
+		j->unshown_bytes += j->merge->entry.value.n;
+		if ((r->entries_in % SHOW_EVERY == 0 || j->unshown_bytes > SHOW_BYTES) && !show(j))
 			st = ST_CANCELLED;
 		else
 			st = take_entry(j, &d);
@@ -249,7 +293,7 @@ static enum st carry_out(struct job *j)
 	expected = atomic_load(&j->entries_expected);
 	outputs_expect(&j->outputs, expected);
 	st = merge(j);
-	if (st == ST_OK && j->report.entries_in != expected)
+	if (st == ST_OK && !has_bounds(j) && j->report.entries_in != expected)
 		st = fail(ST_INTERNAL, "job %" PRIu64 ": %" PRIu64 " entries came, the inputs hold %" PRIu64,
 			  j->order->job, j->report.entries_in, expected);
 	if (st == ST_OK)
@@ -319,6 +363,7 @@ void job_run(struct job *j, struct compact_report *rp)
 	r->done = true;
 	r->bytes_read = r->status == ST_OK ? j->bytes_total : rp->bytes_read;
 	r->duration_us = clock_mono_us() - began_us;
+	r->throttled_us = atomic_load(&j->throttle.waited_us);
 	r->detail = slice_str(j->detail);
 	r->outputs = j->outputs.done;
 	r->output_count = j->outputs.done_count;

@@ -25,6 +25,9 @@ void job_free(struct job **jp);          /* keeps the finished outputs of a run 
 /* Carries the order out; the final report into *rp, its slices good until free. Once. */
 void job_run(struct job *j, struct compact_report *rp);
 
+/* Another bound on the bytes read and written per second, for the rest of the run; any thread. 0: none. */
+void job_set_rate(struct job *j, uint64_t bytes_per_second);
+
 /* Makes a run end soon in ST_CANCELLED. */
 void job_cancel(struct job *j);
 

@@ -5,6 +5,7 @@ noinst_LIBRARIES += libcompactor.a
 libcompactor_a_SOURCES = \
 	compactor/drop.c compactor/drop.h \
 	compactor/outputs.c compactor/outputs.h \
+	compactor/throttle.c compactor/throttle.h \
 	compactor/job.c compactor/job.h \
 	compactor/runner.c compactor/runner.h
 COMPACTOR_LIBS = libcompactor.a $(PROTO_LIBS) $(TABLE_LIBS) $(STATS_LIBS) $(IPC_LIBS)

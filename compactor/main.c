@@ -97,7 +97,8 @@ static void refuse(struct compactor *c, uint64_t connection, const struct compac
 static void start(struct compactor *c, struct link_msg **mp, uint64_t connection)
 {
 	arena_reset(&c->memory);
-	if (compact_order_decode(link_msg_slice(*mp), &c->memory, &c->order) == ST_OK && !c->order.cancel) {
+	if (compact_order_decode(link_msg_slice(*mp), &c->memory, &c->order) == ST_OK && !c->order.cancel &&
+	    !c->order.adjust) {
 		c->connection = connection;
 		c->progress_due_us = clock_mono_us() + PROGRESS_MS * 1000u;
 		runner_start(c->runner, &c->order);
@@ -114,9 +115,13 @@ static void take_in_between(struct compactor *c, struct link_msg **mp, uint64_t 
 	arena_init(&a);
 	if (compact_order_decode(link_msg_slice(*mp), &a, &o) != ST_OK) {
 		log_warn("A message of the engine was not understood and is left.");
-	} else if (o.cancel) {
-		if (o.job == c->order.job && o.incarnation == c->order.incarnation)
+	} else if (o.cancel || o.adjust) {
+		if (o.job != c->order.job || o.incarnation != c->order.incarnation)
+			log_debug("the job that this is about has ended");
+		else if (o.cancel)
 			runner_cancel(c->runner);
+		else
+			runner_set_rate(c->runner, o.rate_limit);
 	} else if (runner_cancelled(c->runner)) {
 		if (c->waiting)
 			link_msg_free(&c->waiting);

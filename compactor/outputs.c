@@ -34,8 +34,9 @@ void outputs_expect(struct outputs *o, uint64_t entries)
 	const struct compact_order *order = o->order;
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < order->input_count; i++)
+	for (size_t i = 0; i < order->input_count && !order->range_bytes; i++)
 		bytes += order->inputs[i].size_bytes;
+	bytes += order->range_bytes;
 	if (bytes > order->table_size_target)
 		entries = (uint64_t)((double)entries * (double)order->table_size_target / (double)bytes) + 1;
 	o->options.expected_entries = entries;
@@ -51,6 +52,7 @@ static enum st begin_table(struct outputs *o)
 	struct file_id id = next_id(o);
 
 	must(o->done_count < o->order->output_id_count);
+	o->met_bytes = 0;
 	return table_writer_begin(o->vfs, path_tmp_sst(o->data_dir, id).s, id, &o->options, &o->writer);
 }
 
@@ -69,6 +71,7 @@ static void note_table(struct outputs *o, const struct table_summary *s)
 		.expiring_count = s->expiring_count, .min_expires_ms = s->min_expires_ms,
 		.max_expires_ms = s->max_expires_ms,
 	};
+	o->done_bytes += s->size_bytes;
 	o->done_count++;
 }
 
@@ -90,11 +93,33 @@ static bool is_full(const struct outputs *o)
 	return another && table_writer_size(o->writer) >= o->order->table_size_target;
 }
 
+/* Goes on in what lies below to the first table that ends at or behind the key. True: the table being written has met
+ * enough of it and is to end before this key, so that its own compaction will not have to read too much. */
+static bool meets_enough(struct outputs *o, struct slice key)
+{
+	const struct compact_order *order = o->order;
+
+	for (; o->below_at < order->below_count && slice_cmp(order->below[o->below_at].max, key) < 0; o->below_at++)
+		if (o->writer)
+			o->met_bytes += order->below[o->below_at].bytes;
+	return o->writer && order->below_limit && o->met_bytes > order->below_limit &&
+	       o->done_count + 1 < order->output_id_count;
+}
+
+uint64_t outputs_written(const struct outputs *o)
+{
+	return o->done_bytes + (o->writer ? table_writer_size(o->writer) : 0);
+}
+
 enum st outputs_add(struct outputs *o, const struct entry *e)
 {
 	uint64_t before;
-	enum st st;
+	enum st st = ST_OK;
 
+	if (meets_enough(o, e->key))
+		st = end_table(o);
+	if (st)
+		return st;
 	if (!o->writer) {
 		st = begin_table(o);
 		if (st)

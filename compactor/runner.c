@@ -100,6 +100,12 @@ bool runner_cancelled(const struct runner *r)
 	return runner_state(r) != RUNNER_IDLE && r->cancelled;
 }
 
+void runner_set_rate(struct runner *r, uint64_t bytes_per_second)
+{
+	if (runner_state(r) != RUNNER_IDLE)
+		job_set_rate(r->job, bytes_per_second);
+}
+
 void runner_progress(struct runner *r, struct compact_report *rp)
 {
 	must(runner_state(r) != RUNNER_IDLE);

@@ -29,6 +29,9 @@ void runner_start(struct runner *r, const struct compact_order *order);
 void runner_cancel(struct runner *r);
 bool runner_cancelled(const struct runner *r);   /* of the job at hand */
 
+/* Another bound on bytes per second for the job at hand; fine in any state. */
+void runner_set_rate(struct runner *r, uint64_t bytes_per_second);
+
 /* How far a RUNNING job is. */
 void runner_progress(struct runner *r, struct compact_report *rp);
 

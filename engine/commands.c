@@ -2,9 +2,11 @@
 /* The operators' commands; see commands.h. On the control thread. */
 #include "engine/commands.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -15,6 +17,7 @@
 #define SLICE_MS 100u                    /* waiting is done in pieces of this size */
 #define ROTATE_WAIT_MS 30000u
 #define FLUSH_WAIT_MS 120000u
+#define RATE_MOST (UINT64_C(1) << 40)    /* as in config.def */
 
 /* ---- what several need ---- */
 
@@ -123,6 +126,41 @@ static enum st do_checkpoint(const struct commands *c, const struct command *q, 
 	else if (text->n == 0)
 		buf_printf(text, "no checkpoint was made: %s; the log of the engine says more\n", st_text(st));
 	return st;
+}
+
+/* A number with K, M or G behind it. */
+static bool parse_bytes(const char *word, uint64_t *np)
+{
+	unsigned shift = 0;
+	char *end;
+
+	errno = 0;
+	*np = strtoull(word, &end, 10);
+	if (errno || end == word || word[0] < '0' || word[0] > '9')
+		return false;
+	if (*end == 'K' || *end == 'M' || *end == 'G')
+		shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 30;
+	return end[shift > 0] == '\0' && *np <= RATE_MOST >> shift && (*np <<= shift, true);
+}
+
+static enum st do_set(const struct commands *c, const struct command *q, struct buf *text)
+{
+	uint64_t rate;
+
+	if (strcmp(q->words[1], "compaction-rate-limit") != 0) {
+		buf_printf(text, "no setting \"%.40s\" that can be changed; there is compaction-rate-limit\n", q->words[1]);
+		return ST_INVALID;
+	}
+	if (!parse_bytes(q->words[2], &rate)) {
+		buf_printf(text, "\"%.40s\" is not a number of bytes, as 0, 4096, 20M\n", q->words[2]);
+		return ST_INVALID;
+	}
+	jobs_set_rate(c->jobs, rate);
+	if (rate)
+		buf_printf(text, "compaction reads and writes at most %" PRIu64 " bytes per second\n", rate);
+	else
+		buf_append_str(text, "compaction is not limited\n");
+	return ST_OK;
 }
 
 /* ---- the table ---- */

@@ -6,6 +6,9 @@
  *
  *   away --peer came--> idle --order--> working --done report or peer went--> idle or away
  *
+ * A large job is cut into key ranges for all who are idle, and installed when every part is done; one that fails takes the
+ * others with it.
+ *
  * A job is in memory only: after a restart of the engine its inputs are simply live tables again, its outputs orphans.
  */
 #include "engine/jobs.h"
@@ -25,6 +28,7 @@
 #include "common/ipc/link.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "engine/compaction.h"
 #include "engine/pick.h"
 #include "proto/limits.h"
 
@@ -34,23 +38,13 @@
 #define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
 #define ROOM_LOOK_MS 1000
 #define LOOK_MS 30000
-
-struct job {
-	uint64_t number;
-	int64_t started_ms;
-	uint64_t ordered_us;
-	uint32_t level0_count;           /* of the inputs */
-	struct arena arena;              /* of all that is below */
-	struct pick_job pick;
-	struct file_id *inputs;          /* ids of pick.inputs */
-	struct file_id first_output;
-	uint32_t output_count;           /* ids reserved */
-};
+#define PART_TARGETS 4u                  /* a part of a job has at least so many table size targets */
 
 struct worker {
 	struct link *link;
 	uint64_t connection;             /* 0: away */
-	struct job *job;                 /* NULL: idle */
+	struct compaction *job;          /* NULL: idle */
+	size_t part;                     /* of it */
 };
 
 struct jobs {
@@ -72,12 +66,16 @@ struct jobs {
 	/* the thread's */
 	struct seq rest_seq;             /* the last write, as of rest_since_us */
 	uint64_t rest_since_us;
+	struct compaction **running;     /* at most one a worker */
+	size_t running_count;
+	uint64_t rate_told;              /* what each worker was told last */
 	uint64_t next_job, retry_us, retry_at_us;    /* retry_us 0: the last job went well */
 	bool held_for_room;              /* there is something to do and no room for it */
 
 	/* anybody's */
 	int wake_fd;
 	_Atomic bool woken, stop;
+	_Atomic uint64_t rate_limit;     /* bytes per second over all compactors; 0: none */
 };
 
 void jobs_wake(void *jobs)
@@ -104,6 +102,8 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 	j->codec_last = conf->block_compression_last;
 	j->worker_count = (unsigned)conf->compactor_workers;
 	j->workers = mem_zalloc(j->worker_count * sizeof(*j->workers));
+	j->running = mem_zalloc(j->worker_count * sizeof(struct compaction *));
+	j->rate_limit = conf->compaction_rate_limit;
 	j->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (j->wake_fd < 0)
 		st = fail(ST_INTERNAL, "the system refused an eventfd");
@@ -115,38 +115,39 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 	return st;
 }
 
-/* ---- a job's life ---- */
+/* ---- who does what ---- */
 
-static struct job *job_new(void)
+static size_t compactors_there(const struct jobs *j)
 {
-	struct job *job = mem_zalloc(sizeof(*job));
+	size_t n = 0;
 
-	job->started_ms = clock_wall_ms();
-	arena_init(&job->arena);
-	return job;
+	for (unsigned i = 0; i < j->worker_count; i++)
+		n += j->workers[i].connection != 0;
+	return n;
 }
 
-static void job_free(struct job **jobp)
-{
-	arena_fini(&(*jobp)->arena);
-	mem_drop(jobp);
-}
-
+/* What people are told of running jobs, anew after every change. */
 static void tell_running(struct jobs *j)
 {
-	uint64_t n = 0;
+	uint64_t bytes = 0, done = 0;
 
-	for (unsigned i = 0; i < j->worker_count; i++)
-		n += j->workers[i].job != NULL;
-	stats_set(M_compaction_in_progress, n);
+	for (size_t i = 0; i < j->running_count; i++) {
+		bytes += j->running[i]->pick.input_bytes;
+		done += compaction_bytes_read(j->running[i]);
+	}
+	stats_set(M_compaction_in_progress, j->running_count);
+	stats_set(M_compactors, compactors_there(j));
+	stats_set(M_compaction_running_bytes, bytes);
+	stats_set(M_compaction_running_done, done);
 }
 
-static struct worker *idle_worker(struct jobs *j)
+static size_t idle_workers(const struct jobs *j)
 {
+	size_t n = 0;
+
 	for (unsigned i = 0; i < j->worker_count; i++)
-		if (j->workers[i].connection && !j->workers[i].job)
-			return &j->workers[i];
-	return NULL;
+		n += j->workers[i].connection && !j->workers[i].job;
+	return n;
 }
 
 /* Has nobody written for a while? */
@@ -162,22 +163,17 @@ static bool at_rest(struct jobs *j)
 	return j->rest_us && now - j->rest_since_us >= j->rest_us;
 }
 
-/* What the other workers are at. */
+/* What is under way. */
 static size_t list_running(const struct jobs *j, struct pick_running *running, uint64_t *bytesp)
 {
-	size_t count = 0;
-
 	*bytesp = 0;
-	for (unsigned i = 0; i < j->worker_count; i++) {
-		const struct job *other = j->workers[i].job;
+	for (size_t i = 0; i < j->running_count; i++) {
+		const struct pick_job *other = &j->running[i]->pick;
 
-		if (!other)
-			continue;
-		running[count++] = (struct pick_running){ other->pick.input_level, other->pick.output_level, other->pick.min,
-							  other->pick.max };
-		*bytesp += other->pick.input_bytes;
+		running[i] = (struct pick_running){ other->input_level, other->output_level, other->min, other->max };
+		*bytesp += other->input_bytes;
 	}
-	return count;
+	return j->running_count;
 }
 
 /* Room for a further job, where those that run may still write as much as they read. */
@@ -186,7 +182,7 @@ static uint64_t room_beside(uint64_t room, uint64_t running_bytes)
 	return room == UINT64_MAX ? 0 : room > running_bytes ? room - running_bytes : 1;
 }
 
-static bool pick_within(struct jobs *j, struct job *job, uint64_t room)
+static bool pick_within(struct jobs *j, struct compaction *job, uint64_t room)
 {
 	struct pick_running *running = arena_alloc(&job->arena, j->worker_count * sizeof(*running));
 	bool hurry = reserve_refuses(j->reserve), rest = at_rest(j);
@@ -204,7 +200,7 @@ static bool pick_within(struct jobs *j, struct job *job, uint64_t room)
 }
 
 /* What fits into the room there is; else what fits when the ballast is given back, which it then is. */
-static bool pick_what_fits(struct jobs *j, struct job *job)
+static bool pick_what_fits(struct jobs *j, struct compaction *job)
 {
 	uint64_t room = reserve_room(j->reserve), ballast = reserve_ballast(j->reserve);
 
@@ -213,7 +209,7 @@ static bool pick_what_fits(struct jobs *j, struct job *job)
 		return true;
 	if (room == UINT64_MAX)
 		return false;
-	if (reserve_refuses(j->reserve) && ballast && idle_worker(j) && pick_within(j, job, room + ballast))
+	if (reserve_refuses(j->reserve) && ballast && idle_workers(j) > 0 && pick_within(j, job, room + ballast))
 		return reserve_spend(j->reserve);
 	j->held_for_room = pick_within(j, job, UINT64_MAX);
 	return false;
@@ -226,18 +222,14 @@ static void tell_held(struct jobs *j, bool before)
 }
 
 /* Fills job with the next thing to do; false: nothing. */
-static bool pick(struct jobs *j, struct job *job)
+static bool pick(struct jobs *j, struct compaction *job)
 {
 	bool before = j->held_for_room, found = pick_what_fits(j, job);
 
 	tell_held(j, before);
 	if (!found)
 		return false;
-	job->inputs = arena_alloc(&job->arena, job->pick.input_count * sizeof(*job->inputs));
-	for (size_t i = 0; i < job->pick.input_count; i++) {
-		job->inputs[i] = job->pick.inputs[i]->facts.id;
-		job->level0_count += job->pick.inputs[i]->level == 0;
-	}
+	compaction_set_inputs(job);
 	return true;
 }
 
@@ -258,238 +250,219 @@ static void give_room(struct jobs *j, enum st st)
 		log_info("Compaction goes on with what the reserve gave back.");
 }
 
-/* The inputs stay what they were, the outputs go (4). */
-static void give_up(struct jobs *j, struct worker *w, bool remove_outputs)
-{
-	struct job *job = w->job;
+/* ---- messages ---- */
 
-	if (remove_outputs)
-		install_remove(&j->dir, job->first_output, job->output_count);
-	truth_set_busy(j->truth, job->inputs, job->pick.input_count, false);
-	job_free(&w->job);
-	back_off(j);
+static enum st send(struct worker *w, const struct buf *b)
+{
+	struct link_msg *m = link_msg_new(b->n);
+
+	memcpy(link_msg_body(m), b->p, b->n);
+	return link_send(w->link, w->connection, &m);
+}
+
+/* A word about the job that the worker is at. Whether it arrives does not matter: one that is gone needs no word. */
+static void send_word(struct jobs *j, struct worker *w, const struct compact_order *word)
+{
+	struct compact_order o = *word;
+	struct buf b = BUF_INIT;
+
+	o.incarnation = truth_incarnation(j->truth);
+	o.job = w->job->number;
+	compact_order_encode(&o, &b);
+	if (send(w, &b))
+		log_debug("a compactor is gone before it could be told");
+	buf_fini(&b);
+}
+
+/* Each worker's share of the rate limit; 0: none. */
+static uint64_t share_of_rate(const struct jobs *j)
+{
+	uint64_t working = 0, rate = atomic_load(&j->rate_limit);
+
+	for (unsigned i = 0; i < j->worker_count; i++)
+		working += j->workers[i].job != NULL;
+	return rate == 0 ? 0 : rate / (working ? working : 1) + 1;
+}
+
+/* When the limit or the number of those at work changed: tells all but those of a job that is still to be ordered. */
+static void share_rate(struct jobs *j, const struct compaction *fresh)
+{
+	struct compact_order word = { .adjust = true, .rate_limit = share_of_rate(j) };
+
+	if (word.rate_limit == j->rate_told)
+		return;
+	j->rate_told = word.rate_limit;
+	for (unsigned i = 0; i < j->worker_count; i++)
+		if (j->workers[i].job && j->workers[i].job != fresh)
+			send_word(j, &j->workers[i], &word);
+}
+
+/* ---- the end of a job ---- */
+
+static void forget(struct jobs *j, struct compaction **jobp)
+{
+	for (size_t i = 0; i < j->running_count; i++)
+		if (j->running[i] == *jobp)
+			j->running[i] = j->running[--j->running_count];
+	compaction_free(jobp);
 	tell_running(j);
+}
+
+/* All or nothing: whoever is at a part of it stops. The inputs stay what they were, the outputs go (4). */
+static void give_up(struct jobs *j, struct compaction *job)
+{
+	struct compact_order word = { .cancel = true };
+
+	for (unsigned i = 0; i < j->worker_count; i++) {
+		if (j->workers[i].job != job)
+			continue;
+		if (j->workers[i].connection)
+			send_word(j, &j->workers[i], &word);
+		j->workers[i].job = NULL;
+	}
+	install_remove(&j->dir, job->first_output, job->id_count);
+	truth_set_busy(j->truth, job->inputs, job->pick.input_count, false);
+	forget(j, &job);
+	back_off(j);
 }
 
 /* ---- ordering ---- */
 
-static struct job_row row_of(const struct job *job)
+static enum st send_part(struct jobs *j, struct worker *w, const struct compaction *job, size_t part)
 {
-	return (struct job_row){ .job = job->number, .reason = job->pick.reason, .input_level = job->pick.input_level,
-				 .output_level = job->pick.output_level, .bytes_in = job->pick.input_bytes,
-				 .started_ms = job->started_ms, .finished_ms = clock_wall_ms(), .sub_jobs = 1 };
-}
-
-/* Nothing meets it below: the table stays as it is, only its level changes. */
-static enum st move(struct jobs *j, const struct job *job)
-{
-	struct live_table moved = *job->pick.inputs[0];
-	struct job_row row = row_of(job);
-	struct version_edit edit = { .added = &moved, .added_count = 1, .removed = job->inputs, .removed_count = 1,
-				     .job = &row };
-
-	moved.level = job->pick.output_level;
-	row.bytes_out = row.bytes_in;
-	return truth_commit(j->truth, &edit);
-}
-
-static void encode_order(const struct jobs *j, const struct job *job, struct buf *out)
-{
-	const struct pick_job *p = &job->pick;
-	bool is_last = p->output_level > 0 && p->deeper_count == 0;      /* nothing older below */
-	struct compact_input *inputs = mem_alloc(p->input_count * sizeof(*inputs));
-	struct compact_order o = { .incarnation = truth_incarnation(j->truth), .job = job->number,
-				   .database = j->dir.database, .inputs = inputs, .input_count = p->input_count,
-				   .output_level = p->output_level, .first_output_id = job->first_output,
-				   .output_id_count = job->output_count, .table_size_target = j->table_size_target,
-				   
-				   .codec = is_last ? j->codec_last : j->codec, .deeper = p->deeper, .deeper_count = p->deeper_count };
-
-	for (size_t i = 0; i < p->input_count; i++)
-		inputs[i] = (struct compact_input){ p->inputs[i]->facts.id, p->inputs[i]->level,
-						    p->inputs[i]->facts.size_bytes };
-	compact_order_encode(&o, out);
-	mem_free(inputs);
-}
-
-static enum st send_order(struct jobs *j, struct worker *w, const struct job *job)
-{
+	struct compact_order common = { .incarnation = truth_incarnation(j->truth), .database = j->dir.database,
+					.table_size_target = j->table_size_target, .codec = j->codec,
+					.rate_limit = j->rate_told };
 	struct buf b = BUF_INIT;
-	struct link_msg *m;
 	enum st st;
 
-	encode_order(j, job, &b);
-	m = link_msg_new(b.n);
-	memcpy(link_msg_body(m), b.p, b.n);
+	if (job->pick.output_level == LEVEL_LAST)
+		common.codec = j->codec_last;
+	compaction_encode(job, part, &common, &b);
+	st = send(w, &b);
 	buf_fini(&b);
-	st = link_send(w->link, w->connection, &m);
 	return st;
 }
 
-/* Gives the job to the worker; on failure it is the caller's again. */
-static enum st order(struct jobs *j, struct worker *w, struct job *job)
+/* Gives each part of the job to an idle worker. */
+static enum st send_parts(struct jobs *j, struct compaction *job)
 {
-	enum st st;
+	size_t part = 0;
+	enum st st = ST_OK;
 
-	job->output_count = (uint32_t)(job->pick.input_bytes / j->table_size_target * 2 + 8);
-	st = truth_take_ids(j->truth, job->output_count, &job->first_output);
+	for (unsigned i = 0; i < j->worker_count && part < job->part_count; i++) {
+		if (!j->workers[i].connection || j->workers[i].job)
+			continue;
+		j->workers[i].job = job;
+		j->workers[i].part = part++;
+	}
+	share_rate(j, job);
+	for (unsigned i = 0; i < j->worker_count && !st; i++)
+		if (j->workers[i].job == job)
+			st = send_part(j, &j->workers[i], job, j->workers[i].part);
+	return st;
+}
+
+/* Has the job done by those who are idle. On failure it is the caller's again, otherwise it is among the running. */
+static enum st order(struct jobs *j, struct compaction *job)
+{
+	uint32_t ids = compaction_cut(job, idle_workers(j), j->table_size_target * PART_TARGETS, j->table_size_target);
+	struct file_id first;
+	enum st st = truth_take_ids(j->truth, ids, &first);
+
 	if (st)
 		return st;
+	compaction_set_ids(job, first);
 	truth_set_busy(j->truth, job->inputs, job->pick.input_count, true);
-	st = send_order(j, w, job);
-	if (st) {
-		truth_set_busy(j->truth, job->inputs, job->pick.input_count, false);
-		return st;
-	}
-	w->job = job;
 	job->ordered_us = clock_mono_us();
+	j->running[j->running_count++] = job;
+	log_info("Compaction %" PRIu64 " begins: %s; %zu tables, %" PRIu64 " KiB, from level %u to level %u, in %zu parts.",
+		 job->number, job->pick.reason, job->pick.input_count, job->pick.input_bytes >> 10, job->pick.input_level,
+		 job->pick.output_level, job->part_count);
+	if (send_parts(j, job))
+		give_up(j, job);
 	tell_running(j);
-	log_info("Compaction %" PRIu64 " begins: %s; %zu tables, %" PRIu64 " KiB, from level %u to level %u.", job->number,
-		 job->pick.reason, job->pick.input_count, job->pick.input_bytes >> 10, job->pick.input_level,
-		 job->pick.output_level);
 	return ST_OK;
 }
 
 /* Does or orders the next thing; false: there is nothing (more) to do now. */
 static bool do_next(struct jobs *j)
 {
-	struct worker *w = idle_worker(j);
-	struct job *job = job_new();
+	struct compaction *job = compaction_new();
+	bool idle = idle_workers(j) > 0, did;
 	enum st st = ST_OK;
-	bool did = false;
 
-	if (!pick(j, job)) {
-		job_free(&job);
+	if (!pick(j, job) || !(job->pick.move || idle)) {
+		compaction_free(&job);
 		return false;
 	}
-	if (job->pick.move || w)
-		job->number = j->next_job++;
-	if (job->pick.move) {
-		st = move(j, job);
-		did = st == ST_OK;
-	} else if (w) {
-		st = order(j, w, job);
-		did = st == ST_OK;
-	}
+	job->number = j->next_job++;
+	st = job->pick.move ? compaction_move(job, j->truth) : order(j, job);
+	did = st == ST_OK;
 	if (st) {
 		give_room(j, st);
 		back_off(j);
 	}
 	if (!did || job->pick.move)
-		job_free(&job);
+		compaction_free(&job);
 	return did;
 }
 
 /* ---- results ---- */
 
-static bool ours(const struct job *job, const struct compact_report *r)
+static void tell_result(const struct compaction *job)
 {
-	for (size_t i = 0; i < r->output_count; i++) {
-		uint64_t id = r->outputs[i].id.v;
-
-		if (id < job->first_output.v || id - job->first_output.v >= job->output_count)
-			return false;
-		if (i > 0 && id <= r->outputs[i - 1].id.v)
-			return false;
-	}
-	return true;
-}
-
-static enum st believe(struct jobs *j, const struct job *job, const struct compact_report *r)
-{
-	enum st st = ST_OK;
-
-	if (!ours(job, r))
-		return fail(ST_INVALID, "compaction %" PRIu64 " reports tables that it was not told to make", job->number);
-	for (size_t i = 0; i < r->output_count && !st; i++)
-		st = install_table(&j->dir, &r->outputs[i], true);
-	if (!st && r->output_count > 0)
-		st = install_sync_dirs(&j->dir);
-	return st;
-}
-
-static uint64_t bytes_out(const struct compact_report *r)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < r->output_count; i++)
-		sum += r->outputs[i].size_bytes;
-	return sum;
-}
-
-static enum st commit_result(struct jobs *j, const struct job *job, const struct compact_report *r)
-{
-	struct live_table *added = mem_alloc((r->output_count + 1) * sizeof(*added));
-	struct job_row row = row_of(job);
-	struct version_edit edit = { .added = added, .added_count = r->output_count, .removed = job->inputs,
-				     .removed_count = job->pick.input_count, .job = &row };
-	enum st st;
-
-	for (size_t i = 0; i < r->output_count; i++)
-		added[i] = (struct live_table){ .facts = r->outputs[i], .level = job->pick.output_level,
-						.created_ms = row.finished_ms };
-	row.bytes_out = bytes_out(r);
-	row.entries_in = r->entries_in;
-	row.dropped_overwritten = r->dropped_overwritten;
-	row.dropped_tombstones = r->dropped_tombstones;
-	row.dropped_expired = r->dropped_expired;
-	row.duration_us = r->duration_us;
-	st = truth_commit(j->truth, &edit);
-	mem_free(added);
-	return st;
-}
-
-/* After the commit (invariant 4). Readers with an older view hold the files open or load the newer view. */
-static void remove_inputs(struct jobs *j, const struct job *job)
-{
-	for (size_t i = 0; i < job->pick.input_count; i++)
-		if (vfs_unlink(j->dir.vfs, path_sst(j->dir.data_dir, job->inputs[i]).s))
-			log_warn("Table %" PRIu64 " was replaced and could not be removed; the next start does.",
-				 job->inputs[i].v);
-}
-
-static void tell_result(const struct job *job, const struct compact_report *r)
-{
-	uint64_t written = bytes_out(r);
+	const struct compact_report *s = &job->sums;
 
 	stats_add(M_compactions, 1);     /* bytes and time the compactor counts, with those of jobs that failed */
 	log_info("Compaction %" PRIu64 " is installed: %zu tables, %" PRIu64 " KiB, %" PRIu64 " of %" PRIu64
-		 " entries dropped, %" PRIu64 " ms.", job->number, r->output_count, written >> 10,
-		 r->dropped_overwritten + r->dropped_tombstones + r->dropped_expired, r->entries_in, r->duration_us / 1000);
+		 " entries dropped, %" PRIu64 " ms.", job->number, compaction_output_count(job),
+		 compaction_output_bytes(job) >> 10, s->dropped_overwritten + s->dropped_tombstones + s->dropped_expired,
+		 s->entries_in, s->duration_us / 1000);
 }
 
 /* From the order to the commit: what the job brought down, and what it moved. */
-static void note_speed(struct jobs *j, const struct job *job, const struct compact_report *r)
+static void note_speed(struct jobs *j, const struct compaction *job)
 {
 	uint64_t us = clock_mono_us() - job->ordered_us;
 
 	if (!j->drain)
 		return;
 	drain_note(&j->drain->level0_rate, job->level0_count * j->levels_conf.memtable_size_limit, us);
-	drain_note(&j->drain->byte_rate, job->pick.input_bytes + bytes_out(r), us);
+	drain_note(&j->drain->byte_rate, job->pick.input_bytes + compaction_output_bytes(job), us);
 }
 
-static void install(struct jobs *j, struct worker *w, const struct compact_report *r)
+static void install(struct jobs *j, struct compaction *job)
 {
-	enum st st = believe(j, w->job, r);
+	enum st st = compaction_install(job, j->truth, &j->dir);
 
-	if (!st)
-		st = commit_result(j, w->job, r);
 	if (st) {
-		log_warn("Compaction %" PRIu64 " is worthless: %s.", w->job->number, st_text(st));
+		log_warn("Compaction %" PRIu64 " is worthless: %s.", job->number, st_text(st));
 		give_room(j, st);
-		give_up(j, w, true);
+		give_up(j, job);
 		return;
 	}
-	remove_inputs(j, w->job);
-	note_speed(j, w->job, r);
-	tell_result(w->job, r);
-	job_free(&w->job);
+	note_speed(j, job);
+	tell_result(job);
+	forget(j, &job);
 	j->retry_us = 0;
-	tell_running(j);
 }
 
-static void quarantine(struct jobs *j, const struct job *job, struct file_id table)
+/* A part is done. The job is when all of them are. */
+static void take_part(struct jobs *j, struct worker *w, const struct compact_report *r)
+{
+	struct compaction *job = w->job;
+	enum st st = compaction_take(job, w->part, r);
+
+	w->job = NULL;
+	share_rate(j, NULL);
+	if (st)
+		give_up(j, job);
+	else if (job->done_count == job->part_count)
+		install(j, job);
+}
+
+static void quarantine(struct jobs *j, const struct compaction *job, struct file_id table)
 {
 	for (size_t i = 0; i < job->pick.input_count; i++) {
 		if (job->inputs[i].v != table.v)
@@ -511,13 +484,16 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 	} else if (!w->job || r.incarnation != truth_incarnation(j->truth) || r.job != w->job->number) {
 		log_debug("A report of another life or job is ignored.");        /* invariant 7 */
 	} else if (r.done && r.status == ST_OK) {
-		install(j, w, &r);
+		take_part(j, w, &r);
 	} else if (r.done) {
 		log_warn("Compaction %" PRIu64 " failed: %s.", r.job, st_text(r.status));
 		if (r.status == ST_CORRUPT)
 			quarantine(j, w->job, r.damaged_input);
 		give_room(j, r.status);
-		give_up(j, w, true);
+		give_up(j, w->job);
+	} else {
+		w->job->parts[w->part].bytes_read = r.bytes_read;
+		tell_running(j);
 	}
 	arena_fini(&a);
 }
@@ -538,13 +514,15 @@ static void drain(struct jobs *j, struct worker *w)
 			break;
 		case LINK_PEER_CAME:
 			w->connection = ev.connection;
+			tell_running(j);
 			break;
 		case LINK_PEER_WENT:
 			w->connection = 0;
 			if (w->job) {
 				log_warn("The compactor of compaction %" PRIu64 " went away.", w->job->number);
-				give_up(j, w, true);
+				give_up(j, w->job);
 			}
+			tell_running(j);
 			break;
 		}
 	}
@@ -585,6 +563,7 @@ static void *run(void *arg)
 
 		for (unsigned i = 0; i < j->worker_count; i++)
 			drain(j, &j->workers[i]);
+		share_rate(j, NULL);
 		held_back = patience(j) > 0;
 		if (!held_back && do_next(j))
 			continue;
@@ -615,6 +594,13 @@ void jobs_stop(struct jobs *j)
 	atomic_store(&j->stop, true);
 	jobs_wake(j);
 	pthread_join(j->thread, NULL);
+}
+
+void jobs_set_rate(struct jobs *j, uint64_t bytes_per_second)
+{
+	obj_check(j, JOBS_MAGIC);
+	atomic_store(&j->rate_limit, bytes_per_second);
+	jobs_wake(j);
 }
 
 void jobs_guard(struct jobs *j)

@@ -33,6 +33,9 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
 void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d);
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
+/* Bytes that all compactors together read and write per second, from now on; 0: no limit. Any thread. */
+void jobs_set_rate(struct jobs *j, uint64_t bytes_per_second);
+
 void jobs_stop(struct jobs *j);              /* after what it is doing; running jobs are given up */
 void jobs_guard(struct jobs *j);             /* link_guard() for every link */
 

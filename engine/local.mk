@@ -44,6 +44,8 @@ libengine_a_SOURCES += \
 	engine/garbage.c engine/garbage.h \
 	engine/pick_job.c engine/pick_job.h \
 	engine/pick.c engine/pick.h \
+	engine/parts.c engine/parts.h \
+	engine/compaction.c engine/compaction.h \
 	engine/jobs.c engine/jobs.h \
 	engine/copydir.c engine/copydir.h \
 	engine/checkpoint.c engine/checkpoint.h \

@@ -216,9 +216,35 @@ static void find_deeper(const struct pick_question *q, struct arena *a, struct p
 	job->deeper_count = widen_ranges(job->deeper, merge_ranges(job->deeper, job->deeper_count));
 }
 
+/* The tables right below the output, at most RANGES_MAX, else several as one. */
+static void find_below(const struct pick_question *q, struct arena *a, struct pick_job *job)
+{
+	struct level_list l;
+	struct pick_span s;
+	size_t each;
+
+	if (job->output_level == LEVEL_LAST)
+		return;
+	l = version_level(q->version, job->output_level + 1);
+	s = pick__span(q->version, job->output_level + 1, job->min, job->max);
+	each = (s.to - s.from + RANGES_MAX - 1) / RANGES_MAX;
+	job->below = arena_alloc(a, (s.to - s.from + 1) * sizeof(*job->below));
+	for (size_t i = s.from; i < s.to; i++) {
+		const struct table_facts *f = &l.tables[i]->facts;
+
+		if ((i - s.from) % each == 0)
+			job->below[job->below_count++].bytes = 0;
+		job->below[job->below_count - 1].max = f->max_key;
+		job->below[job->below_count - 1].bytes += f->size_bytes;
+	}
+	for (size_t i = 0; i < job->below_count; i++)
+		job->below[i].max = arena_dup(a, job->below[i].max);
+}
+
 void pick__finish(const struct pick_question *q, struct arena *a, struct pick_job *job)
 {
 	job->min = arena_dup(a, job->min);
 	job->max = arena_dup(a, job->max);
 	find_deeper(q, a, job);
+	find_below(q, a, job);
 }

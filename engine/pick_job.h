@@ -36,6 +36,8 @@ struct pick_job {
 	struct slice min, max;                   /* of all inputs; in the arena */
 	struct key_range *deeper;                /* sorted, disjoint; in the arena */
 	size_t deeper_count;
+	struct compact_below *below;             /* tables one level below the output that it meets, by key; in the arena */
+	size_t below_count;
 	char reason[96];
 };
 
@@ -60,7 +62,7 @@ void pick__consider_move(const struct pick_question *q, struct pick_job *job);
 /* Its output is no larger than its input, and a move writes nothing: is there room for it? */
 bool pick__fits(const struct pick_question *q, const struct pick_job *job);
 
-/* Keys into the arena, and what lies deeper (4). */
+/* Keys into the arena, what lies deeper (4), and what lies right below. */
 void pick__finish(const struct pick_question *q, struct arena *a, struct pick_job *job);
 
 #endif

@@ -62,6 +62,19 @@ static Lsm__KeyRange **range_messages(struct arena *a, const struct compact_orde
 	return list;
 }
 
+static Lsm__CompactBelow **below_messages(struct arena *a, const struct compact_order *o)
+{
+	Lsm__CompactBelow **list = arena_alloc(a, o->below_count * sizeof *list);
+
+	for (size_t i = 0; i < o->below_count; i++) {
+		list[i] = arena_alloc(a, sizeof **list);
+		lsm__compact_below__init(list[i]);
+		list[i]->max_key = binary(o->below[i].max);
+		list[i]->bytes = o->below[i].bytes;
+	}
+	return list;
+}
+
 void compact_order_encode(const struct compact_order *o, struct buf *out)
 {
 	Lsm__CompactOrder m = LSM__COMPACT_ORDER__INIT;
@@ -81,6 +94,14 @@ void compact_order_encode(const struct compact_order *o, struct buf *out)
 	m.codec = o->codec;
 	m.n_deeper = o->deeper_count;
 	m.deeper = range_messages(&a, o);
+	m.begin_key = binary(o->begin);
+	m.end_key = binary(o->end);
+	m.range_bytes = o->range_bytes;
+	m.n_below = o->below_count;
+	m.below = below_messages(&a, o);
+	m.below_limit = o->below_limit;
+	m.rate_limit = o->rate_limit;
+	m.adjust = o->adjust;
 	unpack_reverse(&m.base, out);
 	arena_fini(&a);
 }
@@ -116,7 +137,27 @@ static enum st take_deeper(const Lsm__CompactOrder *m, struct arena *a, struct c
 	return ST_OK;
 }
 
-/* What a job needs; a cancellation needs none of it. */
+static enum st take_below(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
+{
+	o->below_count = m->n_below;
+	o->below = arena_alloc(a, m->n_below * sizeof *o->below);
+	for (size_t i = 0; i < m->n_below; i++) {
+		struct slice max = plain(m->below[i]->max_key);
+
+		if (!range_ok(max, max) || (i > 0 && slice_cmp(o->below[i - 1].max, max) >= 0))
+			return fail(ST_INVALID, "compaction order with unsorted tables below");
+		o->below[i] = (struct compact_below){ max, m->below[i]->bytes };
+	}
+	return ST_OK;
+}
+
+static bool bounds_ok(struct slice begin, struct slice end)
+{
+	return begin.n <= KEY_MAX_BYTES && end.n <= KEY_MAX_BYTES &&
+	    (begin.n == 0 || end.n == 0 || slice_cmp(begin, end) < 0);
+}
+
+/* What a job needs; a cancellation or an adjustment needs none of it. */
 static enum st check_job(const Lsm__CompactOrder *m)
 {
 	if (m->n_inputs == 0)
@@ -127,6 +168,8 @@ static enum st check_job(const Lsm__CompactOrder *m)
 	    m->first_output_id > UINT64_MAX - m->output_id_count)
 		return fail(ST_INVALID, "compaction order with %u output ids from %llu on", m->output_id_count,
 		    (unsigned long long)m->first_output_id);
+	if (!bounds_ok(plain(m->begin_key), plain(m->end_key)))
+		return fail(ST_INVALID, "compaction order with bounds that hold nothing");
 	if (m->codec > BLOCK_COMPRESSION_ZSTD)
 		return fail(ST_INVALID, "compaction order with unknown compression %u", m->codec);
 	return ST_OK;
@@ -143,13 +186,17 @@ enum st compact_order_decode(struct slice message, struct arena *a, struct compa
 	if (st)
 		return st;
 	m = (Lsm__CompactOrder *)base;
-	if (!m->cancel && (st = check_job(m)) != ST_OK)
+	if (!m->cancel && !m->adjust && (st = check_job(m)) != ST_OK)
 		return st;
 	*op = (struct compact_order){ .incarnation = m->incarnation, .job = m->job, .database = m->database,
 	    .cancel = m->cancel, .output_level = m->output_level, .first_output_id = file_id(m->first_output_id),
-	    .output_id_count = m->output_id_count, .table_size_target = m->table_size_target, .codec = m->codec };
+	    .output_id_count = m->output_id_count, .table_size_target = m->table_size_target, .codec = m->codec,
+	    .begin = plain(m->begin_key), .end = plain(m->end_key), .range_bytes = m->range_bytes,
+	    .below_limit = m->below_limit, .adjust = m->adjust, .rate_limit = m->rate_limit };
 	st = take_inputs(m, a, op);
-	return st ? st : take_deeper(m, a, op);
+	if (!st)
+		st = take_deeper(m, a, op);
+	return st ? st : take_below(m, a, op);
 }
 
 /* ---- report ---- */
@@ -189,6 +236,7 @@ static void fill_report(const struct compact_report *r, struct arena *a, Lsm__Co
 	m->dropped_tombstones = r->dropped_tombstones;
 	m->dropped_expired = r->dropped_expired;
 	m->duration_us = r->duration_us;
+	m->throttled_us = r->throttled_us;
 	m->damaged_input = r->damaged_input.v;
 }
 
@@ -262,6 +310,6 @@ enum st compact_report_decode(struct slice message, struct arena *a, struct comp
 	    .status = (enum st)m->status, .detail = slice_str(m->detail), .bytes_read = m->bytes_read,
 	    .bytes_total = m->bytes_total, .entries_in = m->entries_in, .dropped_overwritten = m->dropped_overwritten,
 	    .dropped_tombstones = m->dropped_tombstones, .dropped_expired = m->dropped_expired,
-	    .duration_us = m->duration_us, .damaged_input = file_id(m->damaged_input) };
+	    .duration_us = m->duration_us, .throttled_us = m->throttled_us, .damaged_input = file_id(m->damaged_input) };
 	return take_outputs(m, a, rp);
 }

@@ -12,6 +12,8 @@
 struct key_range { struct slice min, max; };                                  /* both included */
 struct compact_input { struct file_id id; uint32_t level; uint64_t size_bytes; };
 
+struct compact_below { struct slice max; uint64_t bytes; };
+
 struct compact_order {
 	uint64_t incarnation, job, database;
 	bool cancel;
@@ -21,6 +23,12 @@ struct compact_order {
 	uint64_t table_size_target;
 	unsigned codec;
 	struct key_range *deeper;  size_t deeper_count;          /* sorted by min */
+	struct slice begin, end;                                 /* keys in [begin, end); empty: without bound */
+	uint64_t range_bytes;                                    /* of the inputs in that range, about; 0: all */
+	struct compact_below *below;  size_t below_count;        /* sorted */
+	uint64_t below_limit;                                    /* an output may meet so many bytes of it; 0: any number */
+	bool adjust;                                             /* only the rate limit changes, of the job under way */
+	uint64_t rate_limit;                                     /* bytes per second; 0: none */
 };
 
 /* A finished table as the manifest will name it; also what a flush produces. */
@@ -40,7 +48,7 @@ struct compact_report {
 	bool done;
 	enum st status;
 	struct slice detail;
-	uint64_t bytes_read, bytes_total, entries_in, dropped_overwritten, dropped_tombstones, dropped_expired, duration_us;
+	uint64_t bytes_read, bytes_total, entries_in, dropped_overwritten, dropped_tombstones, dropped_expired, duration_us, throttled_us;
 	struct table_facts *outputs;  size_t output_count;
 	struct file_id damaged_input;
 };

@@ -25,3 +25,7 @@ t_compactor_program_test_LDADD = $(SUPERVISOR_LIBS) $(COMPACTOR_LIBS) $(CHECK_LI
 check_PROGRAMS += t/compactor_fault_test
 t_compactor_fault_test_SOURCES = t/compactor_fault_test.c
 t_compactor_fault_test_LDADD = $(VFSTEST_LIBS) $(COMPACTOR_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/compactor_throttle_test
+t_compactor_throttle_test_SOURCES = t/compactor_throttle_test.c
+t_compactor_throttle_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)

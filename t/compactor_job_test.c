@@ -2,6 +2,8 @@
 /* compactor/job.c and outputs.c on random inputs, held against an oracle (compactor_help.h). */
 #include "t/compactor_help.h"
 
+#include <pthread.h>
+
 #define ROUNDS 25
 
 START_TEST(outputs_hold_the_newest_version_of_each_key_and_what_must_hide_something)
@@ -271,8 +273,166 @@ START_TEST(file_of_a_reserved_id_is_never_overwritten)
 }
 END_TEST
 
+/* Runs the part of the order that lies in [begin, end), with ids of its own; what it made follows entry i of the oracle. */
+static size_t run_part(struct help_job *h, struct slice begin, struct slice end, unsigned part, size_t i, uint64_t *inp)
+{
+	struct compact_report r;
+	struct job *j;
+
+	h->order.begin = begin;
+	h->order.end = end;
+	h->order.range_bytes = 1000;
+	h->order.first_output_id = file_id(HELP_FIRST_OUTPUT + 100 * part);
+	j = job_new(h->vfs, h->dir, &h->order, HELP_NOW_MS);
+	job_run(j, &r);
+	ck_assert_int_eq(r.status, ST_OK);
+	*inp += r.entries_in;
+	for (size_t t = 0; t < r.output_count; t++) {
+		ck_assert(begin.n == 0 || slice_cmp(begin, r.outputs[t].min_key) <= 0);
+		ck_assert(end.n == 0 || slice_cmp(r.outputs[t].max_key, end) < 0);
+		i = help_check_output(h, path_tmp_sst(h->dir, r.outputs[t].id).s, &r.outputs[t], i);
+	}
+	job_free(&j);
+	return i;
+}
+
+START_TEST(ranges_together_make_what_the_whole_order_makes)
+{
+	struct rnd rnd = { 77 };
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		struct help_job h;
+		uint64_t in = 0;
+		size_t i, a, b;
+
+		help_begin();
+		help_job_begin(&h, vfs_posix(), help_dir, &rnd, 10 + rnd_below(&rnd, 1500));
+		a = (size_t)rnd_below(&rnd, h.all.n);
+		b = a + (size_t)rnd_below(&rnd, h.all.n - a);
+		while (b < h.all.n && slice_eq(h.all.e[a].key, h.all.e[b].key))
+			b++;
+		i = run_part(&h, slice_str(""), h.all.e[a].key, 0, 0, &in);
+		i = run_part(&h, h.all.e[a].key, b < h.all.n ? h.all.e[b].key : slice_str(""), 1, i, &in);
+		if (b < h.all.n)
+			i = run_part(&h, h.all.e[b].key, slice_str(""), 2, i, &in);
+		for (; i < h.all.n; i++)
+			ck_assert(!help_stays(&h, i));
+		ck_assert_uint_eq(in, h.all.n);
+		help_job_end(&h);
+		help_end();
+	}
+}
+END_TEST
+
+/* Below, tables of 100 bytes end at every twentieth entry. */
+static void set_below(struct help_job *h, struct compact_below *below, size_t room)
+{
+	h->order.below = below;
+	h->order.below_limit = 350;
+	for (size_t i = 19; i < h->all.n && h->order.below_count < room; i += 20) {
+		struct slice max = h->all.e[i].key;
+
+		if (h->order.below_count == 0 || slice_cmp(below[h->order.below_count - 1].max, max) < 0)
+			below[h->order.below_count++] = (struct compact_below){ max, 100 };
+	}
+}
+
+START_TEST(an_output_ends_before_it_meets_too_much_below)
+{
+	static struct compact_below below[200];
+	struct rnd rnd = { 78 };
+	struct compact_report r;
+	struct help_job h;
+	struct job *j;
+
+	help_begin();
+	help_job_begin(&h, vfs_posix(), help_dir, &rnd, 2000);
+	h.order.table_size_target = 1 << 30;
+	set_below(&h, below, 200);
+	j = job_new(h.vfs, h.dir, &h.order, HELP_NOW_MS);
+	job_run(j, &r);
+	ck_assert_int_eq(r.status, ST_OK);
+	ck_assert_uint_gt(r.output_count, h.order.below_count / 6);
+	ck_assert_uint_lt(r.output_count, h.order.below_count / 2);
+	for (size_t t = 0; t < r.output_count; t++) {
+		unsigned meets = 0;
+
+		for (size_t i = 0; i < h.order.below_count; i++)
+			meets += slice_cmp(below[i].max, r.outputs[t].min_key) >= 0 &&
+				 (i == 0 || slice_cmp(below[i - 1].max, r.outputs[t].max_key) < 0);
+		ck_assert_uint_le(meets, 5);             /* three and a half, and those it begins and ends in */
+	}
+	help_check_outputs(&h, &r);
+	job_free(&j);
+	help_job_end(&h);
+	help_end();
+}
+END_TEST
+
+struct slow { struct job *job; struct compact_report report; };
+
+static void *run_slowly(void *arg)
+{
+	struct slow *s = arg;
+
+	job_run(s->job, &s->report);
+	return NULL;
+}
+
+/* At a byte per second it would take for ever. */
+static void run_limited(bool cancel, struct slow *s)
+{
+	struct rnd rnd = { 79 };
+	struct compact_report r;
+	struct help_job h;
+	pthread_t thread;
+
+	help_begin();
+	help_job_begin(&h, vfs_posix(), help_dir, &rnd, 5000);
+	h.order.rate_limit = 1;
+	s->job = job_new(h.vfs, h.dir, &h.order, HELP_NOW_MS);
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_slowly, s), 0);
+	do
+		job_progress(s->job, &r);
+	while (r.throttled_us == 0);
+	if (cancel)
+		job_cancel(s->job);
+	else
+		job_set_rate(s->job, 0);
+	pthread_join(thread, NULL);
+	if (!cancel)
+		help_check_outputs(&h, &s->report);
+	job_free(&s->job);
+	help_job_end(&h);
+	help_end();
+}
+
+START_TEST(a_rate_limit_holds_a_job_up_until_it_is_changed)
+{
+	struct slow s;
+
+	run_limited(false, &s);
+	ck_assert_int_eq(s.report.status, ST_OK);
+	ck_assert_uint_gt(s.report.throttled_us, 0);
+	ck_assert_uint_le(s.report.throttled_us, s.report.duration_us + 1000);
+}
+END_TEST
+
+START_TEST(a_job_that_waits_for_its_rate_can_be_cancelled)
+{
+	struct slow s;
+
+	run_limited(true, &s);
+	ck_assert_int_eq(s.report.status, ST_CANCELLED);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, ranges_together_make_what_the_whole_order_makes);
+	tcase_add_test(tc, an_output_ends_before_it_meets_too_much_below);
+	tcase_add_test(tc, a_rate_limit_holds_a_job_up_until_it_is_changed);
+	tcase_add_test(tc, a_job_that_waits_for_its_rate_can_be_cancelled);
 	tcase_add_test(tc, outputs_hold_the_newest_version_of_each_key_and_what_must_hide_something);
 	tcase_add_test(tc, report_accounts_for_every_entry);
 	tcase_add_test(tc, outputs_reach_the_target_size_and_only_the_last_may_be_small);

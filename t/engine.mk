@@ -20,6 +20,10 @@ check_PROGRAMS += t/engine_garbage_test
 t_engine_garbage_test_SOURCES = t/engine_garbage_test.c
 t_engine_garbage_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_parts_test
+t_engine_parts_test_SOURCES = t/engine_parts_test.c
+t_engine_parts_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_picksim_test
 t_engine_picksim_test_SOURCES = t/engine_picksim_test.c
 t_engine_picksim_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
@@ -74,7 +78,7 @@ t_engine_debt_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_jobs_test
 t_engine_jobs_test_SOURCES = t/engine_jobs_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
-t_engine_jobs_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+t_engine_jobs_test_LDADD = $(COMPACTOR_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
 
 # On a simulated disk.
 check_PROGRAMS += t/engine_walcrash_test

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "common/stats/stats.h"
+#include "compactor/job.h"
 #include "t/engine_peer.h"
 
 #define LOOK_EVERY_US 2000
@@ -17,7 +18,7 @@ struct bench {
 	struct compact_order order;
 };
 
-static void start(struct bench *b)
+static void start_with(struct bench *b, unsigned workers)
 {
 	struct install_dir dir;
 
@@ -25,12 +26,20 @@ static void start(struct bench *b)
 	arena_init(&b->arena);
 	world_prepare(&b->w, vfs_posix());
 	b->w.conf.compaction_rest_ms = 0;
+	b->w.conf.compactor_workers = workers;
+	if (workers > 1)
+		b->w.conf.table_size_target = 1;         /* everything is worth being cut */
 	ck_ok(jobs_listen(&b->w.conf, &b->jobs));
 	b->w.changed = jobs_wake;
 	b->w.changed_ctx = b->jobs;
 	world_open(&b->w);
 	dir = (struct install_dir){ b->w.vfs, b->w.dir, truth_database(b->w.db.truth) };
 	jobs_start(b->jobs, b->w.db.truth, &dir, b->w.db.next_job);
+}
+
+static void start(struct bench *b)
+{
+	start_with(b, 1);
 }
 
 static void end(struct bench *b)
@@ -75,9 +84,22 @@ static void report(struct bench *b, const struct compact_report *r)
 	buf_fini(&bytes);
 }
 
+/* Of all inputs. */
+static uint64_t entries_in(const struct bench *b)
+{
+	const struct version *v = truth_lock(b->w.db.truth);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->order.input_count; i++)
+		n += version_find(v, b->order.inputs[i].id)->facts.entry_count;
+	truth_unlock(b->w.db.truth);
+	return n;
+}
+
 static struct compact_report done(const struct bench *b, enum st st)
 {
-	return (struct compact_report){ .incarnation = b->order.incarnation, .job = b->order.job, .done = true, .status = st };
+	return (struct compact_report){ .incarnation = b->order.incarnation, .job = b->order.job, .done = true, .status = st,
+					.entries_in = entries_in(b) };
 }
 
 /* Merges the order's inputs into one table with its first id. The writer owns the keys. */
@@ -138,6 +160,7 @@ static void finish_order(struct bench *b)
 
 	r.outputs = &facts;
 	r.output_count = 1;
+	r.dropped_overwritten = r.entries_in - facts.entry_count;
 	report(b, &r);
 	wait_for_tables(b, LEVEL_LAST, 1);
 	table_writer_free(&out);
@@ -223,8 +246,14 @@ static void report_a_lie(struct bench *b, int which)
 
 	r.outputs = &facts;
 	r.output_count = 1;
+	r.dropped_overwritten = r.entries_in - facts.entry_count;
 	if (which == 0) {
 		facts.file_crc ^= 1;
+	} else if (which == 1) {
+		r.dropped_overwritten--;         /* one got lost on the way */
+	} else if (which == 2) {
+		r.entries_in--;
+		r.dropped_overwritten--;
 	} else {
 		facts.expiring_count = 1;
 		facts.min_expires_ms = facts.max_expires_ms = 1;
@@ -246,7 +275,8 @@ START_TEST(a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again)
 	next_order(&b);
 	first = b.order.first_output_id;
 	report_a_lie(&b, 0);
-	report_a_lie(&b, 1);
+	for (int which = 1; which < 4; which++)
+		report_a_lie(&b, which);
 	ck_assert_uint_gt(b.order.first_output_id.v, first.v);       /* ids are never used again */
 	ck_assert(!exists(&b, path_tmp_sst(b.w.dir, first)));
 	ck_assert(!exists(&b, path_sst(b.w.dir, first)));
@@ -374,8 +404,193 @@ START_TEST(tables_that_meet_nothing_move_down_without_a_compactor)
 }
 END_TEST
 
+/* ---- a job in parts ---- */
+
+/* Three tables on the last level, four on level 0, the newest of which meets them all. */
+static void seven_tables(struct bench *b)
+{
+	for (unsigned i = 0; i < 7; i++) {
+		struct world_batch batch = { .bytes = BUF_INIT };
+		char key[8];
+
+		for (unsigned k = i < 6 ? i : 0; k < (i < 6 ? i + 1 : 6); k++) {
+			snprintf(key, sizeof(key), "k%u", k);
+			world_put(&batch, key, i < 6 ? "old" : "new");
+		}
+		(void)world_commit(&b->w, &batch);
+		world_rotate(&b->w);
+		world_flush_all(&b->w);
+		if (i == 5)
+			wait_for_tables(b, LEVEL_LAST, 3);
+	}
+}
+
+static void wait_for_compactors(uint64_t n)
+{
+	while (stats_sum(M_compactors) != n)
+		usleep(LOOK_EVERY_US);
+}
+
+/* What the compactor makes of the order at hand; its report good until job_free(). */
+static struct job *carry_out(struct bench *b, struct compact_report *rp)
+{
+	struct job *job = job_new(b->w.vfs, b->w.dir, &b->order, 0);
+
+	job_run(job, rp);
+	ck_ok(rp->status);
+	return job;
+}
+
+static void check_keys(struct bench *b)
+{
+	for (unsigned k = 0; k < 6; k++) {
+		char key[8];
+
+		snprintf(key, sizeof(key), "k%u", k);
+		world_check1(&b->w, key, "new");
+	}
+}
+
+START_TEST(a_large_job_is_cut_for_all_who_are_idle_and_installed_at_once)
+{
+	struct compact_order first;
+	struct compact_report r;
+	struct arena keys;
+	struct peer other;
+	struct bench b;
+	struct job *job;
+
+	stats_begin_private();
+	start_with(&b, 2);
+	dial(&b);
+	peer_dial(&other, path_compactor_socket(b.w.dir, 1).s, COMPACT_MESSAGE_MAX);
+	wait_for_compactors(2);
+	seven_tables(&b);
+	arena_init(&keys);
+	next_order(&b);
+	ck_ok(compact_order_decode(peer_receive(&other), &keys, &first));
+	ck_assert(b.order.begin.n == 0 && first.end.n == 0 && slice_eq(b.order.end, first.begin));
+	ck_assert(b.order.job == first.job && b.order.first_output_id.v + b.order.output_id_count == first.first_output_id.v);
+	job = carry_out(&b, &r);
+	report(&b, &r);
+	job_free(&job);
+	b.order = first;
+	job = carry_out(&b, &r);
+	ck_assert_uint_eq(tables_on(&b, 0), 4);          /* nothing of it counts before all of it does */
+	{
+		struct buf bytes = BUF_INIT;
+
+		compact_report_encode(&r, &bytes);
+		peer_send(&other, buf_slice(&bytes));
+		buf_fini(&bytes);
+	}
+	wait_for_tables(&b, 0, 0);
+	job_free(&job);
+	check_keys(&b);
+	peer_drop(&other);
+	arena_fini(&keys);
+	end(&b);
+}
+END_TEST
+
+START_TEST(when_one_of_its_compactors_dies_nothing_of_a_job_is_left)
+{
+	struct compact_report r;
+	struct file_id first;
+	int go[2], status;
+	struct bench b;
+	struct job *job;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();                            /* before this process touches nng */
+	if (pid == 0) {
+		(void)!read(go[0], b.w.dir, sizeof(b.w.dir));
+		peer_dial(&b.peer, path_compactor_socket(b.w.dir, 1).s, COMPACT_MESSAGE_MAX);
+		(void)peer_receive(&b.peer);
+		(void)!read(go[0], b.w.dir, 1);
+		_exit(0);
+	}
+	stats_begin_private();
+	start_with(&b, 2);
+	dial(&b);
+	(void)!write(go[1], b.w.dir, sizeof(b.w.dir));
+	wait_for_compactors(2);
+	seven_tables(&b);
+	next_order(&b);
+	first = b.order.first_output_id;
+	job = carry_out(&b, &r);
+	report(&b, &r);
+	ck_assert(exists(&b, path_tmp_sst(b.w.dir, first)));
+	(void)!write(go[1], "x", 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	job_free(&job);
+	next_order(&b);                          /* all of it, for the one who is left */
+	ck_assert(b.order.begin.n == 0 && b.order.end.n == 0 && b.order.input_count == 7);
+	ck_assert(!exists(&b, path_tmp_sst(b.w.dir, first)) && !exists(&b, path_sst(b.w.dir, first)));
+	job = carry_out(&b, &r);
+	report(&b, &r);
+	wait_for_tables(&b, 0, 0);
+	job_free(&job);
+	check_keys(&b);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_part_that_fails_takes_the_others_with_it)
+{
+	struct compact_report r;
+	struct peer other;
+	struct arena keys;
+	struct compact_order second;
+	struct bench b;
+	struct buf bytes = BUF_INIT;
+
+	stats_begin_private();
+	start_with(&b, 2);
+	dial(&b);
+	peer_dial(&other, path_compactor_socket(b.w.dir, 1).s, COMPACT_MESSAGE_MAX);
+	wait_for_compactors(2);
+	seven_tables(&b);
+	arena_init(&keys);
+	next_order(&b);
+	ck_ok(compact_order_decode(peer_receive(&other), &keys, &second));
+	r = (struct compact_report){ .incarnation = second.incarnation, .job = second.job, .done = true, .status = ST_IO };
+	compact_report_encode(&r, &bytes);
+	peer_send(&other, buf_slice(&bytes));
+	buf_fini(&bytes);
+	next_order(&b);
+	ck_assert(b.order.cancel && b.order.job == second.job);
+	ck_assert_uint_eq(tables_on(&b, 0), 4);
+	peer_drop(&other);
+	arena_fini(&keys);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
+{
+	struct bench b;
+
+	start(&b);
+	jobs_set_rate(b.jobs, 1000000);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	ck_assert_uint_eq(b.order.rate_limit, 1000001);
+	jobs_set_rate(b.jobs, 0);
+	next_order(&b);
+	ck_assert(b.order.adjust && b.order.rate_limit == 0);
+	end(&b);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, a_large_job_is_cut_for_all_who_are_idle_and_installed_at_once);
+	tcase_add_test(tc, when_one_of_its_compactors_dies_nothing_of_a_job_is_left);
+	tcase_add_test(tc, a_part_that_fails_takes_the_others_with_it);
+	tcase_add_test(tc, a_rate_limit_is_shared_and_changes_while_a_job_runs);
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
 	tcase_add_test(tc, an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor);
 	tcase_add_test(tc, a_report_for_another_incarnation_or_job_changes_nothing);

@@ -9,6 +9,7 @@
 
 static struct compact_input inputs[] = { { { 9 }, 0, 900 }, { { 8 }, 0, 800 }, { { 3 }, 1, 300 } };
 static struct key_range deeper[2];
+static struct compact_below below[2];
 static struct table_facts outputs[2];
 
 static struct compact_order some_order(void)
@@ -16,9 +17,12 @@ static struct compact_order some_order(void)
 	deeper[0] = (struct key_range){ slice_str("a"), slice_str("c") };
 	deeper[1] = (struct key_range){ slice_str("c"), slice_of("\0\xff", 2) };
 	deeper[1].max = slice_str("d");
+	below[0] = (struct compact_below){ slice_str("c"), 5 };
+	below[1] = (struct compact_below){ slice_str("q"), 6 };
 	return (struct compact_order){ .incarnation = 7, .job = 70, .database = 0xdb, .inputs = inputs, .input_count = 3,
 	    .output_level = 1, .first_output_id = { 20 }, .output_id_count = 5, .table_size_target = 1 << 20, .codec = 1,
-	    .deeper = deeper, .deeper_count = 2 };
+	    .deeper = deeper, .deeper_count = 2, .begin = slice_str("b"), .end = slice_str("x"), .range_bytes = 77,
+	    .below = below, .below_count = 2, .below_limit = 88, .rate_limit = 99 };
 }
 
 static struct compact_report some_report(void)
@@ -29,7 +33,7 @@ static struct compact_report some_report(void)
 	    0, 0, 0 };
 	return (struct compact_report){ .incarnation = 7, .job = 70, .done = true, .status = ST_OK,
 	    .detail = slice_str("merged"), .bytes_read = 1, .bytes_total = 2, .entries_in = 3, .dropped_overwritten = 4,
-	    .dropped_tombstones = 5, .dropped_expired = 6, .duration_us = 7, .outputs = outputs, .output_count = 2,
+	    .dropped_tombstones = 5, .dropped_expired = 6, .duration_us = 7, .throttled_us = 8, .outputs = outputs, .output_count = 2,
 	    .damaged_input = { 3 } };
 }
 
@@ -78,6 +82,10 @@ START_TEST(order_comes_out_as_it_went_in)
 	ck_assert(back.inputs[2].id.v == 3 && back.inputs[2].level == 1 && back.inputs[2].size_bytes == 300);
 	ck_assert(back.output_level == 1 && back.first_output_id.v == 20 && back.output_id_count == 5);
 	ck_assert(back.table_size_target == 1 << 20 && back.codec == 1);
+	ck_assert(slice_eq(back.begin, slice_str("b")) && slice_eq(back.end, slice_str("x")));
+	ck_assert(back.range_bytes == 77 && back.below_limit == 88 && back.rate_limit == 99 && !back.adjust);
+	ck_assert_uint_eq(back.below_count, 2);
+	ck_assert(slice_eq(back.below[1].max, slice_str("q")) && back.below[1].bytes == 6);
 	ck_assert_uint_eq(back.deeper_count, 2);
 	ck_assert(slice_eq(back.deeper[1].min, slice_str("c")) && slice_eq(back.deeper[1].max, slice_str("d")));
 	arena_fini(&a);
@@ -98,7 +106,7 @@ START_TEST(report_comes_out_as_it_went_in)
 	ck_assert(slice_eq(back.detail, slice_str("merged")));
 	ck_assert(back.bytes_read == 1 && back.bytes_total == 2 && back.entries_in == 3);
 	ck_assert(back.dropped_overwritten == 4 && back.dropped_tombstones == 5 && back.dropped_expired == 6);
-	ck_assert(back.duration_us == 7 && back.damaged_input.v == 3 && back.output_count == 2);
+	ck_assert(back.duration_us == 7 && back.throttled_us == 8 && back.damaged_input.v == 3 && back.output_count == 2);
 	ck_assert(back.outputs[0].id.v == 20 && back.outputs[0].size_bytes == 1000);
 	ck_assert_uint_eq(back.outputs[0].file_crc, 0xdeadbeef);
 	ck_assert(slice_eq(back.outputs[0].min_key, slice_of("\0a", 2)));
@@ -119,6 +127,8 @@ START_TEST(cancellation_needs_only_its_job)
 	ck_assert_int_eq(order_status(&o), ST_OK);
 	o.cancel = false;
 	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o.adjust = true;
+	ck_assert_int_eq(order_status(&o), ST_OK);
 }
 END_TEST
 
@@ -138,12 +148,19 @@ START_TEST(orders_that_cannot_be_done_are_invalid)
 	o.output_id_count = 0;
 	ck_assert_int_eq(order_status(&o), ST_INVALID);
 	o = some_order();
-	o.codec = 3;
+	o.codec = 4;
 	ck_assert_int_eq(order_status(&o), ST_INVALID);
 	o = some_order();
 	deeper[0].min = slice_str("x");                      /* above its max */
 	ck_assert_int_eq(order_status(&o), ST_INVALID);
 	deeper[0].max = slice_str("z");                      /* a range, but unsorted */
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o = some_order();
+	o.end = o.begin;                                     /* holds nothing */
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o.end = slice_str("");
+	ck_assert_int_eq(order_status(&o), ST_OK);
+	below[1].max = below[0].max;
 	ck_assert_int_eq(order_status(&o), ST_INVALID);
 	o = some_order();
 	deeper[1].min = slice_str("");
@@ -223,7 +240,7 @@ START_TEST(strict_door_refuses_what_the_library_lets_through)
 	ck_assert_int_eq(raw_report_status(slice_of("\x2a\x03x\0y", 5)), ST_INVALID);           /* a NUL */
 	ck_assert_int_eq(raw_report_status(slice_of("\x10\x01\x10\x01", 4)), ST_INVALID);       /* twice */
 	ck_assert_int_eq(raw_report_status(slice_of("\x18\x01\x10\x01", 4)), ST_INVALID);       /* out of order */
-	ck_assert_int_eq(raw_report_status(slice_of("\x78\x01", 2)), ST_INVALID);               /* unknown */
+	ck_assert_int_eq(raw_report_status(slice_of("\xa0\x06\x01", 3)), ST_INVALID);               /* unknown */
 	ck_assert_int_eq(raw_report_status(slice_of("\x18\x02", 2)), ST_INVALID);               /* no bool */
 	ck_assert_int_eq(raw_report_status(slice_of("\x15\0\0\0\0", 5)), ST_INVALID);           /* wrong wire type */
 	ck_assert_int_eq(raw_report_status(slice_of("\x20\x80\x80\x80\x80\x10", 6)), ST_INVALID); /* above 32 bits */
