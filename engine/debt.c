@@ -4,27 +4,17 @@
 
 #include "common/base/clock.h"
 #include "common/stats/stats.h"
+#include "engine/levels.h"
 
 #define LOOK_EVERY_US 1000000u
 
-/* Level 0 meets all of level 1; a table of another level meets, read and written again, its share of the next one. */
 uint64_t debt_of(const struct version *v, const struct conf *c)
 {
-	struct level_list l = version_level(v, 0);
-	double target = (double)c->compaction_trigger_ratio * (double)c->memtable_size_limit, debt = 0, down = 0;
+	const struct levels_conf sizes = { c->compaction_trigger_ratio, c->memtable_size_limit, c->level_size_ratio };
+	struct levels l;
 
-	if (l.count >= c->compaction_trigger_ratio) {
-		down = (double)l.bytes;
-		debt = 2 * (down + (double)version_level(v, 1).bytes);
-	}
-	for (unsigned n = 1; n + 1 < LEVEL_COUNT; n++, target *= (double)c->level_size_ratio) {
-		double bytes = (double)version_level(v, n).bytes + down, below = (double)version_level(v, n + 1).bytes;
-
-		down = bytes > target ? bytes - target : 0;
-		if (down > 0)
-			debt += 2 * (down + below * down / bytes);
-	}
-	return (uint64_t)debt;
+	levels_measure(v, &sizes, &l);
+	return 2 * levels_debt(&l);
 }
 
 static struct pressure_facts facts_of(const struct truth *t, const struct conf *c, const struct drain *d)

@@ -48,7 +48,7 @@ void levels_measure(const struct version *v, const struct levels_conf *c, struct
 double levels_score(const struct levels *l, unsigned level);
 
 /*
- * Bytes that compaction has to read and write until every level is within its target, if no more is written: what must
+ * Bytes of inputs that compaction has to merge until every level is within its target, if no more is written: what must
  * go down and what it meets there, level after level. 0 when nothing is to be done. From level0_trigger tables on level
  * 0 counts as a whole, together with all of base; from there on each flush adds what it brings, and each installed job
  * takes away: the measure for back-pressure.

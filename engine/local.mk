@@ -32,6 +32,7 @@ libengine_a_SOURCES += \
 	engine/journal.c engine/journal.h \
 	engine/pressure.c engine/pressure.h \
 	engine/drain.h \
+	engine/levels.c engine/levels.h \
 	engine/debt.c engine/debt.h \
 	engine/group.c engine/group.h \
 	engine/writer.c engine/writer.h \
@@ -40,7 +41,6 @@ libengine_a_SOURCES += \
 	engine/inspect.c engine/inspect.h \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
-	engine/levels.c engine/levels.h \
 	engine/garbage.c engine/garbage.h \
 	engine/pick_job.c engine/pick_job.h \
 	engine/pick.c engine/pick.h \
