@@ -428,9 +428,9 @@ static struct slice lent_blob(sqlite3_stmt *s, int at)
 static enum st each_damage(sqlite3_stmt *s, manifest_damage_f *each, void *ctx)
 {
 	struct damage_row row = {
-		.at = { (uint64_t)sqlite3_column_int64(s, 0), file_id((uint64_t)sqlite3_column_int64(s, 1)),
-			(uint64_t)sqlite3_column_int64(s, 2), lent_blob(s, 3), lent_blob(s, 4),
-			seq((uint64_t)sqlite3_column_int64(s, 5)) },
+		.at = { .record = (uint64_t)sqlite3_column_int64(s, 0), .table = file_id((uint64_t)sqlite3_column_int64(s, 1)),
+			.offset = (uint64_t)sqlite3_column_int64(s, 2), .min = lent_blob(s, 3), .max = lent_blob(s, 4),
+			.max_seq = seq((uint64_t)sqlite3_column_int64(s, 5)) },
 		.what = (const char *)sqlite3_column_text(s, 6),
 		.found_ms = sqlite3_column_int64(s, 7),
 	};
