@@ -40,11 +40,13 @@ class Tap:
 def workloads(tap, tmp):
     code, rows, said = bench(f"--num={NUM}", "--threads=2", "--write_buffer_size=262144", "--value-size=200",
                              "--benchmarks=fillseq,readrandom,readmissing,readseq,seekrandom,overwrite,readwhilewriting,"
-                             "deleterandom,flush,waitforcompaction,compact,levelstats", tmp=tmp)
+                             "deleterandom,flush,waitforcompaction,compact,levelstats,readwhilecompacting,stats", tmp=tmp)
     tap.check(code == 0, "all_workloads_run", said)
     tap.check(rows.get("fillseq") == (2 * NUM, None), "every_thread_writes_num_keys", said)
     for name in ("readrandom", "seekrandom", "readwhilewriting"):
         tap.check(rows.get(name) == (2 * NUM, 2 * NUM), f"{name}_finds_every_key_that_was_written", said)
+    tap.check(0 < (rows.get("readwhilecompacting", (0, 0))[1] or 0) < 2 * NUM, "compaction_leaves_what_was_not_deleted", said)
+    tap.check(re.search(r"^compaction bytes written: [1-9]", said, re.M) is not None, "stats_tell_what_was_written", said)
     tap.check(rows.get("readmissing") == (2 * NUM, 0), "readmissing_finds_none", said)
     tap.check(rows.get("readseq") == (2 * NUM, None), "readseq_sees_every_key", said)
     table = [line for line in said.split("workload", 1)[-1].splitlines() if line.startswith("overwrite ")]

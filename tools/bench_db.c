@@ -225,3 +225,13 @@ void bench_db_print_levels(struct bench_db *db)
 	}
 	truth_unlock(db->db.truth);
 }
+
+void bench_db_print_stats(struct bench_db *db)
+{
+	struct bench_db_figures f;
+
+	bench_db_figures(db, &f);
+	printf("wal bytes written: %llu\nflush bytes written: %llu\ncompaction bytes written: %llu\ntable bytes: %llu\n"
+	       "stalled seconds: %.3f\n", (unsigned long long)f.wal_bytes, (unsigned long long)f.flush_bytes,
+	       (unsigned long long)f.compaction_bytes, (unsigned long long)f.table_bytes, (double)f.stalled_us / 1e6);
+}

@@ -14,6 +14,8 @@
 #ifndef TOOLS_BENCH_DB_H
 #define TOOLS_BENCH_DB_H
 
+#include <stdatomic.h>
+
 #include "common/view/view.h"
 #include "proto/write.h"
 
@@ -64,6 +66,9 @@ void bench_db_flush(struct bench_db *db);    /* the active memtable becomes a ta
 void bench_db_settle(struct bench_db *db);   /* flushes are done, and compaction finds nothing to do */
 void bench_db_compact(struct bench_db *db);  /* settles; then all tables become one level */
 
+/* Compacts everything again and again until *stop, and abandons the last time. No flush, no waiting: for reads beside it. */
+void bench_db_compact_until(struct bench_db *db, const atomic_bool *stop);
+
 struct bench_db_figures {
 	uint64_t wal_bytes, flush_bytes, compaction_bytes;       /* written since the process began */
 	uint64_t table_bytes;                                    /* now */
@@ -71,5 +76,6 @@ struct bench_db_figures {
 };
 void bench_db_figures(struct bench_db *db, struct bench_db_figures *f);
 void bench_db_print_levels(struct bench_db *db);
+void bench_db_print_stats(struct bench_db *db);          /* the figures */
 
 #endif

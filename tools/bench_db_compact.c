@@ -5,7 +5,7 @@
  */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/base/must.h"
+#include "common/base/proc.h"
 #include "common/table/filename.h"
 #include "compactor/job.h"
 #include "tools/bench_db_priv.h"
@@ -81,29 +81,64 @@ static void install(struct bench_db *db, const struct whole *w)
 	mem_free(added);
 }
 
-static void run(struct bench_db *db, struct whole *w)
-{
+/* The job's thread and the one that may cancel it. */
+struct task {
 	struct job *job;
+	struct compact_report *report;
+	atomic_bool ended;
+};
 
-	truth_set_busy(db->db.truth, w->ids, w->order.input_count, true);
-	job = job_new(db->dir.vfs, db->dir.data_dir, &w->order, clock_wall_ms());
-	job_run(job, &w->report);
-	bench__need(w->report.status, "the compaction failed");
-	install(db, w);
-	job_free(&job);
+static void *carry_out(void *arg)
+{
+	struct task *t = arg;
+
+	job_run(t->job, t->report);
+	atomic_store(&t->ended, true);
+	return NULL;
+}
+
+/* Runs the job; when *stop (may be NULL) comes before its end it is cancelled. */
+static void run(struct bench_db *db, struct whole *w, const atomic_bool *stop)
+{
+	struct task t = { .job = job_new(db->dir.vfs, db->dir.data_dir, &w->order, clock_wall_ms()), .report = &w->report };
+	pthread_t thread = proc_thread("compact", carry_out, &t);
+
+	while (stop && !atomic_load(&t.ended) && !atomic_load(stop))
+		clock_sleep_us(1000);
+	if (stop && atomic_load(stop))
+		job_cancel(t.job);
+	pthread_join(thread, NULL);
+	if (w->report.status != ST_CANCELLED) {
+		bench__need(w->report.status, "the compaction failed");
+		install(db, w);
+	}
+	job_free(&t.job);
+}
+
+static void compact(struct bench_db *db, const atomic_bool *stop)
+{
+	struct whole w = { .order = { .output_level = 1 } };
+
+	gather(db, &w);
+	if (w.order.input_count > 0) {
+		fill_order(db, &w);
+		truth_set_busy(db->db.truth, w.ids, w.order.input_count, true);
+		run(db, &w, stop);
+		truth_set_busy(db->db.truth, w.ids, w.order.input_count, false);
+	}
+	mem_free(w.order.inputs);
+	mem_free(w.ids);
 }
 
 void bench_db_compact(struct bench_db *db)
 {
-	struct whole w = { .order = { .output_level = 1 } };
-
 	bench_db_flush(db);
 	bench_db_settle(db);
-	gather(db, &w);
-	if (w.order.input_count > 0) {
-		fill_order(db, &w);
-		run(db, &w);
-	}
-	mem_free(w.order.inputs);
-	mem_free(w.ids);
+	compact(db, NULL);
+}
+
+void bench_db_compact_until(struct bench_db *db, const atomic_bool *stop)
+{
+	while (!atomic_load(stop))
+		compact(db, stop);
 }

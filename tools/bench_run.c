@@ -18,9 +18,9 @@
 /* What the threads of a run share. */
 struct crew {
 	struct bench_thread *threads;
-	unsigned count;                  /* with the writer beside readers */
+	unsigned count;                  /* with the one that works beside them */
 	_Atomic unsigned working;        /* of those that count */
-	atomic_bool done;                /* they are: the writer may end */
+	atomic_bool done;                /* they are: the one beside them may end */
 	pthread_barrier_t start;
 };
 
@@ -36,10 +36,7 @@ static void *work(void *arg)
 
 	pthread_barrier_wait(&s->crew->start);
 	t->begin_ns = clock_mono_ns();
-	if (t->counts)
-		t->work->loop(t);
-	else
-		bench_work_overwrite_meanwhile(t);
+	(t->counts ? t->work->loop : t->work->beside)(t);
 	t->end_ns = clock_mono_ns();
 	if (t->counts && atomic_fetch_sub(&s->crew->working, 1) == 1)
 		atomic_store(&s->crew->done, true);
@@ -151,7 +148,7 @@ static void crew_init(struct crew *c, const struct bench_opts *o, const struct b
 	uint64_t goal = w->reads ? o->reads : o->num / (w->divide ? w->divide : 1);
 	unsigned workers = (unsigned)o->threads;
 
-	*c = (struct crew){ .count = workers + w->beside_writer, .working = workers };
+	*c = (struct crew){ .count = workers + (w->beside != NULL), .working = workers };
 	c->threads = mem_zalloc(c->count * sizeof *c->threads);
 	for (unsigned i = 0; i < c->count; i++) {
 		struct bench_thread *t = &c->threads[i];

@@ -113,7 +113,8 @@ static void delete_random(struct bench_thread *t)
 	writing_end(&w);
 }
 
-void bench_work_overwrite_meanwhile(struct bench_thread *t)
+/* Beside readers. */
+static void overwrite_meanwhile(struct bench_thread *t)
 {
 	struct writing w;
 
@@ -121,6 +122,11 @@ void bench_work_overwrite_meanwhile(struct bench_thread *t)
 	while (!atomic_load_explicit(t->others_done, memory_order_relaxed))
 		write_batch(t, &w, UINT64_MAX, false);
 	writing_end(&w);
+}
+
+static void compact_meanwhile(struct bench_thread *t)
+{
+	bench_db_compact_until(t->db, t->others_done);
 }
 
 /* ---- reading ---- */
@@ -238,12 +244,15 @@ const struct bench_work bench_works[] = {
 	{ .name = "readseq", .loop = read_sequential, .reads = true, .help = "scan in key order" },
 	{ .name = "seekrandom", .loop = seek_random, .reads = true, .tells_found = true,
 	  .help = "begin a scan at random keys, go --seek-nexts steps" },
-	{ .name = "readwhilewriting", .loop = read_random, .reads = true, .tells_found = true, .beside_writer = true,
-	  .help = "readrandom while one more thread overwrites" },
+	{ .name = "readwhilewriting", .loop = read_random, .reads = true, .tells_found = true,
+	  .beside = overwrite_meanwhile, .help = "readrandom while one more thread overwrites" },
+	{ .name = "readwhilecompacting", .loop = read_random, .reads = true, .tells_found = true,
+	  .beside = compact_meanwhile, .help = "readrandom while all tables are compacted again and again" },
 	{ .name = "flush", .once = bench_db_flush, .help = "memtables to tables" },
 	{ .name = "waitforcompaction", .once = bench_db_settle, .help = "wait until compaction finds nothing to do" },
 	{ .name = "compact", .once = bench_db_compact, .help = "everything into one level" },
 	{ .name = "levelstats", .once = bench_db_print_levels, .help = "tables and bytes on each level" },
+	{ .name = "stats", .once = bench_db_print_stats, .help = "bytes written by this process since it opened the database" },
 	{ .name = "serialization", .help = "1000 entries as protobuf and as JSON: sizes and times" },
 	{ .name = NULL }
 };

@@ -22,12 +22,12 @@ struct bench_thread {
 	struct bench_db *db;
 	unsigned index;
 	uint64_t goal;                   /* operations */
-	atomic_bool *others_done;        /* readwhilewriting: the writer's sign to end */
+	const atomic_bool *others_done;  /* for a thread beside them: the sign to end */
 	/* the thread's */
 	struct rnd rnd;
 	_Atomic uint64_t done;
 	uint64_t found, bytes;
-	bool counts;                     /* false: what it does is not in the row (a writer beside readers) */
+	bool counts;                     /* false: it works beside those that are measured */
 	uint64_t last_ns;                /* when the timed operation began; 0: it is not timed */
 	uint64_t begin_ns, end_ns;
 	struct bench_hist hist;
@@ -45,13 +45,10 @@ struct bench_work {
 	bool tells_found;                /* the row says how many keys there were */
 	bool sync;                       /* whatever --sync says */
 	unsigned divide;                 /* --num / divide operations; 0: 1 */
-	bool beside_writer;              /* one more thread overwrites meanwhile */
+	bench_loop_f *beside;            /* what one more thread does until the others are done; may be NULL */
 };
 
 extern const struct bench_work bench_works[];            /* ends with name NULL */
 const struct bench_work *bench_work_find(const char *name, size_t n);
-
-/* The writer beside readers: overwrites until they are done. */
-void bench_work_overwrite_meanwhile(struct bench_thread *t);
 
 #endif
