@@ -16,3 +16,6 @@ dist_check_SCRIPTS += t/tools_lsm_bench.py
 check_PROGRAMS += t/tools_backup_test
 t_tools_backup_test_SOURCES = t/tools_backup_test.c t/engine_sqlitevfs.h t/engine_world.h t/engine_testlib.h
 t_tools_backup_test_LDADD = libtools.a $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
+TESTS += t/tools_bench_storage.py
+dist_check_SCRIPTS += t/tools_bench_storage.py

@@ -12,7 +12,8 @@
 struct bench_opts {
 	const char *benchmarks;          /* names with commas between them */
 	const char *db;                  /* NULL: a fresh folder, removed at the end */
-	uint64_t num;                    /* keys that there can be; writes of each thread */
+	uint64_t num;                    /* keys that there can be */
+	uint64_t writes;                 /* of each thread; 0: as the workload says */
 	uint64_t reads;                  /* of each thread */
 	uint64_t key_size, value_size;
 	uint64_t threads;

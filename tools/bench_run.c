@@ -145,7 +145,8 @@ static void print_row(const struct bench_row *row, unsigned threads)
 static void crew_init(struct crew *c, const struct bench_opts *o, const struct bench_work *w, unsigned number,
 		      struct bench_db *db)
 {
-	uint64_t goal = w->reads ? o->reads : o->num / (w->divide ? w->divide : 1);
+	uint64_t writes = o->writes ? o->writes : o->num / (w->divide ? w->divide : 1);
+	uint64_t goal = w->reads ? o->reads : writes;
 	unsigned workers = (unsigned)o->threads;
 
 	*c = (struct crew){ .count = workers + (w->beside != NULL), .working = workers };

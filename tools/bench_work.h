@@ -44,7 +44,7 @@ struct bench_work {
 	bool reads;                      /* --reads operations, not --num */
 	bool tells_found;                /* the row says how many keys there were */
 	bool sync;                       /* whatever --sync says */
-	unsigned divide;                 /* --num / divide operations; 0: 1 */
+	unsigned divide;                 /* --num / divide operations unless --writes says; 0: 1 */
 	bench_loop_f *beside;            /* what one more thread does until the others are done; may be NULL */
 };
 

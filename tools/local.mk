@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools: the operators' and developers' commands, and the scripts that look after the tree.
 
-EXTRA_DIST += tools/lint tools/coverage tools/bench-http
+EXTRA_DIST += tools/lint tools/coverage tools/bench-http tools/bench-storage
 
 noinst_LIBRARIES += libtools.a
 libtools_a_SOURCES = \
@@ -28,3 +28,15 @@ lsm_bench_SOURCES = \
 	tools/bench_run.c tools/bench_run.h \
 	tools/lsm_bench.c
 lsm_bench_LDADD = $(SUPERVISOR_LIBS) $(COMPACTOR_LIBS) $(ENGINE_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
+
+# ---- make bench-storage: lsm-bench beside RocksDB's db_bench; NUMS, ROUNDS, BENCH_OUT and BENCH_FLAGS may be given ----
+
+NUMS = 1000000,20000000
+ROUNDS = 3,1
+BENCH_OUT = bench-storage.md
+
+bench-storage: lsm-bench$(EXEEXT) lsm-compactor$(EXEEXT)
+	$(PYTHON) $(srcdir)/tools/bench-storage --build $(abs_builddir) --nums $(NUMS) --rounds $(ROUNDS) --out $(BENCH_OUT) \
+		$(BENCH_FLAGS)
+
+.PHONY: bench-storage
