@@ -21,7 +21,7 @@
 #include "common/view/memtable_priv.h"
 
 #define MT_FILE_MAGIC 0x656c626174656d6cu       /* "lmetable" in a dump */
-#define MT_VERSION 1u
+#define MT_VERSION 2u
 #define MT_CAPACITY_MAX (32ull << 30)
 
 static uint64_t file_bytes(uint64_t capacity_bytes)

@@ -9,7 +9,7 @@
 #include "common/view/memtable.h"
 
 #define MEMTABLE_MAGIC 0x3e37ab1eu
-#define MT_HEIGHT 16
+#define MT_HEIGHT 18
 #define MT_PAGE 4096u
 #define MT_UNIT 8u
 
