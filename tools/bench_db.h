@@ -52,6 +52,7 @@ void bench_db_write(struct bench_db *db, struct bench_batch *b);         /* answ
 struct bench_reader {
 	struct bench_db *db;
 	struct view *view;               /* referenced */
+	bool pinned;                     /* all its tables are open, for scans */
 	uint64_t generation;
 };
 

@@ -85,6 +85,7 @@ static void renew(struct bench_reader *r)
 			bench__need(st, "no view of the database");
 	}
 	r->view = view_ref(db->view);
+	r->pinned = false;
 	r->generation = db->generation;
 	pthread_mutex_unlock(&db->opening);
 }
@@ -138,7 +139,8 @@ struct iter *bench_reader_iter(struct bench_reader *r)
 	do {
 		struct view *v = current(r, &seq);
 
-		st = view_pin_tables(v);         /* a scan outlives the newest view */
+		st = r->pinned ? ST_OK : view_pin_tables(v);     /* a scan outlives the newest view */
+		r->pinned = st == ST_OK;
 		if (!st)
 			st = view_iter_new(v, seq, clock_wall_ms(), &it);
 		if (st == ST_UNAVAILABLE)
