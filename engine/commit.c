@@ -178,12 +178,10 @@ static void finish_group(struct commit *c)
 	struct group *g = &c->writer->group;
 
 	if (g->count > 0) {
-		uint64_t cost = g->cost;
-
 		if (group_commit(g))
 			end_on_io();
 		answer_group(c);
-		writer_pace(c->writer, cost);
+		writer_pace(c->writer);
 		writer_tell_sizes(c->writer);
 	}
 	for (unsigned i = 0; i < c->asker_count; i++)

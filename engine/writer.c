@@ -79,6 +79,7 @@ static enum st turn(struct writer *w, uint64_t cost, size_t bytes, const struct 
 	if (w->active)
 		memtable_unref(&w->active);
 	w->active = w->group.memtable = m;
+	w->paced_bytes = 0;
 	return st;
 }
 
@@ -173,12 +174,13 @@ bool writer_refuses(const struct writer *w, const struct write_counts *counts, s
 
 /* ---- pace ---- */
 
-void writer_pace(struct writer *w, uint64_t cost)
+void writer_pace(struct writer *w)
 {
 	struct pressure_facts f = facts(w);
-	uint64_t now = clock_mono_us();
+	uint64_t now = clock_mono_us(), used = memtable_used(w->active);
 
-	pressure_spend(&w->pace, pressure_judge(&f, &w->pressure, now).rate, cost, now);
+	pressure_spend(&w->pace, pressure_judge(&f, &w->pressure, now).rate, used - w->paced_bytes, now);
+	w->paced_bytes = used;
 }
 
 uint64_t writer_delay_us(const struct writer *w)

@@ -48,6 +48,7 @@ struct writer {
 	uint64_t rotated_us;             /* when they were begun */
 	struct pressure_memory pressure;
 	struct pressure_pace pace;
+	uint64_t paced_bytes;            /* of the active memtable: what writers were charged for */
 	unsigned patience_ms;            /* how long the next rotation may wait for the flush thread; the caller sets it */
 };
 
@@ -66,9 +67,9 @@ bool writer_fits(const struct writer *w, uint64_t cost, size_t bytes);
  * not now, *rp says why and nothing has changed. ST_IO: the engine must end. */
 enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct write_reply *rp) MUST_USE;
 
-/* A group of that cost was committed: how long the next one has to wait, from now on, because flush or compaction is
- * behind. */
-void writer_pace(struct writer *w, uint64_t cost);
+/* A group was committed: how long the next one has to wait, from now on, because flush or compaction is behind. It is
+ * charged what it took in the memtable, which is less than its cost. */
+void writer_pace(struct writer *w);
 uint64_t writer_delay_us(const struct writer *w);
 
 /* While the disk is nearly full, what deletes there are must become a table soon, or compaction finds nothing to drop.

@@ -2,6 +2,7 @@
 /* Debt of compaction, and what people are told of it. */
 #include "t/engine_world.h"
 
+#include "common/base/clock.h"
 #include "common/stats/stats.h"
 #include "engine/debt.h"
 #include "engine/levels.h"
@@ -78,10 +79,45 @@ START_TEST(speeds_are_averages_of_the_latest)
 }
 END_TEST
 
+/* Fills two memtables that nobody flushes, and half of a third. */
+static void fall_behind(struct world *w)
+{
+	while (truth_frozen_count(w->db.truth) < 2 || memtable_used(w->db.writer.active) < w->conf.memtable_size_limit / 2)
+		world_put1(w, "k", "");
+}
+
+START_TEST(a_group_is_charged_what_it_took_in_the_memtable)
+{
+	struct pressure_memory memory = { .at_us = 0 };
+	struct pressure_facts f;
+	uint64_t before, took_us, now_us;
+	struct world w;
+
+	world_begin(&w, vfs_posix());
+	atomic_store(&w.db.drain.flush_rate, 100);
+	fall_behind(&w);
+	writer_pace(&w.db.writer);
+	w.db.writer.pace.free_at_us = 0;         /* what came before is paid for */
+	before = memtable_used(w.db.writer.active);
+	for (unsigned i = 0; i < 40; i++)
+		world_put1(&w, "k", "");
+	now_us = clock_mono_us();
+	writer_pace(&w.db.writer);
+	f = (struct pressure_facts){ .memtable_limit = w.conf.memtable_size_limit, .flush_rate = 100,
+				     .memtable_bytes = memtable_used(w.db.writer.active) + truth_frozen_bytes(w.db.truth) };
+	took_us = (memtable_used(w.db.writer.active) - before) * 1000000 / pressure_judge(&f, &memory, 1).rate;
+	ck_assert_uint_gt(took_us, 2000000);     /* more than this test takes */
+	ck_assert_uint_ge(w.db.writer.pace.free_at_us, now_us + took_us - 1);
+	ck_assert_uint_lt(w.db.writer.pace.free_at_us, now_us + took_us + 1000000);
+	world_end(&w);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_tree_in_shape_owes_nothing_and_what_is_too_much_counts_twice);
 	tcase_add_test(tc, a_look_tells_writers_and_people);
+	tcase_add_test(tc, a_group_is_charged_what_it_took_in_the_memtable);
 	tcase_add_test(tc, speeds_are_averages_of_the_latest);
 }
 

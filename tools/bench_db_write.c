@@ -55,7 +55,7 @@ void bench_batch_add(struct bench_batch *b, const struct write_op *op)
 static void commit_group(struct bench_db *db)
 {
 	struct group *g = &db->db.writer.group;
-	uint64_t us = writer_delay_us(&db->db.writer), cost = g->cost;
+	uint64_t us = writer_delay_us(&db->db.writer);
 
 	if (us > 0 && g->entries > 0) {
 		clock_sleep_us(us);
@@ -63,7 +63,7 @@ static void commit_group(struct bench_db *db)
 	}
 	bench__need(group_commit(g), "the log cannot be written");
 	group_reset(g);
-	writer_pace(&db->db.writer, cost);
+	writer_pace(&db->db.writer);
 }
 
 void bench__rotate(struct bench_db *db, uint64_t cost, size_t bytes)
