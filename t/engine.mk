@@ -24,6 +24,10 @@ check_PROGRAMS += t/engine_parts_test
 t_engine_parts_test_SOURCES = t/engine_parts_test.c
 t_engine_parts_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_compaction_test
+t_engine_compaction_test_SOURCES = t/engine_compaction_test.c t/engine_world.h t/engine_testlib.h
+t_engine_compaction_test_LDADD = libvfstest.a $(COMPACTOR_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_picksim_test
 t_engine_picksim_test_SOURCES = t/engine_picksim_test.c
 t_engine_picksim_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -9,12 +9,12 @@
 #include "common/stats/stats.h"
 #include "common/vfs/sim.h"
 #include "compactor/job.h"
+#include "engine/compaction.h"
 #include "engine/pressure.h"
 #include "t/engine_sqlitevfs.h"
 #include "t/engine_world.h"
 
 #define MODEL_SIM_DIR "/data"
-#define MODEL_INPUTS_MAX 512
 
 struct model_db {
 	struct world w;
@@ -151,108 +151,67 @@ static inline void model_add(struct model_db *db, struct world_batch *b, uint64_
 
 /* ---- compaction ---- */
 
-/* The order as it arrives in the compactor's process. */
-static inline void model_order(struct model_db *db, const struct pick_job *p, struct file_id first, uint32_t ids,
-			       struct arena *a, struct compact_order *op)
+/* Carries a part's order out as it arrives in its compactor's process. */
+static inline void model_part(struct model_db *db, struct compaction *c, size_t part)
 {
-	struct compact_input *inputs = arena_alloc(a, p->input_count * sizeof(*inputs));
-	struct compact_order o = { .incarnation = truth_incarnation(db->w.db.truth), .job = db->w.db.next_job,
-				   .database = truth_database(db->w.db.truth), .inputs = inputs,
-				   .input_count = p->input_count, .output_level = p->output_level,
-				   .first_output_id = first, .output_id_count = ids,
-				   .table_size_target = db->w.conf.table_size_target,
-				   .codec = p->deeper_count == 0 ? db->w.conf.block_compression_last
-								 : db->w.conf.block_compression,
-				   .deeper = p->deeper,
-				   .deeper_count = p->deeper_count };
-	struct buf b = BUF_INIT;
-
-	for (size_t i = 0; i < p->input_count; i++)
-		inputs[i] = (struct compact_input){ p->inputs[i]->facts.id, p->inputs[i]->level,
-						    p->inputs[i]->facts.size_bytes };
-	compact_order_encode(&o, &b);
-	ck_ok(compact_order_decode(slice_of(arena_dup(a, buf_slice(&b)).p, b.n), a, op));
-	buf_fini(&b);
-}
-
-static inline void model_merge(struct model_db *db, const struct pick_job *p, struct arena *a, struct version_edit *edit,
-			       struct job_row *row)
-{
-	struct install_dir d = { db->w.vfs, db->w.dir, truth_database(db->w.db.truth) };
-	uint32_t ids = (uint32_t)(p->input_bytes / db->w.conf.table_size_target * 2 + 8);
-	struct compact_order order;
+	struct compact_order common = { .incarnation = truth_incarnation(db->w.db.truth),
+					.database = truth_database(db->w.db.truth),
+					.table_size_target = db->w.conf.table_size_target,
+					.codec = db->w.conf.block_compression }, order;
 	struct compact_report r;
-	struct file_id first;
-	uint64_t left = 0;
+	struct buf b = BUF_INIT;
+	struct arena a;
 	struct job *job;
 
-	ck_ok(truth_take_ids(db->w.db.truth, ids, &first));
-	model_order(db, p, first, ids, a, &order);
+	if (c->pick.deeper_count == 0)
+		common.codec = db->w.conf.block_compression_last;
+	arena_init(&a);
+	compaction_encode(c, part, &common, &b);
+	ck_ok(compact_order_decode(buf_slice(&b), &a, &order));
 	job = job_new(db->w.vfs, db->w.dir, &order, world_now_ms);
 	job_run(job, &r);
-	ck_assert_int_eq(r.status, ST_OK);
-	edit->added = arena_alloc(a, (r.output_count + 1) * sizeof(*edit->added));
-	edit->added_count = r.output_count;
-	for (size_t i = 0; i < r.output_count; i++) {
-		struct table_facts f = r.outputs[i];
-
-		ck_ok(install_table(&d, &f, true));
-		f.min_key = arena_dup(a, f.min_key);
-		f.max_key = arena_dup(a, f.max_key);
-		edit->added[i] = (struct live_table){ .facts = f, .level = p->output_level, .created_ms = 1 };
-		left += f.entry_count;
-	}
-	ck_assert_uint_eq(r.entries_in, left + r.dropped_overwritten + r.dropped_tombstones + r.dropped_expired);
-	if (r.output_count > 0)
-		ck_ok(install_sync_dirs(&d));
-	row->entries_in = r.entries_in;
-	row->dropped_overwritten = r.dropped_overwritten;
-	row->dropped_tombstones = r.dropped_tombstones;
-	row->dropped_expired = r.dropped_expired;
+	ck_ok(r.status);
+	ck_ok(compaction_take(c, part, &r));
 	job_free(&job);
+	buf_fini(&b);
+	arena_fini(&a);
 }
 
-static inline void model_carry_out(struct model_db *db, const struct pick_job *p, struct arena *a)
+/* Large jobs in up to three parts. */
+static inline void model_merge(struct model_db *db, struct compaction *c)
 {
-	struct job_row row = { .job = db->w.db.next_job, .reason = p->reason, .input_level = p->input_level,
-			       .output_level = p->output_level, .bytes_in = p->input_bytes, .started_ms = 1,
-			       .finished_ms = 1, .sub_jobs = 1 };
-	struct file_id *inputs = arena_alloc(a, p->input_count * sizeof(*inputs));
-	struct version_edit edit = { .removed = inputs, .removed_count = p->input_count, .job = &row };
-	struct live_table moved;
+	struct install_dir d = { db->w.vfs, db->w.dir, truth_database(db->w.db.truth) };
+	uint64_t target = db->w.conf.table_size_target;
+	struct file_id first;
 
-	for (size_t i = 0; i < p->input_count; i++)
-		inputs[i] = p->inputs[i]->facts.id;
-	if (p->move) {
-		moved = *p->inputs[0];
-		moved.level = p->output_level;
-		edit.added = &moved;
-		edit.added_count = 1;
-	} else {
-		model_merge(db, p, a, &edit, &row);
-	}
-	ck_ok(truth_commit(db->w.db.truth, &edit));
-	for (size_t i = 0; i < p->input_count && !p->move; i++)
-		ck_ok(vfs_unlink(db->w.vfs, path_sst(db->w.dir, inputs[i]).s));
-	db->w.db.next_job++;
-	*(p->move ? &db->moves : &db->jobs) += 1;
+	ck_ok(truth_take_ids(db->w.db.truth, compaction_cut(c, 3, target, target), &first));
+	compaction_set_ids(c, first);
+	for (size_t i = 0; i < c->part_count; i++)
+		model_part(db, c, i);
+	ck_ok(compaction_install(c, db->w.db.truth, &d));
 }
 
 /* Does the next compaction; false: there is none to do. */
 static inline bool model_compact(struct model_db *db)
 {
 	struct pick_question q = world_question(&db->w, world_now_ms);
-	struct pick_job p;
-	struct arena a;
+	struct compaction *c = compaction_new();
 	bool found;
 
-	arena_init(&a);
 	q.version = truth_lock(db->w.db.truth);
-	found = pick_next(&q, &a, &p);
+	found = pick_next(&q, &c->arena, &c->pick);
 	truth_unlock(db->w.db.truth);
-	if (found)
-		model_carry_out(db, &p, &a);
-	arena_fini(&a);
+	if (found) {
+		compaction_set_inputs(c);
+		c->number = db->w.db.next_job;
+		if (c->pick.move)
+			ck_ok(compaction_move(c, db->w.db.truth));
+		else
+			model_merge(db, c);
+		db->w.db.next_job++;
+		*(c->pick.move ? &db->moves : &db->jobs) += 1;
+	}
+	compaction_free(&c);
 	return found;
 }
 

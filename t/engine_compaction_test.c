@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A compaction from order to commit, with the real compactor's job, in parts: whatever fails while it is installed, all
+ * of it counts or nothing does; and a database shrinks to what lives in it.
+ */
+#include "t/engine_world.h"
+
+#include "common/vfs/fault.h"
+#include "compactor/job.h"
+#include "engine/compaction.h"
+
+#define KEYS 120u
+
+static void key_of(unsigned k, char out[16])
+{
+	snprintf(out, 16, "key%05u", k);
+}
+
+/* Keys from, from + step ... in one batch, flushed. NULL deletes. */
+static void write_keys(struct world *w, unsigned from, unsigned to, unsigned step, const char *value)
+{
+	struct world_batch b = { .bytes = BUF_INIT };
+	char key[16];
+
+	for (unsigned k = from; k < to; k += step) {
+		key_of(k, key);
+		world_put(&b, key, value);
+	}
+	(void)world_commit(w, &b);
+	world_rotate(w);
+	world_flush_all(w);
+}
+
+static void check_keys(struct world *w, const char *even, const char *odd)
+{
+	struct world_reader r = world_reader(w);
+	char key[16];
+
+	for (unsigned k = 0; k < KEYS; k++) {
+		key_of(k, key);
+		world_check(&r, key, k % 2 ? odd : even);
+	}
+	world_reader_end(&r);
+}
+
+/* The next job, cut for three compactors, with its ids; NULL: none. */
+static struct compaction *next_job(struct world *w)
+{
+	struct pick_question q = world_question(w, world_now_ms);
+	struct compaction *c = compaction_new();
+	struct file_id first;
+	bool found;
+
+	q.version = truth_lock(w->db.truth);
+	found = pick_next(&q, &c->arena, &c->pick);
+	truth_unlock(w->db.truth);
+	if (!found) {
+		compaction_free(&c);
+		return NULL;
+	}
+	compaction_set_inputs(c);
+	c->number = w->db.next_job++;
+	if (c->pick.move)
+		return c;
+	ck_ok(truth_take_ids(w->db.truth, compaction_cut(c, 3, 1, w->conf.table_size_target), &first));
+	compaction_set_ids(c, first);
+	return c;
+}
+
+static struct compact_report do_part(struct world *w, struct compaction *c, size_t part, struct arena *a, struct job **jobp)
+{
+	struct compact_order common = { .incarnation = truth_incarnation(w->db.truth), .database = truth_database(w->db.truth),
+					.table_size_target = w->conf.table_size_target }, *order = arena_alloc(a, sizeof(*order));
+	struct compact_report r;
+	struct buf b = BUF_INIT;
+
+	compaction_encode(c, part, &common, &b);
+	ck_ok(compact_order_decode(arena_dup(a, buf_slice(&b)), a, order));
+	buf_fini(&b);
+	*jobp = job_new(w->vfs, w->dir, order, world_now_ms);
+	job_run(*jobp, &r);
+	ck_ok(r.status);
+	return r;
+}
+
+static void do_parts(struct world *w, struct compaction *c)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct compact_report r;
+		struct arena a;
+		struct job *job;
+
+		arena_init(&a);
+		r = do_part(w, c, i, &a, &job);
+		ck_ok(compaction_take(c, i, &r));
+		job_free(&job);
+		arena_fini(&a);
+	}
+}
+
+static enum st install(struct world *w, struct compaction *c)
+{
+	struct install_dir d = { w->vfs, w->dir, truth_database(w->db.truth) };
+
+	return compaction_install(c, w->db.truth, &d);
+}
+
+static void compact_all(struct world *w)
+{
+	struct compaction *c;
+
+	while ((c = next_job(w)) != NULL) {
+		if (c->pick.move) {
+			ck_ok(compaction_move(c, w->db.truth));
+		} else {
+			do_parts(w, c);
+			ck_ok(install(w, c));
+		}
+		compaction_free(&c);
+	}
+}
+
+static uint64_t table_bytes(struct world *w)
+{
+	return truth_table_bytes(w->db.truth);
+}
+
+/* Several tables on the last level, then four over all of them on level 0. */
+static void prepare(struct world *w, struct vfs *v)
+{
+	world_begin(w, v);
+	w->conf.memtable_size_limit = 1 << 20;
+	w->conf.table_size_target = 512;
+	w->at_rest = true;
+	write_keys(w, 0, KEYS, 1, "old");
+	write_keys(w, 0, KEYS, 1, "old");       /* so that they are merged, not moved */
+	compact_all(w);
+	w->at_rest = false;
+	for (unsigned i = 0; i < 3; i++)
+		write_keys(w, 0, KEYS, 2, "middle");
+	write_keys(w, 0, KEYS, 2, "new");
+	check_keys(w, "new", "old");
+}
+
+static bool install_with_failure(uint64_t n, bool for_good)
+{
+	struct vfs *fault = fault_new(vfs_posix());
+	struct compaction *c;
+	struct world w;
+	bool fired, done;
+	enum st st;
+
+	prepare(&w, fault);
+	c = next_job(&w);
+	ck_assert_uint_eq(c->part_count, 3);
+	do_parts(&w, c);
+	fault_arm(fault, FAULT_ALL, n, for_good, ST_IO);
+	st = install(&w, c);
+	fired = fault_fired(fault);
+	fault_arm(fault, FAULT_ALL, 0, false, ST_OK);
+	ck_assert(fired || st == ST_OK);
+	done = version_level(truth_lock(w.db.truth), 0).count == 0;
+	truth_unlock(w.db.truth);
+	ck_assert(done == (st == ST_OK));
+	if (st)
+		install_remove(&(struct install_dir){ w.vfs, w.dir, truth_database(w.db.truth) }, c->first_output, c->id_count);
+	compaction_free(&c);
+	check_keys(&w, "new", "old");
+	compact_all(&w);                         /* the next try */
+	check_keys(&w, "new", "old");
+	world_close(&w);
+	world_forget_memtables(&w);
+	world_open(&w);
+	check_keys(&w, "new", "old");
+	ck_assert_uint_eq(truth_level0_count(w.db.truth), 0);
+	world_end(&w);
+	fault_free(&fault);
+	return fired;
+}
+
+START_TEST(whatever_fails_while_three_parts_are_installed_all_of_them_count_or_none)
+{
+	uint64_t n = 1;
+
+	while (install_with_failure(n, n % 2 == 0))      /* a hiccup, a broken disk */
+		n++;
+	ck_assert_uint_gt(n, 20);
+}
+END_TEST
+
+START_TEST(an_entry_that_got_lost_between_two_parts_is_missed)
+{
+	struct compaction *c;
+	struct arena a;
+	struct world w;
+
+	prepare(&w, vfs_posix());
+	c = next_job(&w);
+	arena_init(&a);
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct compact_report r;
+		struct job *job;
+
+		if (i == 1) {                    /* it begins behind the key where the one before ended */
+			struct buf behind = BUF_INIT;
+
+			buf_append_slice(&behind, c->parts[i].range.begin);
+			buf_append_str(&behind, "+");
+			c->parts[i].range.begin = arena_dup(&a, buf_slice(&behind));
+			buf_fini(&behind);
+		}
+		r = do_part(&w, c, i, &a, &job);
+		ck_ok(compaction_take(c, i, &r));
+		job_free(&job);
+	}
+	ck_assert_int_eq(install(&w, c), ST_CORRUPT);
+	check_keys(&w, "new", "old");
+	compaction_free(&c);
+	arena_fini(&a);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(a_part_may_not_report_what_lies_outside_its_range_or_ids)
+{
+	struct compact_report r, twisted;
+	struct table_facts f;
+	struct compaction *c;
+	struct arena a;
+	struct world w;
+	struct job *job;
+
+	prepare(&w, vfs_posix());
+	c = next_job(&w);
+	arena_init(&a);
+	r = do_part(&w, c, 1, &a, &job);
+	f = r.outputs[0];
+	twisted = r;
+	twisted.outputs = &f;
+	twisted.output_count = 1;
+	f.id.v += c->parts[1].id_count;
+	ck_assert_int_eq(compaction_take(c, 1, &twisted), ST_INVALID);
+	f = r.outputs[0];
+	f.min_key = slice_str("key00000");
+	ck_assert_int_eq(compaction_take(c, 1, &twisted), ST_INVALID);
+	f = r.outputs[0];
+	f.max_key = c->parts[1].range.end;
+	ck_assert_int_eq(compaction_take(c, 1, &twisted), ST_INVALID);
+	ck_ok(compaction_take(c, 1, &r));
+	ck_assert_int_eq(compaction_take(c, 1, &r), ST_INVALID);         /* twice */
+	job_free(&job);
+	compaction_free(&c);
+	arena_fini(&a);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(a_database_most_of_which_is_deleted_shrinks_when_it_rests)
+{
+	struct world w;
+	uint64_t full;
+
+	prepare(&w, vfs_posix());
+	w.at_rest = true;
+	compact_all(&w);
+	full = table_bytes(&w);
+	write_keys(&w, 0, KEYS - 8, 1, NULL);
+	ck_assert_uint_gt(table_bytes(&w), full);
+	compact_all(&w);
+	ck_assert_uint_lt(table_bytes(&w), full / 5);    /* 8 of 120 entries, and what a table has beside them */
+	write_keys(&w, KEYS - 8, KEYS, 1, NULL);
+	compact_all(&w);
+	ck_assert_uint_eq(table_bytes(&w), 0);
+	check_keys(&w, NULL, NULL);
+	world_end(&w);
+}
+END_TEST
+
+static void suite(TCase *tc)
+{
+	tcase_add_test(tc, whatever_fails_while_three_parts_are_installed_all_of_them_count_or_none);
+	tcase_add_test(tc, an_entry_that_got_lost_between_two_parts_is_missed);
+	tcase_add_test(tc, a_part_may_not_report_what_lies_outside_its_range_or_ids);
+	tcase_add_test(tc, a_database_most_of_which_is_deleted_shrinks_when_it_rests);
+}
+
+CHECK_MAIN("engine/compaction", suite)
