@@ -39,6 +39,7 @@ libengine_a_SOURCES += \
 	engine/install.c engine/install.h \
 	engine/flush.c engine/flush.h \
 	engine/inspect.c engine/inspect.h \
+	engine/rebuild.c engine/rebuild.h \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
 	engine/garbage.c engine/garbage.h \

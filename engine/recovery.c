@@ -24,7 +24,7 @@
 #include "engine/recovery_repair.h"
 #include "engine/wal_reader.h"
 
-#define PROGRESS_RECORDS 4096u
+#define PROGRESS_BYTES (1u << 20)        /* progress is told so often */
 
 struct segment {
 	struct file_id id;
@@ -62,7 +62,7 @@ struct recovery {
 	struct seq last;                 /* last sequence read */
 	struct wal_link end;             /* of the last segment read */
 	uint64_t promise;                /* highest in the last segment read */
-	uint64_t done_bytes;
+	uint64_t done_bytes, told_bytes;
 	struct recovery_report *rp;
 };
 
@@ -225,8 +225,10 @@ static enum st hand_on(struct recovery *r, const struct wal_record *rec, struct 
 		*counts = (struct write_counts){ 0 };
 	r->rp->records++;
 	r->rp->entries += counts->entries;
-	if (r->sink->progress && r->rp->records % PROGRESS_RECORDS == 0)
-		r->sink->progress(r->sink->ctx, r->done_bytes + rec->offset, r->total_bytes);
+	if (r->sink->progress && r->done_bytes + rec->offset >= r->told_bytes + PROGRESS_BYTES) {
+		r->told_bytes = r->done_bytes + rec->offset;
+		r->sink->progress(r->sink->ctx, r->told_bytes, r->total_bytes);
+	}
 	return r->sink->record(r->sink->ctx, b, counts);
 }
 
@@ -378,6 +380,19 @@ static enum st replay(struct recovery *r, struct finding *f)
 
 /* ---- settle ---- */
 
+static void count_damage(enum wal_damage damage)
+{
+	static const enum metric by_kind[] = {
+		[WAL_DAMAGE_CHECKSUM] = M_wal_checksum_mismatches, [WAL_DAMAGE_TRUNCATED] = M_wal_truncated_entries,
+		[WAL_DAMAGE_UNDECODABLE] = M_wal_undecodable_entries, [WAL_DAMAGE_GAP] = M_wal_sequence_gaps,
+	};
+
+	stats_add(M_corruption_detected, 1);
+	stats_add(by_kind[damage], 1);
+	if (damage == WAL_DAMAGE_CHECKSUM)
+		stats_add(M_crc32_verification_failed, 1);
+}
+
 static void tell_damage(struct recovery *r, const struct finding *f)
 {
 	struct recovery_report *rp = r->rp;
@@ -395,9 +410,7 @@ static void tell_damage(struct recovery *r, const struct finding *f)
 			 ? "Everything before was kept, the rest was moved to quarantine/."
 			 : "Nothing was changed. Restore the file from a backup, or start once with "
 			   "WAL_RECOVERY_MODE=truncate to keep everything before and set the rest aside.");
-	stats_add(M_corruption_detected, 1);
-	if (f->damage == WAL_DAMAGE_CHECKSUM)
-		stats_add(M_crc32_verification_failed, 1);
+	count_damage(f->damage);
 }
 
 /* Where the log ends now, made true on disk; everything behind it is gone. */
@@ -437,6 +450,7 @@ static enum st settle_tail(struct recovery *r, struct file_id torn)
 	enum st st = ST_OK;
 
 	if (rp->torn_tail) {
+		stats_add(M_wal_torn_tails, 1);
 		snprintf(rp->sentence, sizeof rp->sentence,
 			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on), "
 			 "which was never acknowledged as durable%s", torn.v ? torn.v : r->end.id.v,

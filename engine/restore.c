@@ -10,10 +10,12 @@
 
 #include <inttypes.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "engine/rebuild.h"
 #include "engine/wal_format.h"
 
 #define SMALLEST_OP_BYTES 5u             /* a WALEntry with a key of one byte, tags and lengths included */
@@ -25,8 +27,10 @@
 struct replay {
 	struct board *board;
 	void (*beat)(void);
+	uint64_t began_us;
 	struct idpool ids;
 	struct origins *origins;
+	struct rebuild *rebuild;
 	struct frozen *tables;           /* oldest first */
 	size_t count;
 	struct seq last_seq;
@@ -50,24 +54,7 @@ static enum st replay_segment(void *ctx, struct file_id id, uint64_t bytes)
 		return st;
 	r->tables = mem_resize(r->tables, (r->count + 1) * sizeof(*r->tables));
 	r->tables[r->count++] = f;
-	return ST_OK;
-}
-
-static enum st insert_record(struct frozen *f, const struct wal_batch *b)
-{
-	struct write_walk w = write_walk_begin(b->batches);
-	uint64_t n = b->first_sequence.v;
-	struct write_op op;
-
-	while (write_walk_next(&w, &op)) {
-		struct entry e = { .key = op.key, .value = op.value, .seq = seq(n++), .timestamp_ms = b->timestamp_ms,
-				   .expires_at_ms = op.expires_at_ms, .is_tombstone = op.is_delete };
-
-		if (memtable_room(f->memtable) < memtable_cost(op.key.n, op.value.n))
-			return fail(ST_INTERNAL, "the memtable of WAL segment %" PRIu64 " is too small for it",
-				    f->wal_id.v);
-		memtable_insert(f->memtable, &e);
-	}
+	rebuild_into(r->rebuild, f.memtable);
 	return ST_OK;
 }
 
@@ -86,7 +73,7 @@ static enum st replay_record(void *ctx, const struct wal_batch *b, const struct 
 	r->tables[r->count - 1].wal_bytes += WAL_HEAD_BYTES + b->batches.n;   /* without what was preallocated */
 	if (counts->entries == 0)
 		return ST_OK;
-	st = insert_record(&r->tables[r->count - 1], b);
+	st = rebuild_add(r->rebuild, b);
 	r->last_seq = seq(b->first_sequence.v + counts->entries - 1);
 	r->tables[r->count - 1].last_seq = r->last_seq;
 	return st;
@@ -95,8 +82,12 @@ static enum st replay_record(void *ctx, const struct wal_batch *b, const struct 
 static void replay_progress(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 {
 	struct replay *r = ctx;
+	uint64_t passed_us = clock_mono_us() - r->began_us;
+	double share = total_bytes ? (double)done_bytes / (double)total_bytes : 1;
 
 	board_set_replay(r->board, done_bytes, total_bytes);
+	stats_set(M_recovery_progress, (uint64_t)(share * 1e6));
+	stats_set(M_recovery_eta, share > 0 ? (uint64_t)((double)passed_us * (1 - share) / share) : 0);
 	if (r->beat)
 		r->beat();
 }
@@ -106,12 +97,22 @@ static enum st replay(const struct restore_config *c, struct manifest *m, const 
 {
 	struct recovery_sink sink = { r, replay_segment, replay_record, replay_progress };
 	struct recovery_known known = { s->database, s->wal_floor, s->flushed_seq, s->promised_seq };
+	enum st st;
 
-	*r = (struct replay){ .board = c->truth.board, .beat = c->beat, .origins = origins_new(),
-			      .last_seq = s->flushed_seq };
+	*r = (struct replay){ .board = c->truth.board, .beat = c->beat, .origins = origins_new(), .rebuild = rebuild_new(),
+			      .began_us = clock_mono_us(), .last_seq = s->flushed_seq };
 	idpool_init(&r->ids, m, s->next_id);
 	board_set_state(c->truth.board, BOARD_REPLAYING);
-	return recovery_run(c->vfs, c->conf->data_dir, c->conf->wal_recovery_mode, &known, &sink, report);
+	board_set_replay(c->truth.board, 0, 0);
+	stats_set(M_recovery_progress, 0);
+	st = recovery_run(c->vfs, c->conf->data_dir, c->conf->wal_recovery_mode, &known, &sink, report);
+	if (!st) {
+		rebuild_finish(r->rebuild);
+		stats_set(M_recovery_progress, 1000000);
+		stats_set(M_recovery_eta, 0);
+	}
+	rebuild_free(&r->rebuild);
+	return st;
 }
 
 static void replay_drop(struct replay *r)

@@ -187,6 +187,7 @@ static struct health_facts gather_facts(struct front *f)
 		.wal_bytes = stats_sum(M_wal_size),
 		.disk_mark = stats_sum(M_disk_low_water),
 		.disk_refuses = stats_sum(M_disk_writes_refused) != 0,
+		.replay_eta_us = stats_sum(M_recovery_eta),
 		.engine_there = pending_engine_there(f->pending),
 		.engine_pid = stats_worker_pid(SLOT_ENGINE),
 		.engine_state = board_state(board),

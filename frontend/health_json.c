@@ -31,6 +31,22 @@ const char *health_engine_word(const struct health_facts *f)
 	return f->engine_state == BOARD_STARTING ? "starting" : "down";
 }
 
+static bool replays(const struct health_facts *f)
+{
+	return f->engine_state == BOARD_REPLAYING && !f->engine_there && f->engine_pid;
+}
+
+static unsigned replay_percent(const struct health_facts *f)
+{
+	return f->replay_total ? (unsigned)((double)f->replay_done * 100 / (double)f->replay_total) : 0;
+}
+
+/* Rounded up: nobody is told that it is over. */
+static unsigned replay_eta_s(const struct health_facts *f)
+{
+	return (unsigned)((f->replay_eta_us + 999999) / 1000000);
+}
+
 static bool engine_serves(const struct health_facts *f)
 {
 	return f->engine_there && f->engine_state == BOARD_SERVING;
@@ -59,6 +75,9 @@ static void write_reason(struct buf *out, const struct health_facts *f)
 {
 	if (!f->directory_there)
 		buf_append_str(out, "the data directory is missing");
+	else if (replays(f))
+		buf_printf(out, "the storage engine is replaying: %u %% of the write-ahead log, about %u s to go", replay_percent(f),
+			   replay_eta_s(f));
 	else if (!engine_serves(f))
 		buf_printf(out, "the storage engine is %s", health_engine_word(f));
 	else if (!f->desc)
@@ -82,9 +101,10 @@ static void write_engine(struct buf *out, const struct health_facts *f)
 	buf_printf(out, "\"engine\":{\"status\":\"%s\"", health_engine_word(f));
 	if (f->engine_pid)
 		buf_printf(out, ",\"value\":%d", f->engine_pid);
-	if (f->engine_state == BOARD_REPLAYING && !f->engine_there)
-		buf_printf(out, ",\"replayedBytes\":%llu,\"replayTotalBytes\":%llu",
-			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total);
+	if (replays(f))
+		buf_printf(out, ",\"replayedBytes\":%llu,\"replayTotalBytes\":%llu,\"percent\":%u,\"etaSeconds\":%u",
+			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total, replay_percent(f),
+			   replay_eta_s(f));
 	buf_append_byte(out, '}');
 }
 
@@ -130,9 +150,10 @@ const char *health_not_ready(struct buf *out, const struct health_facts *f)
 	buf_printf(out, "The storage engine is %s", health_engine_word(f));
 	if (engine_serves(f))
 		buf_append_str(out, ", but its view is not attached yet");
-	else if (f->engine_state == BOARD_REPLAYING && !f->engine_there)
-		buf_printf(out, ": %llu of %llu bytes of the write-ahead log are replayed",
-			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total);
+	else if (replays(f))
+		buf_printf(out, ": %llu of %llu bytes of the write-ahead log are replayed, %u %%, about %u s to go",
+			   (unsigned long long)f->replay_done, (unsigned long long)f->replay_total, replay_percent(f),
+			   replay_eta_s(f));
 	buf_append_byte(out, '.');
 	return buf_cstr(out);
 }

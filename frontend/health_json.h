@@ -26,7 +26,7 @@ struct health_facts {
 	bool engine_there;               /* greets and takes writes */
 	int engine_pid;                  /* 0 = not running */
 	enum board_state engine_state;
-	uint64_t replay_done, replay_total;
+	uint64_t replay_done, replay_total, replay_eta_us;
 };
 
 enum health { HEALTH_HEALTHY, HEALTH_DEGRADED, HEALTH_UNHEALTHY };

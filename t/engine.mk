@@ -64,6 +64,10 @@ check_PROGRAMS += t/engine_model_test
 t_engine_model_test_SOURCES = t/engine_model_test.c t/engine_world.h t/engine_testlib.h
 t_engine_model_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_rebuild_test
+t_engine_rebuild_test_SOURCES = t/engine_rebuild_test.c t/engine_testlib.h
+t_engine_rebuild_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_restore_test
 t_engine_restore_test_SOURCES = t/engine_restore_test.c t/engine_world.h t/engine_testlib.h
 t_engine_restore_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -140,7 +140,7 @@ START_TEST(what_is_not_healthy_says_why)
 	struct health_facts full = well(), away = well(), blind = well(), quarantine = well();
 	const struct { const struct health_facts *facts; const char *why; } rows[] = {
 		{ &full, "the disk is nearly full: writes are refused, reads and deletes go on" },
-		{ &away, "the storage engine is replaying" },
+		{ &away, "the storage engine is replaying: 42 % of the write-ahead log, about 3 s to go" },
 		{ &blind, "the data directory is missing" },
 		{ &quarantine, "a damaged table is in quarantine" },
 	};
@@ -148,6 +148,9 @@ START_TEST(what_is_not_healthy_says_why)
 	full.disk_refuses = true;
 	away.engine_there = false;
 	away.engine_state = BOARD_REPLAYING;
+	away.replay_done = 427;
+	away.replay_total = 1000;
+	away.replay_eta_us = 2100000;
 	blind.directory_there = false;
 	tables[1].quarantined = true;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
