@@ -10,7 +10,7 @@ libengine_a_SOURCES = \
 	engine/wal_format.c engine/wal_format.h \
 	engine/wal.c engine/wal.h \
 	engine/wal_reader.c engine/wal_reader.h \
-	engine/report.h \
+	engine/report.c engine/report.h \
 	engine/recovery_repair.c engine/recovery_repair.h \
 	engine/recovery.c engine/recovery.h \
 	engine/recovery_tidy.c \

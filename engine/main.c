@@ -25,6 +25,7 @@
 #include "engine/flush.h"
 #include "engine/inspect.h"
 #include "engine/jobs.h"
+#include "engine/report.h"
 #include "engine/reserve.h"
 #include "engine/restore.h"
 
@@ -124,6 +125,7 @@ static void open_database(struct engine *e)
 	uint64_t began_us = clock_mono_us();
 	enum st st = restore_open(&c, &e->db, &complaint);
 
+	report_leave(&e->db.report, e->vfs, e->heritage.conf.run_dir);
 	if (st == ST_CORRUPT)
 		refuse(e, &complaint, EXIT_DATA);
 	if (st && disk_is_full(e, st)) {

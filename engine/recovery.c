@@ -288,12 +288,14 @@ static enum st judge_end(struct recovery *r, size_t i, struct wal_reader *reader
 	st = wal_reader_rest(reader, at, &rest);
 	if (st)
 		return st;
-	if (named != UINT64_MAX)
+	if (named != UINT64_MAX) {
 		judge_hole(i, at, wal_reader_size(reader), named, why, f);
-	else if (rest.promised)
+	} else if (rest.promised) {
 		judge_hole(i, at, wal_reader_size(reader), rest.promised_at, why, f);
-	else if (rest.content_end > at)
+	} else if (rest.content_end > at) {
 		r->rp->torn_tail = true;
+		r->rp->damaged_bytes = rest.content_end - at;
+	}
 	f->content_end = rest.content_end;
 	return ST_OK;
 }
@@ -380,6 +382,30 @@ static enum st replay(struct recovery *r, struct finding *f)
 
 /* ---- settle ---- */
 
+/* The highest sequence that can still be seen behind the damage, or that somebody vouches for. Errors of the disk only
+ * make it lower: it is for people. */
+static struct seq last_behind(struct recovery *r, const struct finding *f)
+{
+	struct seq last = f->lost_to;
+
+	for (size_t i = f->index; i < r->count; i++) {
+		struct path p = path_wal(r->data_dir, r->segments[i].id);
+		struct wal_reader *reader;
+		struct wal_rest rest;
+
+		if (r->segments[i].opening == WAL_OPENING_HEADER && r->segments[i].header.database == r->database &&
+		    r->segments[i].header.last_seq.v > last.v)
+			last = r->segments[i].header.last_seq;
+		if (wal_reader_open(r->v, p.s, r->database, r->segments[i].id, &reader))
+			continue;
+		if (wal_reader_rest(reader, i == f->index && !f->whole ? f->offset : WAL_HEADER_BYTES, &rest) == ST_OK &&
+		    rest.last_seq.v > last.v)
+			last = rest.last_seq;
+		wal_reader_close(&reader);
+	}
+	return last;
+}
+
 static void count_damage(enum wal_damage damage)
 {
 	static const enum metric by_kind[] = {
@@ -402,7 +428,11 @@ static void tell_damage(struct recovery *r, const struct finding *f)
 	rp->damaged_segment = id;
 	rp->damaged_offset = f->offset;
 	rp->lost_from = seq(rp->last_seq.v + 1);
-	rp->lost_to = f->lost_to.v > rp->last_seq.v ? f->lost_to : seq(0);
+	rp->damaged_bytes = f->content_end - f->offset;
+	rp->refused = r->mode != WAL_RECOVERY_TRUNCATE;
+	rp->lost_to = last_behind(r, f);
+	if (rp->lost_to.v < rp->lost_from.v)
+		rp->lost_to = seq(0);
 	snprintf(rp->sentence, sizeof rp->sentence,
 		 "Acknowledged data in the write-ahead log is damaged: wal_%" PRIu64 ".log at offset %" PRIu64 " (%s). "
 		 "Writes from sequence %" PRIu64 " on are affected. %s", id.v, f->offset, f->what, rp->lost_from.v,
@@ -451,6 +481,9 @@ static enum st settle_tail(struct recovery *r, struct file_id torn)
 
 	if (rp->torn_tail) {
 		stats_add(M_wal_torn_tails, 1);
+		rp->damaged_segment = torn.v ? torn : r->end.id;
+		rp->damaged_offset = torn.v ? 0 : r->end.length;
+		rp->refused = r->mode == WAL_RECOVERY_ABSOLUTE;
 		snprintf(rp->sentence, sizeof rp->sentence,
 			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on), "
 			 "which was never acknowledged as durable%s", torn.v ? torn.v : r->end.id.v,
@@ -490,6 +523,7 @@ static enum st run(struct recovery *r)
 	if (newest_is_torn(r)) {
 		torn = r->segments[--r->count].id;
 		r->rp->torn_tail = true;
+		r->rp->damaged_bytes = r->segments[r->count].rest.content_end;
 	}
 	st = replay(r, &f);
 	if (st)
@@ -526,7 +560,7 @@ enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const s
 	};
 	enum st st;
 
-	*rp = (struct recovery_report){ 0 };
+	*rp = (struct recovery_report){ .mode = mode };
 	st = run(&r);
 	mem_free(r.segments);
 	return st;

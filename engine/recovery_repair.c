@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/table/filename.h"
 
@@ -95,37 +94,28 @@ static enum st keep_cut_bytes(struct vfs *v, const char *data_dir, const struct 
 	return st;
 }
 
-/* JSON by hand: every text in it is ours and holds nothing that needs escaping. */
-static void print_report(const struct quarantine_order *q, const struct recovery_report *r, struct buf *out)
+/* What is put aside, as JSON strings. */
+static void list_names(const struct quarantine_order *q, struct buf *names)
 {
-	buf_printf(out, "{\n  \"damage\": \"%s\",\n", wal_damage_text(r->damage));
-	buf_printf(out, "  \"segment\": %" PRIu64 ",\n  \"offset\": %" PRIu64 ",\n", r->damaged_segment.v,
-		   r->damaged_offset);
-	buf_printf(out, "  \"bytes_cut\": %" PRIu64 ",\n", q->cut.v ? q->content_end - q->offset : 0);
-	buf_printf(out, "  \"last_sequence_kept\": %" PRIu64 ",\n", r->last_seq.v);
-	buf_printf(out, "  \"lost_from_sequence\": %" PRIu64 ",\n", r->lost_from.v);
-	if (r->lost_to.v)
-		buf_printf(out, "  \"lost_to_sequence\": %" PRIu64 ",\n", r->lost_to.v);
-	else
-		buf_append_str(out, "  \"lost_to_sequence\": null,\n");
-	buf_append_str(out, "  \"moved_segments\": [");
+	if (q->cut.v)
+		buf_printf(names, "\"wal_%" PRIu64 "_at_%" PRIu64 ".bin\"", q->cut.v, q->offset);
 	for (size_t i = 0; i < q->whole_count; i++)
-		buf_printf(out, "%s\"wal_%" PRIu64 ".log\"", i ? ", " : "", q->whole[i].v);
-	buf_printf(out, "],\n  \"time_ms\": %" PRId64 ",\n", clock_wall_ms());
-	buf_printf(out, "  \"summary\": \"%s\"\n}\n", r->sentence);
+		buf_printf(names, "%s\"wal_%" PRIu64 ".log\"", names->n ? ", " : "", q->whole[i].v);
 }
 
 static enum st write_report(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
 			    const struct recovery_report *r)
 {
 	struct path to = quarantine_name(data_dir, r->damaged_segment, r->damaged_offset, "json");
-	struct buf text = BUF_INIT;
+	struct buf names = BUF_INIT, text = BUF_INIT;
 	struct vfs_file *f;
 	enum st st = create_anew(v, to.s, &f);
 
 	if (st)
 		return st;
-	print_report(q, r, &text);
+	list_names(q, &names);
+	report_print(r, &names, &text);
+	buf_fini(&names);
 	st = vfs_write(f, text.p, text.n, 0);
 	if (!st)
 		st = vfs_sync(f);

@@ -194,25 +194,37 @@ enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_
 	return st;
 }
 
-/* Is there a record at `place` that promises bytes behind `offset`? Cheap refusals first. */
-static enum st promise_at(struct wal_reader *r, uint64_t place, uint64_t offset, struct wal_rest *restp)
+/* What is left to be spent on bytes that look like a record and are none: a damaged file must not take for ever. */
+#define REST_BUDGET_BYTES (256u << 20)
+
+/* Takes a record at `place` into account, when one is there; *np: its bytes, else 0. Cheap refusals first. */
+static enum st record_behind(struct wal_reader *r, uint64_t place, uint64_t offset, uint64_t *budgetp, struct wal_rest *restp,
+			     uint64_t *np)
 {
 	enum wal_damage why;
 	struct wal_record rec;
 	const uint8_t *p;
 	enum st st = look(r, place, WAL_HEAD_BYTES, &p);
 
+	*np = 0;
 	if (st)
 		return st;
 	wal_record_decode_head(p, &rec);
-	if (rec.synced_upto <= offset || rec.synced_upto > place || !fits(r, place, &rec))
+	if (rec.synced_upto > place || !fits(r, place, &rec) || wal_record_bytes(rec.length) > *budgetp)
 		return ST_OK;
 	st = record_at(r, place, &rec, &why);
-	if (!st) {
+	if (st) {
+		*budgetp -= wal_record_bytes(rec.length);
+		return st == ST_NOT_FOUND ? ST_OK : st;
+	}
+	*np = wal_record_bytes(rec.length);
+	if (rec.count && rec.first_seq.v + rec.count - 1 > restp->last_seq.v)
+		restp->last_seq = seq(rec.first_seq.v + rec.count - 1);
+	if (!restp->promised && rec.synced_upto > offset) {
 		restp->promised = true;
 		restp->promised_at = place;
 	}
-	return st == ST_NOT_FOUND ? ST_OK : st;
+	return ST_OK;
 }
 
 /* Zero bytes from offset on, as far as the window shows, in whole steps of 8: the preallocated rest of a segment is
@@ -228,14 +240,16 @@ static uint64_t zeros_behind(const struct wal_reader *r, uint64_t offset)
 
 enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
 {
+	uint64_t budget = REST_BUDGET_BYTES, bytes = 0;
 	const uint8_t *p;
 	enum st st = ST_OK;
 
 	obj_check(r, WAL_READER_MAGIC);
 	*restp = (struct wal_rest){ .content_end = offset };
-	for (uint64_t at = offset; at < r->size && !st; at += 8) {
+	for (uint64_t at = offset; at < r->size && !st; at += bytes ? bytes : 8) {
 		size_t n = r->size - at < 8 ? (size_t)(r->size - at) : 8;
 
+		bytes = 0;
 		st = look(r, at, n, &p);
 		if (st)
 			break;
@@ -243,13 +257,13 @@ enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *
 			at += zeros_behind(r, at + 8);
 			continue;
 		}
-		restp->content_end = at + n;
-		while (p[n - 1] == 0) {
+		while (p[n - 1] == 0)
 			n--;
-			restp->content_end--;
-		}
-		if (!restp->promised && r->size - at >= WAL_HEAD_BYTES)
-			st = promise_at(r, at, offset, restp);
+		restp->content_end = at + n;
+		if (r->size - at >= WAL_HEAD_BYTES)
+			st = record_behind(r, at, offset, &budget, restp, &bytes);
+		if (bytes)
+			restp->content_end = at + bytes;
 	}
 	return st;
 }

@@ -36,6 +36,7 @@ enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_
 struct wal_rest {
 	bool promised;               /* a later record says that bytes behind the offset were on disk */
 	uint64_t promised_at;        /* that record's offset */
+	struct seq last_seq;         /* highest of the whole records there; 0: there is none */
 	uint64_t content_end;        /* behind the last byte that is not zero; the offset itself when all are */
 };
 enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp) MUST_USE;

@@ -28,7 +28,7 @@
 
 #define FRONT_MAGIC 0x46726e01u
 
-enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20 };
+enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20, RECOVERY_REPORT_MAX = 16 << 10 };
 
 struct front {
 	uint32_t magic;
@@ -205,11 +205,16 @@ static struct health_facts gather_facts(struct front *f)
 static void handle_health(struct front *f, struct http_request *r)
 {
 	struct health_facts h = gather_facts(f);
+	uint8_t *recovery = NULL;
 	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200,
 				 .type = "application/json" };
 
+	if (vfs_slurp(vfs_posix(), path_recovery_report(f->conf->run_dir).s, RECOVERY_REPORT_MAX, &recovery, &h.recovery.n))
+		h.recovery.n = 0;        /* none: nothing was found */
+	h.recovery.p = recovery;
 	buf_reset(&f->body);
 	health_json_write(&f->body, &h);
+	mem_free(recovery);
 	a.body = buf_slice(&f->body);
 	http_answer(r, &a);
 }

@@ -133,6 +133,11 @@ void health_json_write(struct buf *out, const struct health_facts *f)
 		write_reason(out, f);
 		buf_append_str(out, "\",");
 	}
+	if (f->recovery.n > 2 && f->recovery.p[0] == '{') {
+		buf_append_str(out, "\"recovery\":");
+		buf_append_slice(out, f->recovery);
+		buf_append_byte(out, ',');
+	}
 	buf_append_str(out, "\"validators\":{");
 	validator(out, "memtable", readable ? "ok" : "unavailable", f->memtable_bytes);
 	validator(out, "wal", wal_word(f), f->wal_bytes);

@@ -26,6 +26,7 @@ struct health_facts {
 	bool engine_there;               /* greets and takes writes */
 	int engine_pid;                  /* 0 = not running */
 	enum board_state engine_state;
+	struct slice recovery;           /* report.h's JSON of what the last start found; empty: nothing */
 	uint64_t replay_done, replay_total, replay_eta_us;
 };
 

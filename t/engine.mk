@@ -48,6 +48,10 @@ check_PROGRAMS += t/engine_recovery_test
 t_engine_recovery_test_SOURCES = t/engine_recovery_test.c t/engine_testlib.h t/engine_walhelp.h
 t_engine_recovery_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_drill_test
+t_engine_drill_test_SOURCES = t/engine_drill_test.c t/engine_testlib.h t/engine_walhelp.h
+t_engine_drill_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_origins_test
 t_engine_origins_test_SOURCES = t/engine_origins_test.c t/engine_testlib.h
 t_engine_origins_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -101,7 +101,8 @@ class Server:
         if "WORKER" not in got.stdout:
             return {}
         self.port = int(re.search(r"http://\S+:(\d+)$", got.stdout, re.MULTILINE).group(1))
-        rows = [line.split() for line in got.stdout.splitlines()[4:] if line.strip()]
+        table = got.stdout.split("\n\n")[1]
+        rows = [line.split() for line in table.splitlines()[1:]]
         return {r[0]: {"pid": int(r[1]), "state": r[2], "restarts": int(r[4])} for r in rows}
 
     def pid_of(self, name):

@@ -57,6 +57,7 @@ static void print_usage(FILE *to)
 struct session {
 	char socket_path[PATH_BYTES];    /* the supervisor's */
 	char engine_path[PATH_BYTES];
+	char report_path[PATH_BYTES];    /* what the last start found in the write-ahead log */
 	struct buf answer;               /* of the last question */
 	struct arena memory;             /* of its texts */
 };
@@ -65,6 +66,27 @@ _Noreturn static void refuse(int code, const char *what, const char *detail)
 {
 	fprintf(stderr, "lsmctl: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
 	exit(code);
+}
+
+/* The sentence of RUN_DIR/recovery.json (engine/report.h), when the last start found something. */
+static void print_recovery(const char *path, FILE *to)
+{
+	static const char field[] = "\"summary\": \"";
+	char text[16384], *begin, *end;
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		(void)fclose(f);
+	text[n] = '\0';
+	begin = strstr(text, field);
+	if (!begin)
+		return;
+	begin += sizeof(field) - 1;
+	end = strchr(begin, '"');
+	if (end)
+		*end = '\0';
+	fprintf(to, "\nRecovery: %s\n  %s\n", begin, path);
 }
 
 static _Noreturn void no_server(const char *path, const char *why)
@@ -82,7 +104,12 @@ static struct slice ask_at(struct session *s, const char *path, const struct buf
 	buf_reset(&s->answer);
 	st = door_ask(path, buf_slice(question), CONTROL_MESSAGE_MAX, timeout_s, &s->answer);
 	if (st == ST_UNAVAILABLE)
-		no_server(path, strerror(errno));
+	{
+		int why = errno;
+
+		print_recovery(s->report_path, stderr);
+		no_server(path, strerror(why));
+	}
 	if (st == ST_INVALID)
 		refuse(EXIT_CONFIG, "the socket's path is too long", path);
 	if (st == ST_TOO_BIG)
@@ -181,6 +208,7 @@ static int status(struct session *s)
 		printf(" %9u  %s\n", w->restarts, w->last_end);
 		all_run = all_run && strcmp(w->state, "running") == 0;
 	}
+	print_recovery(s->report_path, stdout);
 	return all_run ? EXIT_DONE : EXIT_REFUSED;
 }
 
@@ -263,7 +291,7 @@ static void locate(struct session *s, const char *config_file, const char *run_d
 {
 	struct conf *c = calloc(1, sizeof *c);
 	struct buf complaint = BUF_INIT;
-	struct path p, engine;
+	struct path p, engine, report;
 	enum st st = ST_OK;
 
 	if (!run_dir) {
@@ -280,6 +308,8 @@ static void locate(struct session *s, const char *config_file, const char *run_d
 	}
 	p = path_control_socket(run_dir);
 	engine = path_engine_socket(run_dir);
+	report = path_recovery_report(run_dir);
+	memcpy(s->report_path, report.s, sizeof(report.s));
 	memcpy(s->socket_path, p.s, sizeof p.s);
 	memcpy(s->engine_path, engine.s, sizeof engine.s);
 	buf_fini(&complaint);

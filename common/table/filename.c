@@ -55,6 +55,7 @@ struct path path_quarantine_sst(const char *data_dir, struct file_id id)
 	return make("%s/quarantine/sstable_%" PRIu64 ".sst", data_dir, id.v);
 }
 
+struct path path_recovery_report(const char *run_dir) { return path_join(run_dir, "recovery.json"); }
 struct path path_control_socket(const char *run_dir) { return path_join(run_dir, "control.sock"); }
 struct path path_engine_socket(const char *run_dir) { return path_join(run_dir, "engine.sock"); }
 struct path path_handoff_socket(const char *run_dir) { return path_join(run_dir, "memtables.sock"); }

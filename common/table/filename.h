@@ -25,6 +25,7 @@ struct path path_lock(const char *data_dir);                            /* LOCK 
 struct path path_checkpoints_dir(const char *data_dir);                 /* checkpoints */
 struct path path_join(const char *dir, const char *name);
 
+struct path path_recovery_report(const char *run_dir);                  /* recovery.json: what the last start found */
 struct path path_control_socket(const char *run_dir);                   /* control.sock: the supervisor's */
 struct path path_engine_socket(const char *run_dir);            /* engine.sock */
 struct path path_handoff_socket(const char *run_dir);                   /* memtables.sock */
