@@ -100,7 +100,7 @@ bool writer_close(struct writer *w)
 	bool synced = !w->group.broken && group_sync(&w->group) == ST_OK;
 
 	must(w->group.count == 0);
-	if (synced && w->wal.wal)
+	if (w->wal.wal)
 		wal_close(&w->wal.wal);
 	if (w->active)
 		memtable_unref(&w->active);
@@ -232,8 +232,10 @@ enum st writer_rotate(struct writer *w, uint64_t cost, size_t bytes, struct writ
 		return ST_IO;
 	before = wal_end(w->wal.wal);
 	st = turn(w, cost, bytes, &before, &old);
-	if (st == ST_IO && old)
+	if (st == ST_IO && old) {
+		wal_close(&old);
 		return ST_IO;            /* the new segment could not be begun */
+	}
 	if (st) {
 		refuse(rp, st == ST_FULL ? ST_FULL : ST_UNAVAILABLE, "%s",
 		       st == ST_FULL ? "the disk is full" : "no write-ahead log segment can be made");
