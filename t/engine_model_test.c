@@ -153,6 +153,7 @@ START_TEST(an_old_view_keeps_answering_as_it_did)
 	ck_ok(view_pin_tables(old.view));
 	for (unsigned i = 0; i < 400; i++)
 		write_some(&w, &o, &rnd);
+	world_flush_all(&w);
 	world_rotate(&w);
 	world_flush_all(&w);
 	while (world_compact(&w))
