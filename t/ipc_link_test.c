@@ -250,31 +250,6 @@ START_TEST(send_without_a_peer_is_unavailable)
 }
 END_TEST
 
-START_TEST(send_to_an_earlier_or_later_connection_is_unavailable)
-{
-	static struct end a;
-	struct link_msg *m;
-	int fd;
-
-	make_path();
-	begin_end(&a, true, MAX_BYTES);
-	for (uint64_t n = 1; n <= 3; n++) {
-		fd = raw_connect(path);
-		ck_assert(raw_handshake(fd));
-		expect(&a, LINK_PEER_CAME, n);
-		m = link_msg_new(10);
-		ck_assert_int_eq(link_send(a.link, n - 1, &m), n == 1 ? ST_OK : ST_UNAVAILABLE);
-		m = link_msg_new(10);
-		ck_assert_int_eq(link_send(a.link, n + 1, &m), ST_UNAVAILABLE);
-		m = link_msg_new(10);
-		ck_assert_int_eq(link_send(a.link, n, &m), ST_OK);
-		close(fd);
-		expect(&a, LINK_PEER_WENT, n);
-	}
-	remove_path();
-}
-END_TEST
-
 /* Connects a raw peer as connection n. Refused as long as the one before is not quite gone. */
 static int join_raw(struct end *e, uint64_t n)
 {
@@ -300,6 +275,28 @@ static int join_raw(struct end *e, uint64_t n)
 	}
 }
 
+START_TEST(send_to_an_earlier_or_later_connection_is_unavailable)
+{
+	static struct end a;
+	struct link_msg *m;
+	int fd;
+
+	make_path();
+	begin_end(&a, true, MAX_BYTES);
+	for (uint64_t n = 1; n <= 3; n++) {
+		fd = join_raw(&a, n);
+		m = link_msg_new(10);
+		ck_assert_int_eq(link_send(a.link, n - 1, &m), n == 1 ? ST_OK : ST_UNAVAILABLE);
+		m = link_msg_new(10);
+		ck_assert_int_eq(link_send(a.link, n + 1, &m), ST_UNAVAILABLE);
+		m = link_msg_new(10);
+		ck_assert_int_eq(link_send(a.link, n, &m), ST_OK);
+		close(fd);
+		expect(&a, LINK_PEER_WENT, n);
+	}
+	remove_path();
+}
+END_TEST
 
 START_TEST(messages_lie_between_came_and_went_of_their_connection)
 {
