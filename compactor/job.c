@@ -2,9 +2,9 @@
 /*
  * Carries out one order (job.h):
  *
- *	inputs: table -> table_iter --+
- *	        table -> table_iter --+--> merge_iter -> drop -> outputs
- *	        table -> table_iter --+
+ *	inputs: run of tables --+
+ *	        run of tables --+--> merge_iter -> drop -> outputs
+ *	        run of tables --+
  *
  * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check
  * the number of entries that came must be what the inputs say they hold: an entry that got lost on the way
@@ -24,9 +24,8 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
-#include "common/table/filename.h"
-#include "common/table/table_reader.h"
 #include "compactor/drop.h"
+#include "compactor/inputs.h"
 #include "compactor/outputs.h"
 #include "compactor/throttle.h"
 
@@ -34,11 +33,6 @@
 #define SHOW_EVERY 1024u             /* entries between two looks at cancel and two showings of progress */
 #define SHOW_BYTES (1u << 20)       /* or so many bytes of them */
 #define DETAIL_BYTES 160
-
-struct input {
-	struct table_reader *reader;
-	struct iter *iter;               /* belongs to the merge once that is there */
-};
 
 struct job {
 	uint32_t magic;
@@ -53,8 +47,8 @@ struct job {
 	_Atomic uint64_t entries_shown, entries_expected;
 	struct throttle throttle;            /* its rate; the rest is the running thread's */
 	/* owned by the running thread */
-	struct input *inputs;
-	struct iter *merge;
+	struct inputs inputs;
+	struct iter *merge;                  /* belongs to the inputs */
 	struct outputs outputs;
 	uint64_t unshown_bytes, paid_bytes;
 	struct compact_report report;
@@ -74,7 +68,7 @@ struct job *job_new(struct vfs *v, const char *data_dir, const struct compact_or
 		j->inputs_bytes += order->inputs[i].size_bytes;
 	j->bytes_total = order->range_bytes ? order->range_bytes : j->inputs_bytes;
 	throttle_set(&j->throttle, order->rate_limit);
-	j->inputs = mem_zalloc((order->input_count + 1) * sizeof *j->inputs);
+	inputs_init(&j->inputs, v, data_dir, order);
 	outputs_init(&j->outputs, v, data_dir, order);
 	return j;
 }
@@ -116,19 +110,6 @@ void job_discard(struct job *j)
 
 /* ---- inputs ---- */
 
-static void close_inputs(struct job *j)
-{
-	bool merged = j->merge != NULL;
-
-	iter_free(&j->merge);
-	for (size_t i = 0; i < j->order->input_count; i++) {
-		if (merged)
-			j->inputs[i].iter = NULL;
-		iter_free(&j->inputs[i].iter);
-		table_close(&j->inputs[i].reader);
-	}
-}
-
 /* The i-th input is what ended the job. */
 static enum st blame(struct job *j, size_t i, enum st st)
 {
@@ -146,22 +127,14 @@ static bool has_bounds(const struct job *j)
 	return j->order->begin.n > 0 || j->order->end.n > 0;
 }
 
-static enum st open_inputs(struct job *j)
+static enum st look_at_inputs(struct job *j)
 {
-	const struct compact_order *o = j->order;
-	uint64_t entries = 0;
+	size_t culprit = 0;
+	enum st st = inputs_look(&j->inputs, &culprit);
+	uint64_t entries = j->inputs.entries;
 
-	for (size_t i = 0; i < o->input_count; i++) {
-		struct input *in = &j->inputs[i];
-		struct file_id id = o->inputs[i].id;
-		struct path path = path_sst(j->data_dir, id);
-		enum st st = table_open(j->vfs, path.s, id, o->database, NULL, &in->reader);
-
-		if (st)
-			return blame(j, i, st);
-		in->iter = table_iter_new(in->reader, true);
-		entries += table_props(in->reader)->entry_count;
-	}
+	if (st)
+		return blame(j, culprit, st);
 	if (has_bounds(j) && j->inputs_bytes > 0)
 		entries = (uint64_t)((double)entries * (double)j->bytes_total / (double)j->inputs_bytes) + 1;
 	atomic_store(&j->entries_expected, entries);
@@ -170,41 +143,30 @@ static enum st open_inputs(struct job *j)
 
 static void begin_merge(struct job *j)
 {
-	size_t n = j->order->input_count;
-	struct iter **iters = mem_alloc((n + 1) * sizeof *iters);
-
-	for (size_t i = 0; i < n; i++)
-		iters[i] = j->inputs[i].iter;
-	j->merge = merge_iter_new(iters, n);
-	mem_free(iters);
+	j->merge = inputs_merge(&j->inputs);
 	if (j->order->begin.n > 0)
 		iter_seek(j->merge, j->order->begin, SEQ_MAX);
 	else
 		iter_first(j->merge);
 }
 
-/* The merge ended with an error of one of its children: says which. */
-static enum st blame_child(struct job *j)
+/* The merge ended with an error of one of the inputs: says which. */
+static enum st blame_failed(struct job *j)
 {
-	for (size_t i = 0; i < j->order->input_count; i++)
-		if (j->inputs[i].iter->status)
-			return blame(j, i, j->inputs[i].iter->status);
-	return j->merge->status;
+	size_t i = inputs_failed(&j->inputs);
+
+	return i < j->order->input_count ? blame(j, i, j->merge->status) : j->merge->status;
 }
 
-/* The merge shows an entry that goes back behind an earlier one: the child that shows it is to blame. */
+/* The merge shows an entry that goes back behind an earlier one: the input that shows it is to blame. */
 static enum st blame_order(struct job *j)
 {
-	for (size_t i = 0; i < j->order->input_count; i++) {
-		const struct iter *it = j->inputs[i].iter;
+	size_t i = inputs_showing(&j->inputs);
 
-		if (it->valid && it->entry.key.p == j->merge->entry.key.p) {
-			(void)blame(j, i, ST_CORRUPT);
-			return fail(ST_CORRUPT, "table %" PRIu64 ": its entries are not in order",
-				    j->order->inputs[i].id.v);
-		}
-	}
-	return fail(ST_INTERNAL, "job %" PRIu64 ": merged entries are not in order", j->order->job);
+	if (i == j->order->input_count)
+		return fail(ST_INTERNAL, "job %" PRIu64 ": merged entries are not in order", j->order->job);
+	(void)blame(j, i, ST_CORRUPT);
+	return fail(ST_CORRUPT, "table %" PRIu64 ": its entries are not in order", j->order->inputs[i].id.v);
 }
 
 /* ---- the merge ---- */
@@ -279,14 +241,14 @@ static enum st merge(struct job *j)
 	}
 	drop_fini(&d);
 	if (st == ST_OK && j->merge->status)
-		st = blame_child(j);
+		st = blame_failed(j);
 	return st;
 }
 
 static enum st carry_out(struct job *j)
 {
 	uint64_t expected;
-	enum st st = open_inputs(j);
+	enum st st = look_at_inputs(j);
 
 	if (st)
 		return st;
@@ -356,7 +318,8 @@ void job_run(struct job *j, struct compact_report *rp)
 	*r = (struct compact_report){ .incarnation = j->order->incarnation, .job = j->order->job,
 				      .bytes_total = j->bytes_total };
 	r->status = carry_out(j);
-	close_inputs(j);
+	j->merge = NULL;
+	inputs_fini(&j->inputs);
 	if (r->status && !j->detail[0])
 		snprintf(j->detail, sizeof j->detail, "%s", st_text(r->status));
 	job_progress(j, rp);
@@ -383,7 +346,7 @@ void job_free(struct job **jp)
 		return;
 	obj_check(j, JOB_MAGIC);
 	outputs_fini(&j->outputs);
-	mem_free(j->inputs);
+	inputs_fini(&j->inputs);
 	obj_fini(j);
 	mem_free(j);
 }

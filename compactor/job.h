@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One compaction, from the engine's order to the report: open the inputs, merge, drop, write, sync.
+ * One compaction, from the engine's order to the report: look at the inputs, merge, drop, write, sync.
  *
  *	new -> run (on the job thread) -> [discard] -> free
  *

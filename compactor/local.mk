@@ -4,6 +4,7 @@
 noinst_LIBRARIES += libcompactor.a
 libcompactor_a_SOURCES = \
 	compactor/drop.c compactor/drop.h \
+	compactor/inputs.c compactor/inputs.h \
 	compactor/outputs.c compactor/outputs.h \
 	compactor/throttle.c compactor/throttle.h \
 	compactor/job.c compactor/job.h \

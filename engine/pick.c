@@ -45,6 +45,16 @@ static bool find_stayers(const struct picker *p, const struct level_list *l, boo
 	return true;
 }
 
+/* The newest table that goes: of those that do not stay, the oldest PICK_LEVEL0_MOST go. */
+static size_t newest_going(const struct level_list *l, const bool *stays)
+{
+	size_t i = l->count;
+
+	for (unsigned going = 0; i > 0 && going < PICK_LEVEL0_MOST; i--)
+		going += !stays[i - 1];
+	return i;
+}
+
 /* The oldest table, when it meets nothing on level 0 and below: it just moves. */
 static bool pick_lonely(struct picker *p, const struct level_list *l, struct pick_job *job)
 {
@@ -71,7 +81,7 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 	if (!stays[l.count - 1] && pick_lonely(p, &l, job))
 		return true;
 	pick__begin(job, 0, p->levels.base);
-	for (size_t i = 0; i < l.count; i++)
+	for (size_t i = newest_going(&l, stays); i < l.count; i++)
 		if (!stays[i])
 			pick__add(job, p->a, l.tables[i]);
 	if (job->input_count == 0 || !pick__add_below(p->q, p->a, job))

@@ -11,7 +11,8 @@
  * 1. What a job writes to its output level overlaps nothing that stays there, and nothing another job writes on the
  *    levels it passes.
  * 2. Order of age is kept: every table between input and output level that the job's range meets is one of its inputs;
- *    of level 0 a table goes only when no older table that stays overlaps it.
+ *    of level 0 a table goes only when no older table that stays overlaps it. At most PICK_LEVEL0_MOST go, the oldest of
+ *    those that may; what stays of them is newer.
  * 3. Busy and quarantined tables are never picked, and nothing is moved past them (1, 2).
  * 4. `deeper` covers every key of the job that may have an older version below the output level. It may cover more: a
  *    tombstone that stays where it need not does no harm.
@@ -24,6 +25,7 @@
 
 #include "engine/pick_job.h"
 
+#define PICK_LEVEL0_MOST 64u             /* tables of level 0 in one job: each is an open file of the compactor */
 #define SETTLED_SHARE 0.125              /* of the last level's bytes: what may lie above it at rest */
 
 /* False: nothing to do, or nothing that can be done beside the running jobs. */

@@ -8,7 +8,11 @@ check_PROGRAMS += t/compactor_drop_test
 t_compactor_drop_test_SOURCES = t/compactor_drop_test.c
 t_compactor_drop_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)
 
-noinst_HEADERS += t/compactor_help.h
+noinst_HEADERS += t/compactor_help.h t/compactor_watch.h
+
+check_PROGRAMS += t/compactor_inputs_test
+t_compactor_inputs_test_SOURCES = t/compactor_inputs_test.c
+t_compactor_inputs_test_LDADD = $(COMPACTOR_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/compactor_job_test
 t_compactor_job_test_SOURCES = t/compactor_job_test.c

@@ -3,7 +3,6 @@
 import os
 import random
 import re
-import subprocess
 
 import harness
 
@@ -13,10 +12,8 @@ BUDGET = 4 << 20
 
 server = harness.Server(MEMTABLE_SIZE_LIMIT=16384, TABLE_SIZE_TARGET=4096, MAX_CONNECTIONS=40, MEMORY_LIMIT=BUDGET, WAL_SYNC="off",
                         BLOCK_COMPRESSION="none")
+server.launcher = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"]
 server.start()
-# The frontend alone gets the small limit: a compactor opens all tables that a job reads.
-subprocess.run(["prlimit", f"--pid={server.process.pid}", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"], check=True)
-server.wait_running("frontend.0", not_pid=server.kill("frontend.0"))
 client = server.client(patient=True)
 rnd = random.Random(20260122)
 
