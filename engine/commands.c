@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/stats/running.h"
 #include "common/table/filename.h"
 #include "engine/checkpoint.h"
 #include "engine/pressure.h"
@@ -160,6 +161,21 @@ static enum st do_set(const struct commands *c, const struct command *q, struct 
 		buf_printf(text, "compaction reads and writes at most %" PRIu64 " bytes per second\n", rate);
 	else
 		buf_append_str(text, "compaction is not limited\n");
+	return ST_OK;
+}
+
+static enum st do_compactions(const struct commands *c, const struct command *q, struct buf *text)
+{
+	struct stats_job jobs[STATS_JOBS_MOST];
+	size_t n = stats_look_jobs(jobs);
+
+	(void)c;
+	(void)q;
+	buf_printf(text, "%8s  %-6s %5s %10s %6s  %s\n", "JOB", "LEVELS", "PARTS", "MIB", "DONE", "REASON");
+	for (size_t i = 0; i < n; i++)
+		buf_printf(text, "%8" PRIu64 "  %" PRIu32 " > %" PRIu32 "  %5" PRIu32 " %10.1f %5.0f%%  %s\n", jobs[i].number,
+			   jobs[i].input_level, jobs[i].output_level, jobs[i].parts, (double)jobs[i].bytes / (1 << 20),
+			   100 * stats_job_progress(&jobs[i]), jobs[i].reason);
 	return ST_OK;
 }
 

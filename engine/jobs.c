@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "common/base/must.h"
 #include "common/base/proc.h"
 #include "common/ipc/link.h"
+#include "common/stats/running.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/compaction.h"
@@ -126,15 +128,31 @@ static size_t compactors_there(const struct jobs *j)
 	return n;
 }
 
+static struct stats_job describe(const struct compaction *job)
+{
+	struct stats_job d = { job->number, job->pick.input_bytes, compaction_bytes_read(job), job->pick.input_level,
+			       job->pick.output_level, (uint32_t)job->part_count, { 0 } };
+
+	(void)snprintf(d.reason, sizeof(d.reason), "%s", job->pick.reason);
+	return d;
+}
+
 /* What people are told of running jobs, anew after every change. */
 static void tell_running(struct jobs *j)
 {
+	struct stats_job told[STATS_JOBS_MOST];
 	uint64_t bytes = 0, done = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < j->running_count; i++) {
-		bytes += j->running[i]->pick.input_bytes;
-		done += compaction_bytes_read(j->running[i]);
+		struct stats_job d = describe(j->running[i]);
+
+		bytes += d.bytes;
+		done += d.done_bytes;
+		if (n < STATS_JOBS_MOST)
+			told[n++] = d;
 	}
+	stats_tell_jobs(told, n);
 	stats_set(M_compaction_in_progress, j->running_count);
 	stats_set(M_compactors, compactors_there(j));
 	stats_set(M_compaction_running_bytes, bytes);
@@ -585,6 +603,7 @@ void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, 
 	j->truth = t;
 	j->dir = *dir;
 	j->next_job = next_job ? next_job : 1;
+	tell_running(j);                 /* those of the engine before are no more */
 	j->thread = proc_thread("jobs", run, j);
 }
 

@@ -2,7 +2,9 @@
 /* The object of GET /api/stats, written by hand. Reads the scoreboard; any thread. */
 #include "frontend/stats_json.h"
 
+#include "common/stats/running.h"
 #include "common/stats/stats.h"
+#include "frontend/text.h"
 
 static void number(struct buf *out, const char *name, uint64_t v)
 {
@@ -83,6 +85,34 @@ static void write_memory(struct buf *out)
 	buf_printf(out, "\"budget\":%llu},", (unsigned long long)stats_sum(M_memory_budget));
 }
 
+static void write_job(struct buf *out, const struct stats_job *job)
+{
+	buf_append_byte(out, '{');
+	number(out, "job", job->number);
+	buf_append_str(out, "\"reason\":");
+	text_quote_any(out, slice_str(job->reason));
+	buf_append_byte(out, ',');
+	number(out, "inputLevel", job->input_level);
+	number(out, "outputLevel", job->output_level);
+	number(out, "bytes", job->bytes);
+	buf_printf(out, "\"progress\":%.4f,\"parts\":%u}", stats_job_progress(job), job->parts);
+}
+
+/* Those that run now. */
+static void write_compactions(struct buf *out)
+{
+	struct stats_job jobs[STATS_JOBS_MOST];
+	size_t n = stats_look_jobs(jobs);
+
+	buf_append_str(out, "\"compactions\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_append_byte(out, ',');
+		write_job(out, &jobs[i]);
+	}
+	buf_append_str(out, "],");
+}
+
 void stats_json_write(struct buf *out, const struct view_desc *desc, struct seq visible)
 {
 	buf_append_byte(out, '{');
@@ -91,6 +121,7 @@ void stats_json_write(struct buf *out, const struct view_desc *desc, struct seq 
 	number(out, "lastSequence", visible.v);
 	write_levels(out, desc);
 	buf_printf(out, "\"isCompacting\":%s,", boolean(stats_sum(M_compaction_in_progress) > 0));
+	write_compactions(out);
 	write_memory(out);
 	write_metrics(out);
 	buf_append_str(out, "}\n");

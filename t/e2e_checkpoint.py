@@ -88,6 +88,14 @@ def lsmctl_flush_empties_the_memory():
     harness.equal(server.ctl("flush").returncode, 69, "nobody there")
 
 
+def lsmctl_shows_what_is_compacted():
+    server = harness.Server().start()
+    got = server.ctl("compactions")
+    harness.equal((got.returncode, got.stdout.split()), (0, ["JOB", "LEVELS", "PARTS", "MIB", "DONE", "REASON"]), got.stderr)
+    harness.equal(server.client().json("GET", "/api/stats")[1]["compactions"], [], "compactions in stats")
+    server.stop()
+
+
 harness.run(a_checkpoint_under_writes_is_whole_and_has_all_that_was_acknowledged,
             what_is_no_place_for_a_checkpoint_is_refused_with_a_sentence,
-            lsmctl_flush_empties_the_memory)
+            lsmctl_flush_empties_the_memory, lsmctl_shows_what_is_compacted)

@@ -5,6 +5,8 @@
 #include <pthread.h>
 
 #include "common/base/door.h"
+#include "common/stats/running.h"
+#include "common/stats/stats.h"
 #include "engine/control.h"
 #include "proto/limits.h"
 
@@ -88,6 +90,22 @@ START_TEST(flush_returns_when_everything_is_in_tables)
 }
 END_TEST
 
+START_TEST(running_compactions_are_shown_with_their_progress)
+{
+	const struct stats_job job = { 12, 3 << 20, 1 << 20, 0, 5, 2, "level 0 has 4 tables" };
+	struct house h;
+
+	stats_begin_private();
+	begin(&h);
+	expect(&h, "compactions", ST_OK, "REASON\n");
+	stats_tell_jobs(&job, 1);
+	expect(&h, "compactions", ST_OK, "\n      12  0 > 5      2        3.0    33%  level 0 has 4 tables\n");
+	stats_tell_jobs(NULL, 0);
+	flush_start(h.w.flush);
+	end(&h);
+}
+END_TEST
+
 START_TEST(what_is_no_command_is_refused_with_a_list_of_those_there_are)
 {
 	struct house h;
@@ -144,6 +162,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, flush_returns_when_everything_is_in_tables);
+	tcase_add_test(tc, running_compactions_are_shown_with_their_progress);
 	tcase_add_test(tc, what_is_no_command_is_refused_with_a_list_of_those_there_are);
 	tcase_add_test(tc, what_is_not_of_the_treaty_is_answered_too);
 	tcase_add_test(tc, a_stop_ends_a_command_that_waits);

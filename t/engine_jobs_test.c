@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "common/stats/running.h"
 #include "common/stats/stats.h"
 #include "compactor/job.h"
 #include "t/engine_peer.h"
@@ -212,6 +213,40 @@ START_TEST(an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor)
 	ck_assert_uint_eq(stats_sum(M_compaction_bytes_read), 0);
 	ck_assert_uint_eq(stats_sum(M_compaction_bytes_written), 0);
 	ck_assert_uint_eq(stats_sum(M_compaction_in_progress), 0);
+}
+END_TEST
+
+static void wait_for_progress(struct stats_job *told, double progress)
+{
+	while (stats_look_jobs(told) != 1 || stats_job_progress(told) != progress)
+		usleep(LOOK_EVERY_US);
+}
+
+START_TEST(what_runs_is_told_from_its_order_to_its_end_with_its_progress)
+{
+	struct stats_job told[STATS_JOBS_MOST];
+	struct compact_report r = { .done = false };
+	struct bench b;
+
+	stats_begin_private();
+	stats_tell_jobs(&(struct stats_job){ .number = 99 }, 1);         /* of an engine that was killed */
+	start(&b);
+	ck_assert_uint_eq(stats_look_jobs(told), 0);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	wait_for_progress(told, 0);
+	ck_assert_uint_eq(told[0].number, b.order.job);
+	ck_assert_str_eq(told[0].reason, "level 0 has 4 tables");
+	ck_assert(told[0].input_level == 0 && told[0].output_level == LEVEL_LAST && told[0].parts == 1);
+	r.incarnation = b.order.incarnation;
+	r.job = b.order.job;
+	r.bytes_read = told[0].bytes / 2;
+	report(&b, &r);
+	wait_for_progress(told, (double)r.bytes_read / (double)told[0].bytes);
+	finish_order(&b);
+	end(&b);
+	ck_assert_uint_eq(stats_look_jobs(told), 0);
 }
 END_TEST
 
@@ -593,6 +628,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_rate_limit_is_shared_and_changes_while_a_job_runs);
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
 	tcase_add_test(tc, an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor);
+	tcase_add_test(tc, what_runs_is_told_from_its_order_to_its_end_with_its_progress);
 	tcase_add_test(tc, a_report_for_another_incarnation_or_job_changes_nothing);
 	tcase_add_test(tc, a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again);
 	tcase_add_test(tc, a_report_of_tables_that_were_not_ordered_is_refused);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "common/base/mem.h"
+#include "common/stats/running.h"
 #include "common/stats/stats.h"
 #include "frontend/stats_json.h"
 #include "t/check_main.h"
@@ -212,6 +213,31 @@ START_TEST(files_of_a_level_are_counted_but_only_the_first_thousand_named)
 }
 END_TEST
 
+START_TEST(stats_tell_of_each_running_compaction_how_far_it_is)
+{
+	const struct stats_job jobs[] = { { 7, 1000, 250, 0, 6, 2, "level 0 has \"4\" tables" }, { 9, 10, 10, 5, 6, 1, "b" } };
+	struct buf out = BUF_INIT;
+	json_t *o, *list, *job;
+
+	stats_begin_private();
+	stats_tell_jobs(jobs, 2);
+	stats_json_write(&out, NULL, seq(0));
+	o = parsed(&out);
+	list = json_object_get(o, "compactions");
+	ck_assert_uint_eq(json_array_size(list), 2);
+	job = json_array_get(list, 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(job, "job")), 7);
+	ck_assert_str_eq(json_string_value(json_object_get(job, "reason")), "level 0 has \"4\" tables");
+	ck_assert_int_eq(json_integer_value(json_object_get(job, "inputLevel")), 0);
+	ck_assert_int_eq(json_integer_value(json_object_get(job, "outputLevel")), 6);
+	ck_assert_int_eq(json_integer_value(json_object_get(job, "bytes")), 1000);
+	ck_assert(json_real_value(json_object_get(job, "progress")) == 0.25);
+	ck_assert_int_eq(json_integer_value(json_object_get(job, "parts")), 2);
+	ck_assert(json_real_value(json_object_get(json_array_get(list, 1), "progress")) == 1);
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(stats_without_a_view_have_no_levels)
 {
 	struct buf out = BUF_INIT;
@@ -234,6 +260,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, what_is_not_healthy_says_why);
 	tcase_add_test(tc, stats_have_the_shape_of_the_feature_document);
 	tcase_add_test(tc, files_of_a_level_are_counted_but_only_the_first_thousand_named);
+	tcase_add_test(tc, stats_tell_of_each_running_compaction_how_far_it_is);
 	tcase_add_test(tc, stats_without_a_view_have_no_levels);
 }
 

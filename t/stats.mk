@@ -11,3 +11,7 @@ t_stats_durations_test_LDADD = $(STATS_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/stats_scoreboard_test
 t_stats_scoreboard_test_SOURCES = t/stats_scoreboard_test.c
 t_stats_scoreboard_test_LDADD = $(STATS_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/stats_running_test
+t_stats_running_test_SOURCES = t/stats_running_test.c
+t_stats_running_test_LDADD = $(STATS_LIBS) $(CHECK_LIBS)

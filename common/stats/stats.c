@@ -2,7 +2,7 @@
 /*
  * The scoreboard's segment, writing one's own slot, and the sums (stats.h). Any thread after begin.
  *
- *   segment = head { magic, layout, pids } slot{SLOT_MAX}
+ *   segment = head { magic, layout, pids } slot{SLOT_MAX} running jobs (running.c)
  *   slot    = one cell per counter and gauge, LEVELS per level gauge, one histogram per operation
  *
  * 1. Cells are written with relaxed atomics: a sum may be a moment old, never torn.
@@ -55,6 +55,7 @@ struct segment {
 	uint64_t slot_bytes;            /* differs when two programs of different builds meet */
 	_Atomic int pids[SLOT_MAX];
 	struct slot slots[SLOT_MAX];
+	struct stats_running running;
 };
 
 const struct stats_row stats__rows[METRIC_COUNT] = {
@@ -141,6 +142,11 @@ void stats_begin_private(void)
 	static struct segment private_segment;
 
 	use_segment(&private_segment, 0);
+}
+
+struct stats_running *stats__running(void)
+{
+	return segment ? &segment->running : NULL;
 }
 
 static void cell_add(cell *c, uint64_t n)

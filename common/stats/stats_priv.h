@@ -3,6 +3,8 @@
 #ifndef STATS_STATS_PRIV_H
 #define STATS_STATS_PRIV_H
 
+#include <stdatomic.h>
+
 #include "common/stats/durations.h"
 #include "common/stats/stats.h"
 
@@ -23,6 +25,13 @@ struct stats_durations {
 	uint64_t count, sum_us;
 	uint64_t buckets[DURATION_BUCKETS];
 };
+
+/* The segment's area of running jobs (running.c); NULL before begin. */
+struct stats_running {
+	_Atomic uint64_t version, count;
+	_Atomic uint64_t words[272];     /* records of running.h */
+};
+struct stats_running *stats__running(void);
 
 /* The duration histogram of one operation, summed over all slots; count is the sum of the buckets. */
 void stats__durations(enum operation op, struct stats_durations *d);
