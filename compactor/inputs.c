@@ -5,7 +5,6 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/table/filename.h"
-#include "common/table/table_reader.h"
 
 /* ---- one run ---- */
 
@@ -52,7 +51,7 @@ static bool run_turn_to(struct run *r, size_t i)
 		run_stop(r, st);
 		return false;
 	}
-	r->it = table_iter_new(r->reader, true);
+	r->it = table_pass_new(r->reader, &r->in->reads);
 	return true;
 }
 

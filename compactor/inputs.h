@@ -18,7 +18,7 @@
 #ifndef COMPACTOR_INPUTS_H
 #define COMPACTOR_INPUTS_H
 
-#include "common/table/iter.h"
+#include "common/table/table_reader.h"
 #include "common/vfs/vfs.h"
 #include "proto/compact.h"
 
@@ -34,6 +34,7 @@ struct inputs {
 	size_t run_count;
 	struct iter *merge;
 	uint64_t entries;        /* of all tables */
+	struct table_reads reads;        /* by the merge so far */
 };
 
 void inputs_init(struct inputs *in, struct vfs *v, const char *data_dir, const struct compact_order *order);

@@ -69,7 +69,7 @@ struct job *job_new(struct vfs *v, const char *data_dir, const struct compact_or
 	j->bytes_total = order->range_bytes ? order->range_bytes : j->inputs_bytes;
 	throttle_set(&j->throttle, order->rate_limit);
 	inputs_init(&j->inputs, v, data_dir, order);
-	outputs_init(&j->outputs, v, data_dir, order);
+	outputs_init(&j->outputs, v, data_dir, order, &j->inputs.reads);
 	return j;
 }
 

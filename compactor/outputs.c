@@ -12,9 +12,10 @@
 #include "common/base/must.h"
 #include "common/table/filename.h"
 
-void outputs_init(struct outputs *o, struct vfs *v, const char *data_dir, const struct compact_order *order)
+void outputs_init(struct outputs *o, struct vfs *v, const char *data_dir, const struct compact_order *order,
+		  const struct table_reads *reads)
 {
-	*o = (struct outputs){ .vfs = v, .data_dir = data_dir, .order = order };
+	*o = (struct outputs){ .vfs = v, .data_dir = data_dir, .order = order, .reads = reads };
 	o->options = (struct table_options){
 		.codec = order->codec, .level = order->output_level, .database = order->database,
 	};
@@ -75,11 +76,20 @@ static void note_table(struct outputs *o, const struct table_summary *s)
 	o->done_count++;
 }
 
+/* Was most of what was read so far in the page cache? */
+static bool is_hot(const struct outputs *o)
+{
+	return o->reads->resident > o->reads->bytes / 2;
+}
+
 static enum st end_table(struct outputs *o)
 {
 	struct table_summary s;
-	enum st st = table_writer_finish(o->writer, &s);
+	enum st st;
 
+	if (!is_hot(o))
+		table_writer_forget(o->writer);
+	st = table_writer_finish(o->writer, &s);
 	if (st == ST_OK)
 		note_table(o, &s);
 	table_writer_free(&o->writer);

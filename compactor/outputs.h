@@ -8,12 +8,16 @@
  * 2. After outputs_finish() all files and their names are on disk (invariant 3).
  * 3. Whoever does not hand the tables over calls outputs_remove(): no file of ours stays.
  *
+ * 4. The tables take the place of the inputs in the page cache too: when most of what was read by then had been there, a
+ *    table stays there, and else it is dropped once it is synced.
+ *
  * One thread.
  */
 #ifndef COMPACTOR_OUTPUTS_H
 #define COMPACTOR_OUTPUTS_H
 
 #include "common/base/arena.h"
+#include "common/table/table_reader.h"
 #include "common/table/table_writer.h"
 #include "proto/compact.h"
 
@@ -22,6 +26,7 @@ struct outputs {
 	struct vfs *vfs;
 	const char *data_dir;                /* on loan */
 	const struct compact_order *order;   /* on loan */
+	const struct table_reads *reads;     /* on loan: what was read so far */
 	struct table_options options;
 	/* the row */
 	struct table_writer *writer;         /* the table under way, or NULL */
@@ -34,7 +39,8 @@ struct outputs {
 	uint64_t met_bytes;                  /* by the table under way */
 };
 
-void outputs_init(struct outputs *o, struct vfs *v, const char *data_dir, const struct compact_order *order);
+void outputs_init(struct outputs *o, struct vfs *v, const char *data_dir, const struct compact_order *order,
+		  const struct table_reads *reads);
 void outputs_fini(struct outputs *o);            /* removes what is under way, keeps finished files */
 
 /* A hint before the first add: so many entries at most will come. */

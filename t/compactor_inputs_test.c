@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* compactor/inputs.c: what a job has open at a time, and which table it blames. */
+/* compactor/inputs.c: what a job has open at a time, what it leaves in the page cache, and which table it blames. */
 #include "t/compactor_watch.h"
 
 #include <unistd.h>
@@ -216,9 +216,53 @@ START_TEST(a_table_that_is_gone_when_the_merge_comes_to_it_is_named)
 }
 END_TEST
 
+/* With inputs [from, to) in memory; each is one piece. */
+static void check_page_cache(size_t from, size_t to, bool outputs_stay)
+{
+	struct compact_report r;
+	struct deep d;
+	struct job *j;
+
+	deep_begin(&d, 10);
+	to = to < d.h.order.input_count ? to : d.h.order.input_count;
+	watch_begin();
+	watch.hot_from = d.inputs[0].id.v + from;
+	watch.hot_to = d.inputs[0].id.v + to;
+	j = run(&d, &r);
+	ck_assert_int_eq(r.status, ST_OK);
+	ck_assert_uint_gt(r.output_count, 1);
+	ck_assert_uint_eq(watch.inputs_forgotten, d.h.order.input_count - (to - from));
+	ck_assert_uint_eq(watch.outputs_forgotten, outputs_stay ? 0 : r.output_count);
+	help_check_outputs(&d.h, &r);
+	job_free(&j);
+	deep_end(&d);
+}
+
+START_TEST(a_job_on_a_cold_database_leaves_nothing_in_the_page_cache)
+{
+	check_page_cache(0, 0, false);
+}
+END_TEST
+
+START_TEST(inputs_that_were_in_memory_stay_and_outputs_take_their_place)
+{
+	check_page_cache(0, SIZE_MAX, true);
+}
+END_TEST
+
+START_TEST(outputs_stay_when_most_of_the_bytes_of_inputs_did_and_only_then)
+{
+	check_page_cache(0, LEVEL0, true);       /* three fifths */
+	check_page_cache(LEVEL0, SIZE_MAX, false);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, however_many_tables_a_job_reads_one_of_each_deeper_level_is_open);
+	tcase_add_test(tc, a_job_on_a_cold_database_leaves_nothing_in_the_page_cache);
+	tcase_add_test(tc, inputs_that_were_in_memory_stay_and_outputs_take_their_place);
+	tcase_add_test(tc, outputs_stay_when_most_of_the_bytes_of_inputs_did_and_only_then);
 	tcase_add_test(tc, a_range_begins_and_ends_in_the_midst_of_a_level);
 	tcase_add_test(tc, tables_that_an_order_has_in_another_order_are_merged_all_the_same);
 	tcase_add_test(tc, a_damaged_table_in_the_midst_of_a_level_is_named);

@@ -4,8 +4,14 @@
 #include "t/check_main.h"
 #include "t/table_help.h"
 
-/* The operating system's files, watched; a read that may not wait never finds its bytes in memory. */
-static struct spy { struct vfs vfs; unsigned reads, forgets; size_t largest; } spy;
+/* The operating system's files, watched; a read that may not wait finds its bytes in memory only when they are resident. */
+static struct spy {
+	struct vfs vfs;
+	bool resident;
+	unsigned reads, tries, forgets;      /* reads that may wait, and that may not */
+	size_t largest;
+	uint64_t read_at, forgotten;         /* the last one; bytes */
+} spy;
 struct spy_file { struct vfs_file file; struct vfs_file *inner; };
 
 static struct vfs_file *inner(struct vfs_file *f) { return ((struct spy_file *)f)->inner; }
@@ -19,18 +25,22 @@ static void spy_close(struct vfs_file *f)
 static enum st spy_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
 {
 	*gotp = 0;
-	if (nowait)
+	spy.tries += nowait;
+	if (nowait && !spy.resident)
 		return ST_BUSY;
-	spy.reads++;
+	spy.reads += !nowait;
+	spy.read_at = offset;
 	spy.largest = n > spy.largest ? n : spy.largest;
 	return vfs_read(inner(f), p, n, offset, false, gotp);
 }
 
 static enum st spy_size(struct vfs_file *f, uint64_t *sizep) { return vfs_size(inner(f), sizep); }
-static void spy_forget(struct vfs_file *f)
+static void spy_forget(struct vfs_file *f, uint64_t offset, uint64_t n)
 {
 	spy.forgets++;
-	vfs_forget_cache(inner(f));
+	spy.forgotten += n;
+	ck_assert_uint_eq(offset, spy.read_at);
+	vfs_forget_range(inner(f), offset, n);
 }
 
 static enum st spy_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
@@ -158,32 +168,66 @@ START_TEST(a_read_that_may_not_wait_answers_busy_until_the_block_is_cached)
 }
 END_TEST
 
-START_TEST(readahead_reads_large_pieces_past_the_cache_and_forgets_them)
+/* A pass over a table, in memory or not: reads large pieces past the block cache. */
+static void check_pass(bool resident)
 {
 	struct block_cache *cache = block_cache_new(64 << 20);
+	struct table_reads reads = { 0, 0 };
 	struct block_cache_stats st;
 	struct help_set s = { NULL, 0, 0 };
 	struct table_reader *r = open_watched(&s, cache, 30000);
 	uint64_t size = table_props(r)->size_bytes;
-	struct iter *it = table_iter_new(r, true);
+	struct iter *it = table_pass_new(r, &reads);
 	size_t n = 0;
 
 	ck_assert_uint_gt(size, 2 << 20);
-	spy.reads = 0;
-	spy.largest = 0;
+	spy = (struct spy){ .vfs = spy.vfs, .resident = resident };
 	for (iter_first(it); it->valid; iter_next(it))
 		n++;
 	ck_assert_int_eq(it->status, ST_OK);
 	ck_assert_uint_eq(n, s.n);
-	ck_assert_uint_le(spy.reads, size / (1 << 20) + 1);
-	ck_assert_uint_le(spy.largest, 1 << 20);
-	ck_assert_uint_eq(spy.forgets, 0);
 	iter_free(&it);
-	ck_assert_uint_eq(spy.forgets, 1);
+	ck_assert_uint_ge(spy.tries, 3);
+	ck_assert_uint_le(spy.tries, size / (1 << 20) + 1);
+	ck_assert_uint_le(spy.largest, 1 << 20);
+	ck_assert_uint_eq(spy.reads, resident ? 0 : spy.tries);
+	ck_assert_uint_eq(spy.forgets, spy.reads);
+	ck_assert(reads.bytes > 2 << 20 && reads.bytes < size + (1 << 20));
+	ck_assert_uint_eq(reads.resident, resident ? reads.bytes : 0);
+	ck_assert_uint_eq(spy.forgotten, reads.bytes - reads.resident);
 	block_cache_stats(cache, &st);
 	ck_assert_uint_eq(st.used_bytes, 0);
 	table_close(&r);
 	block_cache_free(&cache);
+	help_free(&s);
+	help_end();
+}
+
+START_TEST(a_pass_forgets_each_piece_that_came_from_the_disk)
+{
+	check_pass(false);
+}
+END_TEST
+
+START_TEST(a_pass_leaves_in_memory_what_was_there)
+{
+	check_pass(true);
+}
+END_TEST
+
+START_TEST(the_check_of_a_whole_file_leaves_the_page_cache_as_it_was)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct table_reader *r = open_watched(&s, NULL, 30000);
+	uint64_t size = table_props(r)->size_bytes;
+
+	for (int resident = 0; resident < 2; resident++) {
+		spy = (struct spy){ .vfs = spy.vfs, .resident = resident };
+		ck_assert_int_eq(table_verify_file(r, 0), ST_CORRUPT);
+		ck_assert_uint_eq(spy.forgotten, resident ? 0 : size);
+		ck_assert_uint_eq(spy.reads > 0, !resident);
+	}
+	table_close(&r);
 	help_free(&s);
 	help_end();
 }
@@ -195,7 +239,9 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_point_read_is_one_read_and_none_when_cached);
 	tcase_add_test(tc, what_the_filter_denies_is_not_read);
 	tcase_add_test(tc, a_read_that_may_not_wait_answers_busy_until_the_block_is_cached);
-	tcase_add_test(tc, readahead_reads_large_pieces_past_the_cache_and_forgets_them);
+	tcase_add_test(tc, a_pass_forgets_each_piece_that_came_from_the_disk);
+	tcase_add_test(tc, a_pass_leaves_in_memory_what_was_there);
+	tcase_add_test(tc, the_check_of_a_whole_file_leaves_the_page_cache_as_it_was);
 }
 
 CHECK_MAIN("table/reader", suite)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Iterates over one table, block after block, both ways. With readahead it reads pieces of PIECE_BYTES (or one
- * whole block where that is more) past the block cache, for passes that will not come again; else blocks come
- * through the cache.
+ * whole block where that is more) past the block cache, for passes that will not come again, and leaves the page cache as it
+ * was; else blocks come through the cache.
  *
  * One thread at a time; the reader must outlive the iterator.
  */
@@ -27,6 +27,7 @@ struct table_iter {
 	struct block_pin pin;            /* of the block, without readahead */
 	struct buf piece;                /* with readahead: file bytes from piece_at on */
 	uint64_t piece_at;
+	struct table_reads own_reads, *reads;    /* with readahead: whoever passes counts here, or nobody does */
 	struct buf raw;                  /* with readahead: the block, decompressed */
 };
 
@@ -53,7 +54,7 @@ static enum st read_piece(struct table_iter *t, uint64_t offset, size_t need)
 	if (need < PIECE_BYTES)
 		n = (size_t)(end - begin < PIECE_BYTES ? end - begin : PIECE_BYTES);
 	buf_reset(&t->piece);
-	st = table__read(t->reader, buf_reserve(&t->piece, n), n, begin, false, &whole);
+	st = table__read_past(t->reader, buf_reserve(&t->piece, n), n, begin, t->reads, &whole);
 	if (st || !whole)
 		return st;
 	t->piece.n = n;
@@ -228,8 +229,6 @@ static void iter_end(struct iter *it)
 {
 	struct table_iter *t = self(it);
 
-	if (t->readahead)
-		vfs_forget_cache(t->reader->file);
 	block_pin_release(&t->pin);
 	block_cursor_fini(&t->cursor);
 	index_cursor_fini(&t->index);
@@ -249,7 +248,16 @@ struct iter *table_iter_new(struct table_reader *r, bool readahead)
 	t->it.ops = &ops;
 	t->reader = r;
 	t->readahead = readahead;
+	t->reads = &t->own_reads;
 	block_cursor_init(&t->cursor);
 	index_cursor_init(&t->index, r);
 	return &t->it;
+}
+
+struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads)
+{
+	struct iter *it = table_iter_new(r, true);
+
+	self(it)->reads = reads;
+	return it;
 }

@@ -39,6 +39,24 @@ enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, 
 	return st;
 }
 
+/*
+ * Is any of it not in memory it counts as not resident and is dropped as a whole, also where a file system cannot tell. What
+ * the kernel reads ahead of a pass does not look like something that was in use, as long as it is less than a piece.
+ */
+enum st table__read_past(struct table_reader *r, void *p, size_t n, uint64_t offset, struct table_reads *reads, bool *wholep)
+{
+	enum st st = table__read(r, p, n, offset, true, wholep);
+
+	reads->bytes += n;
+	if (st != ST_BUSY) {
+		reads->resident += n;
+		return st;
+	}
+	st = table__read(r, p, n, offset, false, wholep);
+	vfs_forget_range(r->file, offset, n);
+	return st;
+}
+
 /* What is wrong with the block at h, whose stored bytes and trailer begin at stored; NULL: nothing. */
 static const char *block_wrong(const struct table_reader *r, const uint8_t *stored, struct block_handle h,
 			       enum block_type type, enum block_codec *codecp, uint32_t *raw_np)
@@ -274,12 +292,17 @@ static enum st load_tail(struct table_reader *r, const struct table_footer *f, c
 	return ST_OK;
 }
 
+static enum st ends_early(const struct table_reader *r, uint64_t offset)
+{
+	return damaged(r, offset, "the file ends too early");
+}
+
 static enum st read_whole(struct table_reader *r, void *p, size_t n, uint64_t offset)
 {
 	bool whole;
 	enum st st = table__read(r, p, n, offset, false, &whole);
 
-	return st || whole ? st : damaged(r, offset, "the file ends too early");
+	return st || whole ? st : ends_early(r, offset);
 }
 
 static enum st read_tail(struct table_reader *r, const struct table_footer *f)
@@ -495,15 +518,17 @@ enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool
 
 static enum st crc_of_file(struct table_reader *r, uint8_t *piece, uint32_t *crcp)
 {
+	struct table_reads reads = { 0, 0 };
 	uint64_t size = r->props.size_bytes;
 
 	*crcp = 0;
 	for (uint64_t at = 0; at < size; ) {
 		size_t n = (size_t)(size - at < VERIFY_BYTES ? size - at : VERIFY_BYTES);
-		enum st st = read_whole(r, piece, n, at);
+		bool whole;
+		enum st st = table__read_past(r, piece, n, at, &reads, &whole);
 
-		if (st)
-			return st;
+		if (st || !whole)
+			return st ? st : ends_early(r, at);
 		*crcp = crc32_of(*crcp, piece, n);
 		at += n;
 	}
@@ -520,7 +545,6 @@ enum st table_verify_file(struct table_reader *r, uint32_t file_crc)
 	piece = mem_alloc(VERIFY_BYTES);
 	st = crc_of_file(r, piece, &crc);
 	mem_free(piece);
-	vfs_forget_cache(r->file);
 	if (st)
 		return st;
 	return crc == file_crc

@@ -53,9 +53,13 @@ struct read_cost {
 enum st table_get(struct table_reader *r, struct slice key, struct seq seq, bool nowait,
 		  struct read_cost *cost, struct entry *ep, struct block_pin *pin) MUST_USE;
 
-/* All entries. readahead: for compaction; reads large pieces past the cache and drops them from the page
- * cache. */
+/* What a pass read of tables, and how much of that was in the page cache already. */
+struct table_reads { uint64_t bytes, resident; };
+
+/* All entries. readahead: for compaction; reads large pieces past the cache and leaves the page cache as it was: a piece
+ * that had to come from the disk is dropped, one that was there stays. A pass is that, and adds to *reads as it reads. */
 struct iter *table_iter_new(struct table_reader *r, bool readahead);
+struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads);
 
 /* Looks at the data block that begins at offset, or at every one (DAMAGE_WHOLE), from the file and down to each entry; tells
  * of those that are damaged, a block that the disk refuses twice among them. ST_NOT_FOUND: no block begins there. */
@@ -64,7 +68,7 @@ enum st table_scrub(struct table_reader *r, uint64_t offset, table_scrub_f *foun
 
 bool table_is_bad_crc(const char *what);     /* did a checksum find it? */
 
-/* Reads the whole file and compares its CRC-32. */
+/* Reads the whole file and compares its CRC-32; leaves the page cache as it was. */
 enum st table_verify_file(struct table_reader *r, uint32_t file_crc) MUST_USE;
 
 #endif

@@ -80,6 +80,9 @@ const char *table__inflate(const struct stored_block *b, uint8_t *raw);
 
 /* Reads n bytes at offset; *wholep: all of them were there. */
 enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, bool nowait, bool *wholep) MUST_USE;
+/* May wait, and leaves the page cache as it was; adds to *reads. */
+enum st table__read_past(struct table_reader *r, void *p, size_t n, uint64_t offset, struct table_reads *reads,
+			 bool *wholep) MUST_USE;
 
 /* ---- index_cursor.c: the table's data blocks one after the other, both ways ---- */
 

@@ -42,7 +42,7 @@ enum {
 struct table_writer {
 	uint32_t magic;
 	enum st st;                          /* sticky */
-	bool finished;
+	bool finished, forget;
 
 	struct vfs *vfs;
 	char *path;
@@ -395,6 +395,12 @@ static void remove_file(struct table_writer *w)
 		return;      /* logged where it failed; the file is in nobody's manifest */
 }
 
+void table_writer_forget(struct table_writer *w)
+{
+	obj_check(w, TABLE_WRITER_MAGIC);
+	w->forget = true;
+}
+
 enum st table_writer_finish(struct table_writer *w, struct table_summary *sp)
 {
 	obj_check(w, TABLE_WRITER_MAGIC);
@@ -409,6 +415,8 @@ enum st table_writer_finish(struct table_writer *w, struct table_summary *sp)
 		remove_file(w);
 		return w->st;
 	}
+	if (w->forget)
+		vfs_forget_cache(w->file);
 	vfs_close(&w->file);
 	*sp = (struct table_summary){
 		.size_bytes = w->written, .entry_count = w->entries, .tombstone_count = w->tombstones,

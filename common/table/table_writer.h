@@ -41,6 +41,7 @@ enum st table_writer_begin(struct vfs *v, const char *path, struct file_id id, c
 void table_writer_add(struct table_writer *w, const struct entry *e);
 uint64_t table_writer_size(const struct table_writer *w);      /* bytes the file would have by now, about */
 uint64_t table_writer_entries(const struct table_writer *w);
+void table_writer_forget(struct table_writer *w);  /* once finished and synced, the file is not kept in the page cache */
 enum st table_writer_finish(struct table_writer *w, struct table_summary *sp) MUST_USE;
 void table_writer_free(struct table_writer **wp);              /* abandons when not finished */
 

@@ -158,9 +158,12 @@ static enum st file_size(struct vfs_file *f, uint64_t *sizep)
 	return st ? st : vfs_size(ff->inner, sizep);
 }
 
-static void file_forget_cache(struct vfs_file *f)
+static void file_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 {
-	vfs_forget_cache(fault_file(f)->inner);
+	if (n > 0)
+		vfs_forget_range(fault_file(f)->inner, offset, n);
+	else
+		vfs_forget_cache(fault_file(f)->inner);
 }
 
 static const struct vfs_file_ops fault_file_ops = {

@@ -190,10 +190,14 @@ static enum st posix_allocate(struct vfs_file *f, uint64_t size)
 	return r == 0 ? ST_OK : posix_fail(errno, "allocate", pf->path);
 }
 
-static void posix_forget_cache(struct vfs_file *f)
+static void posix_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 {
-	/* Advice only: what the kernel keeps in spite of it costs memory, not truth. */
-	(void)posix_fadvise(posix_file(f)->fd, 0, 0, POSIX_FADV_DONTNEED);
+	uint64_t into = offset % (uint64_t)sysconf(_SC_PAGESIZE);
+
+	/* The kernel drops whole pages only: without its first one a row of pieces would leave one page of each. Advice only:
+	 * what the kernel keeps in spite of it costs memory, not truth. */
+	if (offset <= POSIX_MAX_OFFSET && n <= POSIX_MAX_OFFSET - offset)
+		(void)posix_fadvise(posix_file(f)->fd, (off_t)(offset - into), (off_t)(n ? n + into : 0), POSIX_FADV_DONTNEED);
 }
 
 static const struct vfs_file_ops posix_file_ops = {

@@ -243,9 +243,11 @@ static enum st file_sync(struct vfs_file *f, bool data_only)
 	return st;
 }
 
-static void file_forget_cache(struct vfs_file *f)
+static void file_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 {
 	(void)f;
+	(void)offset;
+	(void)n;
 }
 
 static const struct vfs_file_ops sim_file_ops = {

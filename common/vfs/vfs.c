@@ -59,7 +59,13 @@ enum st vfs_size(struct vfs_file *f, uint64_t *sizep)
 
 void vfs_forget_cache(struct vfs_file *f)
 {
-	f->ops->forget_cache(f);
+	f->ops->forget_cache(f, 0, 0);
+}
+
+void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n)
+{
+	if (n > 0)
+		f->ops->forget_cache(f, offset, n);
 }
 
 enum st vfs_mkdir(struct vfs *v, const char *path)

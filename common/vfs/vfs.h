@@ -44,7 +44,9 @@ enum st vfs_truncate(struct vfs_file *f, uint64_t size) MUST_USE;
 /* Blocks for [0, size); the file grows to size if it is shorter, new bytes are zero. */
 enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;
 enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
-void vfs_forget_cache(struct vfs_file *f);               /* advice: these pages will not be needed again */
+/* Advice: these pages will not be needed again, all of them or those that begin in [offset, offset + n) or hold offset. */
+void vfs_forget_cache(struct vfs_file *f);
+void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n);
 
 enum st vfs_mkdir(struct vfs *v, const char *path) MUST_USE;                 /* fine when it exists */
 enum st vfs_rename(struct vfs *v, const char *from, const char *to) MUST_USE;

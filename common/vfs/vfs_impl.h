@@ -13,7 +13,7 @@ struct vfs_file_ops {
 	enum st (*truncate)(struct vfs_file *, uint64_t);
 	enum st (*allocate)(struct vfs_file *, uint64_t);
 	enum st (*size)(struct vfs_file *, uint64_t *);
-	void (*forget_cache)(struct vfs_file *);
+	void (*forget_cache)(struct vfs_file *, uint64_t offset, uint64_t n);    /* n 0: to the end */
 };
 
 struct vfs_ops {
