@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -247,6 +248,42 @@ START_TEST(a_socket_that_a_dead_process_left_is_replaced)
 }
 END_TEST
 
+/* Otherwise its thread would turn and turn, for as long as somebody knocks. */
+START_TEST(without_descriptors_the_door_rests_and_answers_when_there_are_some)
+{
+	int asked = 0, fd, taken = 0, fds[1024];
+	struct door *d = begin(&asked);
+	struct pollfd p = { .fd = door_fd(d), .events = POLLIN };
+	struct rlimit limit = { 256, 256 };
+
+	fd = dial();
+	ck_assert_int_eq(send(fd, "\1\0\0\0a", 5, 0), 5);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (taken < 1024 && (fds[taken] = dup(fd)) >= 0)
+		taken++;
+	ck_assert(taken > 0 && taken < 1024);
+	ck_assert_int_eq(poll(&p, 1, 0), 1);
+	door_turn(d);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);     /* who knocks does not wake it */
+	while (taken > 0)
+		close(fds[--taken]);
+	while (asked == 0) {
+		ck_assert_int_eq(poll(&p, 1, -1), 1);
+		door_turn(d);
+	}
+	ck_assert_int_eq(asked, 1);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	close(fd);
+	fd = dial();                             /* and it goes on as before */
+	ck_assert_int_eq(send(fd, "\1\0\0\0a", 5, 0), 5);
+	ck_assert_int_eq(poll(&p, 1, -1), 1);
+	door_turn(d);
+	ck_assert_int_eq(asked, 2);
+	close(fd);
+	end(&d);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_question_is_answered);
@@ -259,6 +296,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_crowd_of_silent_peers_keeps_nobody_out);
 	tcase_add_test(tc, a_peer_that_goes_before_its_answer_does_no_harm);
 	tcase_add_test(tc, a_socket_that_a_dead_process_left_is_replaced);
+	tcase_add_test(tc, without_descriptors_the_door_rests_and_answers_when_there_are_some);
 }
 
 CHECK_MAIN("base/door", suite)

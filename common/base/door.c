@@ -5,6 +5,9 @@
  * A few connections at most, each with a buffer: read until a whole question is there, answer, close. Answers are small
  * and the socket's buffer takes them in one send. A peer that sends rubbish or too much is dropped at once; one that sends
  * nothing, when all places are taken and somebody else comes.
+ *
+ * When the process has no descriptor left for a newcomer, the listening socket is not looked at for REST_MS: it stays
+ * readable, and the caller's thread would spin.
  */
 #include "common/base/door.h"
 
@@ -13,10 +16,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/coding.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 
@@ -24,6 +29,7 @@
 #define PEERS_MAX 8
 #define LENGTH_BYTES 4u
 #define READ_BYTES 4096u
+#define REST_MS 200
 
 struct peer {
 	int fd;                         /* -1: free */
@@ -36,7 +42,8 @@ struct door {
 	door_answer_f *answer;
 	void *ctx;
 	uint32_t message_max;
-	int poll_fd, listen_fd;
+	int poll_fd, listen_fd, rest_fd;        /* rest_fd: a timer, readable when a rest is over */
+	bool resting, told;                     /* told: in the log, since the last newcomer that was let in */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	uint64_t peers_seen;
 	struct peer peers[PEERS_MAX];
@@ -59,8 +66,10 @@ static enum st open_socket(struct door *d)
 	(void)unlink(d->path);
 	d->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	d->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->poll_fd < 0 || d->listen_fd < 0 || bind(d->listen_fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-	    chmod(d->path, 0600) != 0 || listen(d->listen_fd, PEERS_MAX) != 0 || watch(d, d->listen_fd) != 0)
+	d->rest_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->poll_fd < 0 || d->listen_fd < 0 || d->rest_fd < 0 || bind(d->listen_fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+	    chmod(d->path, 0600) != 0 || listen(d->listen_fd, PEERS_MAX) != 0 || watch(d, d->listen_fd) != 0 ||
+	    watch(d, d->rest_fd) != 0)
 		return fail(ST_UNAVAILABLE, "control socket %s: %s", d->path, strerror(errno));
 	return ST_OK;
 }
@@ -78,7 +87,7 @@ enum st door_open(const char *path, uint32_t message_max, door_answer_f *answer,
 	d->answer = answer;
 	d->ctx = ctx;
 	d->message_max = message_max;
-	d->poll_fd = d->listen_fd = -1;
+	d->poll_fd = d->listen_fd = d->rest_fd = -1;
 	strcpy(d->path, path);
 	for (int i = 0; i < PEERS_MAX; i++)
 		d->peers[i].fd = -1;
@@ -125,6 +134,36 @@ static struct peer *place(struct door *d)
 	return oldest;
 }
 
+/* Looks at the listening socket, or not. */
+static void listen_to(struct door *d, bool yes)
+{
+	struct epoll_event e = { .events = yes ? EPOLLIN : 0, .data.ptr = d };
+
+	must(epoll_ctl(d->poll_fd, EPOLL_CTL_MOD, d->listen_fd, &e) == 0);
+	d->resting = !yes;
+}
+
+static void rest(struct door *d)
+{
+	struct itimerspec until = { .it_value = { .tv_nsec = REST_MS * 1000000l } };
+
+	if (!d->told)
+		log_warn("%s: somebody asks and cannot be let in: %s; tried again every %d ms", d->path, strerror(errno), REST_MS);
+	d->told = true;
+	must(timerfd_settime(d->rest_fd, 0, &until, NULL) == 0);
+	listen_to(d, false);
+}
+
+/* False while the door rests. */
+static bool is_open(struct door *d)
+{
+	uint64_t times;
+
+	if (d->resting && read(d->rest_fd, &times, sizeof times) == (ssize_t)sizeof times)
+		listen_to(d, true);
+	return !d->resting;
+}
+
 static bool serve(struct door *d, struct peer *p);
 
 /* A newcomer is read from at once, so that one who has asked already is answered before anybody takes his place. */
@@ -142,9 +181,12 @@ static void accept_peers(struct door *d)
 		p = place(d);
 		p->fd = fd;
 		p->number = ++d->peers_seen;
+		d->told = false;
 		if (serve(d, p))
 			drop_peer(p);
 	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		rest(d);
 }
 
 static void answer(struct door *d, struct peer *p, struct slice question)
@@ -190,7 +232,8 @@ void door_turn(struct door *d)
 	for (int i = 0; i < PEERS_MAX; i++)
 		if (d->peers[i].fd >= 0 && serve(d, &d->peers[i]))
 			drop_peer(&d->peers[i]);
-	accept_peers(d);
+	if (is_open(d))
+		accept_peers(d);
 }
 
 void door_close(struct door **dp)
@@ -205,6 +248,8 @@ void door_close(struct door **dp)
 		close(d->listen_fd);
 		(void)unlink(d->path);
 	}
+	if (d->rest_fd >= 0)
+		close(d->rest_fd);
 	if (d->poll_fd >= 0)
 		close(d->poll_fd);
 	obj_fini(d);
