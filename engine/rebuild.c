@@ -16,6 +16,7 @@
 #include "common/base/proc.h"
 
 #define AHEAD 8u
+#define BATCH_BYTES (REBUILD_BYTES / 2)
 
 /* What the sort looks at: most comparisons end with the prefix. */
 struct order { uint64_t prefix; const struct entry *entry; };
@@ -202,15 +203,27 @@ void rebuild_into(struct rebuild *r, struct memtable *m)
 	r->room = memtable_room(m);
 }
 
+void rebuild_finish(struct rebuild *r)
+{
+	hand_over(r);
+	pthread_mutex_lock(&r->lock);
+	while (r->working)
+		pthread_cond_wait(&r->moved, &r->lock);
+	pthread_mutex_unlock(&r->lock);
+}
+
 enum st rebuild_add(struct rebuild *r, const struct wal_batch *b)
 {
+	bool alone = b->batches.n > BATCH_BYTES;
 	struct slice copy;
 	struct write_walk w;
 	uint64_t n = b->first_sequence.v;
 	struct write_op op;
 
 	must(r->into != NULL);
-	if (r->filling->byte_count + b->batches.n > REBUILD_BYTES || r->filling->count >= REBUILD_ENTRIES)
+	if (alone)
+		rebuild_finish(r);
+	else if (r->filling->byte_count + b->batches.n > BATCH_BYTES || r->filling->count >= REBUILD_ENTRIES)
 		hand_over(r);
 	copy = arena_dup(&r->filling->bytes, b->batches);
 	r->filling->byte_count += copy.n;
@@ -226,14 +239,7 @@ enum st rebuild_add(struct rebuild *r, const struct wal_batch *b)
 		r->room -= cost;
 		batch_add(r->filling, &e);
 	}
+	if (alone)
+		rebuild_finish(r);
 	return ST_OK;
-}
-
-void rebuild_finish(struct rebuild *r)
-{
-	hand_over(r);
-	pthread_mutex_lock(&r->lock);
-	while (r->working)
-		pthread_cond_wait(&r->moved, &r->lock);
-	pthread_mutex_unlock(&r->lock);
 }

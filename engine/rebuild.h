@@ -4,7 +4,8 @@
  * where each insert stands right behind the last one instead of searching its place. A thread of its own sorts and
  * inserts while the next ones are read.
  *
- * 1. Gathered is at most REBUILD_BYTES and REBUILD_ENTRIES, then it is inserted; one more batch may be on the way.
+ * 1. Gathered is at most half of REBUILD_BYTES, and REBUILD_ENTRIES, then it is inserted; one more batch may be on the way.
+ *    A record that is larger than that half is inserted alone, so both together never hold more than REBUILD_BYTES.
  * 2. What was added is in its memtable after rebuild_finish(), not before; nobody may look at the memtable until then.
  *
  * Used by one thread, at start.

@@ -20,7 +20,8 @@
  * 1. Records begin at multiples of 8. A head of 32 zero bytes is the end (the rest was only preallocated).
  * 2. Sequences are dense: first_seq = last sequence before + 1. A record of count 0 (origin state) uses up
  *    none.
- * 3. synced_upto: all bytes below this offset were known to be on disk when the record was written.
+ * 3. A record has at most 64 MiB (WAL_PAYLOAD_MAX); what claims more is none.
+ * 4. synced_upto: all bytes below this offset were known to be on disk when the record was written.
  */
 #ifndef ENGINE_WAL_FORMAT_H
 #define ENGINE_WAL_FORMAT_H
@@ -33,7 +34,9 @@
 #define WAL_VERSION 1u
 #define WAL_HEADER_BYTES 72u
 #define WAL_HEAD_BYTES 32u                                   /* of a record */
-#define WAL_PAYLOAD_MAX (WRITE_MESSAGE_MAX + (16u << 20))    /* a request's batches, or the state of all origins */
+/* A request's batches and the head around them, or the state of all origins (a quarter of it at most). What a record says
+ * of its length is believed up to here before its checksum is: no reader takes more than 64 MiB for it. */
+#define WAL_PAYLOAD_MAX ((64u << 20) - WAL_HEAD_BYTES)
 
 struct wal_link {                        /* what a header says of the segment before; id 0 = there is none */
 	struct file_id id;

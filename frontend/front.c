@@ -101,6 +101,10 @@ static void on_written(void *ctx, struct http_request *r, const struct write_rep
 static void submit(struct front *f, struct http_request *r, enum operation op)
 {
 	r->op = op;
+	if (f->batch.n > WRITE_BATCH_MAX) {
+		http_answer_problem(r, PROBLEM_BATCH_TOO_LARGE, "The operations of a batch are at most 64 MiB less 1 KiB.");
+		return;
+	}
 	http_request_changes(r);
 	pending_submit(f->pending, r, buf_slice(&f->batch));
 	if (f->batch.capacity > (256 << 10))

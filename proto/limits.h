@@ -9,7 +9,8 @@
 #define VALUE_MAX_BYTES      (8u << 20)
 #define BATCH_MAX_OPS        10000u
 #define TTL_MAX_SECONDS      3153600000            /* 100 years of 365 days */
-#define WRITE_MESSAGE_MAX    (80u << 20)           /* a WriteRequest, encoded */
+#define WRITE_MESSAGE_MAX    ((64u << 20) - 512)   /* a WriteRequest, encoded: its record in the log has at most 64 MiB */
+#define WRITE_BATCH_MAX      (WRITE_MESSAGE_MAX - 512)   /* one client's operations in it, encoded */
 #define WRITE_GATHER_BYTES   (1u << 20)            /* a frontend sends what it gathered at this size */
 #define WRITE_GATHER_BATCHES 4096u
 #define ENGINE_MESSAGE_MAX   (1u << 20)

@@ -69,13 +69,14 @@ static void check_same(struct memtable *got, struct memtable *want)
 START_TEST(a_rebuilt_memtable_is_as_if_all_had_been_inserted_one_by_one)
 {
 	const struct { unsigned records, ops; size_t value_bytes; } shapes[] = {
-		{ 0, 0, 0 }, { 1, 1, 0 }, { 2000, 3, 20 }, { 90, 1, 1 << 20 },  /* the last takes two batches */
+		{ 0, 0, 0 }, { 1, 1, 0 }, { 2000, 3, 20 }, { 90, 1, 1 << 20 },  /* this one takes several batches */
+		{ 3, 7, 8 << 20 },                                               /* and each of these records one alone */
 	};
-	struct memtable *got[4], *want[4];
+	struct memtable *got[5], *want[5];
 	struct rebuild *r = rebuild_new();
 	struct rnd rnd = { 7 };
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		got[i] = fresh(10 + i);
 		want[i] = fresh(20 + i);
 		rebuild_into(r, got[i]);
@@ -83,7 +84,7 @@ START_TEST(a_rebuilt_memtable_is_as_if_all_had_been_inserted_one_by_one)
 			add(r, want[i], &rnd, 1 + n * shapes[i].ops, shapes[i].ops, shapes[i].value_bytes);
 	}
 	rebuild_finish(r);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		check_same(got[i], want[i]);
 		memtable_unref(&got[i]);
 		memtable_unref(&want[i]);

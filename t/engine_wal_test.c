@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writing side of the log, and its bytes. */
+#include <sys/resource.h>
+
+#include "common/base/coding.h"
 #include "common/stats/stats.h"
 #include "engine/wal_reader.h"
 #include "t/engine_walhelp.h"
@@ -234,6 +237,70 @@ START_TEST(records_hold_only_for_their_database_and_segment)
 }
 END_TEST
 
+/* In KiB, the most there ever was. */
+static long memory_kib(void)
+{
+	struct rusage u;
+
+	ck_assert_int_eq(getrusage(RUSAGE_SELF, &u), 0);
+	return u.ru_maxrss;
+}
+
+/* A segment of 200 MiB, all but its beginning a hole, whose first record says it has so many bytes. */
+static struct wal_reader *reader_of_claim(uint64_t id, uint32_t length)
+{
+	struct pen p = { .v = v, .dir = dir };
+	struct vfs_file *f;
+	uint8_t head[WAL_HEAD_BYTES] = { 1 };
+
+	ck_ok(pen_begin(&p, id, 4096));
+	ck_ok(pen_group(&p));
+	wal_close(&p.wal);
+	put_u32(head + 4, length);
+	put_u32(head + 8, (uint32_t)id);
+	ck_ok(vfs_open(v, path_wal(dir, file_id(id)).s, VFS_WRITE, &f));
+	ck_ok(vfs_write(f, head, sizeof head, WAL_HEADER_BYTES));
+	ck_ok(vfs_truncate(f, 200u << 20));
+	vfs_close(&f);
+	return reader_of(id, DB);
+}
+
+START_TEST(what_a_record_says_of_its_length_costs_no_memory_beyond_what_a_writer_makes)
+{
+	const uint32_t claims[] = { WAL_PAYLOAD_MAX + 1, 64u << 20, 80u << 20, 96u << 20, 199u << 20, UINT32_MAX };
+	struct wal_record rec;
+	struct wal_reader *r;
+	enum wal_damage why;
+	long before = memory_kib();
+
+	for (unsigned i = 0; i < 6; i++) {
+		r = reader_of_claim(i + 1, claims[i]);
+		ck_assert_int_eq(wal_reader_next(r, &rec, &why), ST_NOT_FOUND);
+		ck_assert_int_eq(why, WAL_DAMAGE_TRUNCATED);
+		wal_reader_close(&r);
+		ck_assert_int_lt(memory_kib() - before, 32 << 10);
+	}
+	r = reader_of_claim(7, WAL_PAYLOAD_MAX);
+	ck_assert_int_eq(wal_reader_next(r, &rec, &why), ST_NOT_FOUND);
+	ck_assert_int_eq(why, WAL_DAMAGE_CHECKSUM);
+	wal_reader_close(&r);
+	ck_assert_uint_le(wal_record_bytes(WAL_PAYLOAD_MAX), 64u << 20);
+}
+END_TEST
+
+START_TEST(the_largest_request_that_is_taken_makes_a_record_that_is_read)
+{
+	struct wal_batch b = { .first_sequence = SEQ_MAX, .timestamp_ms = INT64_MAX, .origin = UINT64_MAX,
+			       .request_id = UINT64_MAX };
+	struct buf head = BUF_INIT;
+
+	wal_batch_encode_head(&b, &head);
+	ck_assert_uint_gt(head.n, 20);
+	ck_assert_uint_le(head.n + WRITE_MESSAGE_MAX, WAL_PAYLOAD_MAX);
+	buf_fini(&head);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -247,6 +314,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, nothing_reaches_the_file_before_write);
 	tcase_add_test(tc, the_origin_state_opens_a_segment_and_uses_no_sequence);
 	tcase_add_test(tc, records_hold_only_for_their_database_and_segment);
+	tcase_add_test(tc, what_a_record_says_of_its_length_costs_no_memory_beyond_what_a_writer_makes);
+	tcase_add_test(tc, the_largest_request_that_is_taken_makes_a_record_that_is_read);
 }
 
 CHECK_MAIN("engine/wal", suite)
