@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -177,6 +178,82 @@ static enum st do_compactions(const struct commands *c, const struct command *q,
 			   jobs[i].input_level, jobs[i].output_level, jobs[i].parts, (double)jobs[i].bytes / (1 << 20),
 			   100 * stats_job_progress(&jobs[i]), jobs[i].reason);
 	return ST_OK;
+}
+
+/* ---- damage ---- */
+
+/* A key for people: as it is where it is printable, else \\xNN. */
+static void write_key(struct buf *out, struct slice key)
+{
+	buf_append_byte(out, '"');
+	for (size_t i = 0; i < key.n; i++)
+		if (key.p[i] < 0x20 || key.p[i] > 0x7e || key.p[i] == '"' || key.p[i] == '\\')
+			buf_printf(out, "\\x%02x", key.p[i]);
+		else
+			buf_append_byte(out, key.p[i]);
+	buf_append_byte(out, '"');
+}
+
+static void write_time(struct buf *out, int64_t ms)
+{
+	time_t s = (time_t)(ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&s, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		buf_append_str(out, text);
+}
+
+static void write_damage(void *ctx, const struct damage_row *row)
+{
+	struct buf *out = ctx;
+
+	buf_printf(out, "record %" PRIu64 ": table %" PRIu64, row->at.record, row->at.table.v);
+	if (row->at.offset == DAMAGE_WHOLE)
+		buf_append_str(out, ", all of it");
+	else
+		buf_printf(out, ", block at offset %" PRIu64, row->at.offset);
+	buf_printf(out, " (%s), found ", row->what);
+	write_time(out, row->found_ms);
+	buf_append_str(out, "\n  keys ");
+	write_key(out, row->at.min);
+	buf_append_str(out, " to ");
+	write_key(out, row->at.max);
+	buf_printf(out, ", unless written after sequence %" PRIu64 "\n", row->at.max_seq.v);
+}
+
+static enum st list_damage(const struct commands *c, struct buf *text)
+{
+	size_t before = text->n;
+	enum st st = truth_list_damage(c->truth, write_damage, text);
+
+	if (!st && text->n == before)
+		buf_append_str(text, "no damage is on record\n");
+	return st;
+}
+
+static enum st do_damage(const struct commands *c, const struct command *q, struct buf *text)
+{
+	uint64_t record = 0;
+	char *end = NULL;
+	enum st st;
+
+	if (q->count == 1)
+		return list_damage(c, text);
+	if (q->count == 3)
+		record = strtoull(q->words[2], &end, 10);
+	if (q->count != 3 || strcmp(q->words[1], "forget") != 0 || end == q->words[2] || *end) {
+		buf_append_str(text, "say: damage, or: damage forget RECORD\n");
+		return ST_INVALID;
+	}
+	st = truth_forget_damage(c->truth, record);
+	if (st == ST_NOT_FOUND)
+		buf_printf(text, "there is no record %" PRIu64 " of damage\n", record);
+	else if (st)
+		buf_printf(text, "not now: %s\n", st_text(st));
+	else
+		buf_printf(text, "record %" PRIu64 " is settled: its keys answer what is left of them\n", record);
+	return st;
 }
 
 /* ---- the table ---- */

@@ -201,6 +201,17 @@ static void evict_tables(struct attach *a, const struct view_desc *older, const 
 	mem_free(new_ids);
 }
 
+/* Closes the tables whose damage is no longer on record: they may have been mended. */
+static void evict_mended(struct attach *a, const struct view_desc *older, const struct view_desc *newer)
+{
+	for (size_t i = 0; i < older->damage_count; i++) {
+		const struct table_damage *d = &older->damage[i];
+
+		if (!damage_find(newer->damage, newer->damage_count, d->table, d->offset))
+			table_cache_evict(a->tables, d->table);
+	}
+}
+
 /* ---- the view ---- */
 
 static bool all_there(struct attach *a, const struct view_desc *d)
@@ -230,6 +241,8 @@ static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t 
 		return st;
 	if (a->view)
 		evict_tables(a, view_desc(a->view), desc);
+	if (a->view)
+		evict_mended(a, view_desc(a->view), desc);
 	if (a->view)
 		view_unref(&a->view);
 	a->view = v;

@@ -350,8 +350,11 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 
 	if (st)
 		return st;
-	reads_new(setup->loop, f->attach, flush, f, &f->reads);
-	return pending_new(setup->loop, link.s, on_written, flush, f, &f->pending);
+	st = pending_new(setup->loop, link.s, on_written, flush, f, &f->pending);
+	if (st)
+		return st;
+	reads_new(setup->loop, f->attach, f->pending, flush, f, &f->reads);
+	return ST_OK;
 }
 
 enum st front_new(const struct front_setup *setup, struct front **fp)

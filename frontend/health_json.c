@@ -2,16 +2,12 @@
 /* The verdict of GET /api/health and its JSON. Pure; any thread. */
 #include "frontend/health_json.h"
 
-static size_t count_tables(const struct view_desc *d, bool quarantined_only)
+static size_t count_tables(const struct view_desc *d)
 {
-	size_t n = 0, level, i;
+	size_t n = 0, level;
 
-	for (level = 0; d && level < LEVEL_COUNT; level++) {
-		if (!quarantined_only)
-			n += d->levels[level].count;
-		for (i = 0; quarantined_only && i < d->levels[level].count; i++)
-			n += d->levels[level].tables[i].quarantined;
-	}
+	for (level = 0; d && level < LEVEL_COUNT; level++)
+		n += d->levels[level].count;
 	return n;
 }
 
@@ -56,7 +52,7 @@ enum health health_judge(const struct health_facts *f)
 {
 	if (!f->desc || !f->directory_there)
 		return HEALTH_UNHEALTHY;
-	if (!engine_serves(f) || disk_is_low(f) || count_tables(f->desc, true))
+	if (!engine_serves(f) || disk_is_low(f) || f->desc->damage_count)
 		return HEALTH_DEGRADED;
 	return HEALTH_HEALTHY;
 }
@@ -84,8 +80,8 @@ static void write_reason(struct buf *out, const struct health_facts *f)
 		buf_append_str(out, "the engine's view is not attached yet");
 	else if (f->disk_refuses)
 		buf_append_str(out, "the disk is nearly full: writes are refused, reads and deletes go on");
-	else if (count_tables(f->desc, true))
-		buf_append_str(out, "a damaged table is in quarantine");
+	else if (f->desc->damage_count)
+		buf_printf(out, "%zu ranges of keys are damaged and cannot be read: see lsmctl damage", f->desc->damage_count);
 	else if (disk_is_low(f))
 		buf_append_str(out, "the disk is getting full");
 }
@@ -115,11 +111,11 @@ static const char *wal_word(const struct health_facts *f)
 	return engine_serves(f) ? "ok" : "refusing";
 }
 
-static const char *tables_word(const struct health_facts *f)
+static const char *damage_word(const struct health_facts *f)
 {
 	if (!f->desc)
 		return "unavailable";
-	return count_tables(f->desc, true) ? "quarantined" : "ok";
+	return f->desc->damage_count ? "found" : "ok";
 }
 
 void health_json_write(struct buf *out, const struct health_facts *f)
@@ -141,7 +137,8 @@ void health_json_write(struct buf *out, const struct health_facts *f)
 	buf_append_str(out, "\"validators\":{");
 	validator(out, "memtable", readable ? "ok" : "unavailable", f->memtable_bytes);
 	validator(out, "wal", wal_word(f), f->wal_bytes);
-	validator(out, "sstables", tables_word(f), count_tables(f->desc, false));
+	validator(out, "sstables", readable ? "ok" : "unavailable", count_tables(f->desc));
+	validator(out, "damage", damage_word(f), readable ? f->desc->damage_count : 0);
 	validator(out, "disk", disk_word(f), f->disk_free);
 	buf_printf(out, "\"directory\":{\"status\":\"%s\"},", f->directory_there ? "ok" : "missing");
 	write_engine(out, f);

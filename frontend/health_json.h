@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /api/health: six validators and the verdict.
+ * GET /api/health: seven validators and the verdict.
  *
  *	healthy    reads and writes are served
- *	degraded   reads are served, but the engine is away or refuses writes, a table is quarantined, or the
+ *	degraded   reads are served, but the engine is away or refuses writes, ranges of keys are damaged, or the
  *	           disk is nearly full: less than twice DISK_LOW_WATER (200 all the same: restarting this process would not help)
  *	unhealthy  nothing can be read: no view, or the data directory is not there (503)
  *

@@ -173,7 +173,8 @@ void http_answer_json(struct http_request *r, struct slice body)
 	http_answer(r, &a);
 }
 
-void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
+static void answer_problem(struct http_request *r, enum problem p, const char *detail, struct slice members,
+			   const char *fields)
 {
 	struct buf *body = &r->shared->problem;
 	struct http_answer a = { .status = problem_status(p),
@@ -184,9 +185,19 @@ void http_answer_problem_with(struct http_request *r, enum problem p, const char
 		a.fields = "Retry-After: 1\r\n";
 	a.close = problem_closes(p);
 	buf_reset(body);
-	problem_write(body, p, detail);
+	problem_write(body, p, detail, members);
 	a.body = buf_slice(body);
 	http_answer(r, &a);
+}
+
+void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
+{
+	answer_problem(r, p, detail, slice_of(NULL, 0), fields);
+}
+
+void http_answer_problem_members(struct http_request *r, enum problem p, struct slice members)
+{
+	answer_problem(r, p, NULL, members, NULL);
 }
 
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail)

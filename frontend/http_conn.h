@@ -81,6 +81,7 @@ void http_answer(struct http_request *r, const struct http_answer *a);
 void http_answer_json(struct http_request *r, struct slice body);        /* 200 */
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail);
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields);
+void http_answer_problem_members(struct http_request *r, enum problem p, struct slice members);   /* further ones */
 
 /* r will change something: later reads of its client wait. */
 void http_request_changes(struct http_request *r);

@@ -20,6 +20,7 @@ libfrontend_a_SOURCES = \
 	frontend/gather.c frontend/gather.h \
 	frontend/pending.c frontend/pending.h \
 	frontend/shares.c frontend/shares.h \
+	frontend/suspects.c frontend/suspects.h \
 	frontend/attach.c frontend/attach.h \
 	frontend/cold.c frontend/cold.h \
 	frontend/reads.c frontend/reads.h \

@@ -139,6 +139,17 @@ void pending_submit(struct pending *p, struct http_request *r, struct slice batc
 	}
 }
 
+bool pending_tell(struct pending *p, struct slice message)
+{
+	struct link_msg *m;
+
+	if (!p->connection)
+		return false;
+	m = link_msg_new(message.n);
+	memcpy(link_msg_body(m), message.p, message.n);
+	return link_send(p->link, p->connection, &m) == ST_OK;
+}
+
 /* ---- receiving ---- */
 
 static void on_reply(struct pending *p, const struct write_reply *reply)

@@ -47,6 +47,9 @@ enum st pending_new(struct loop *loop, const char *socket_path, pending_done_f *
  * once. */
 void pending_submit(struct pending *p, struct http_request *r, struct slice batch);
 
+/* Sends a message that is not answered (no WriteRequest); false: there is no engine. */
+bool pending_tell(struct pending *p, struct slice message);
+
 void pending_tick(struct pending *p);                    /* every 50 ms or so: gives up what is too old */
 bool pending_engine_there(const struct pending *p);      /* greeted by an engine on the present connection */
 

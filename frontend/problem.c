@@ -59,7 +59,7 @@ enum problem problem_of(enum st st)
 	return PROBLEM_INTERNAL;
 }
 
-void problem_write(struct buf *out, enum problem p, const char *detail)
+void problem_write(struct buf *out, enum problem p, const char *detail, struct slice members)
 {
 	const struct row *r = row_of(p);
 
@@ -71,5 +71,6 @@ void problem_write(struct buf *out, enum problem p, const char *detail)
 	buf_append_str(out, r->code);
 	buf_append_str(out, "\",\"detail\":");
 	text_quote_any(out, slice_str(detail && *detail ? detail : r->detail));
+	buf_append_slice(out, members);
 	buf_append_str(out, "}\n");
 }

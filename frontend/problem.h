@@ -27,7 +27,7 @@ bool problem_closes(enum problem p);              /* the connection must end aft
 /* The problem of an outcome that reached a client; ST_OK has none. */
 enum problem problem_of(enum st st);
 
-/* Appends the body. detail NULL or empty: the row's own. detail may hold any bytes. */
-void problem_write(struct buf *out, enum problem p, const char *detail);
+/* Appends the body, with further members (each behind a comma) at its end. detail NULL or empty: the row's own. detail may hold any bytes. */
+void problem_write(struct buf *out, enum problem p, const char *detail, struct slice members);
 
 #endif

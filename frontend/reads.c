@@ -8,6 +8,8 @@
  */
 #include "frontend/reads.h"
 
+#include <inttypes.h>
+
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
@@ -15,6 +17,7 @@
 #include "frontend/cold.h"
 #include "frontend/http_conn.h"
 #include "frontend/loop.h"
+#include "frontend/suspects.h"
 #include "frontend/text.h"
 
 #define READS_MAGIC 0x52647301u
@@ -24,6 +27,7 @@ enum { ATTEMPTS = 3, SCRATCH_KEEP_BYTES = 256 << 10 };
 struct reads {
 	uint32_t magic;
 	struct attach *attach;
+	struct suspects suspects;
 	struct cold *cold;
 	reads_flush_f *flush;
 	void *ctx;
@@ -44,10 +48,6 @@ static void count_cost(const struct read_cost *c)
 		stats_add(M_cache_hits, c->blocks_cached);
 	if (c->blocks_read)
 		stats_add(M_cache_misses, c->blocks_read);
-	if (c->corrupt_blocks)
-		stats_add(M_corruption_detected, c->corrupt_blocks);
-	if (c->crc_failures)
-		stats_add(M_crc32_verification_failed, c->crc_failures);
 }
 
 /* "name":"text", or "name_base64":"..." when it is no text. */
@@ -85,15 +85,43 @@ static void answer_found(struct reads *reads, struct http_request *r, const stru
 		buf_fini(out);
 }
 
+/* Says which keys are out of reach and why. Damage of memory has no place. */
+static void answer_corrupt(struct reads *reads, struct http_request *r, const struct table_damage *d)
+{
+	struct buf *out = &reads->scratch;
+
+	buf_reset(out);
+	if (d->table.v)
+		buf_printf(out, ",\"table\":%" PRIu64, d->table.v);
+	if (d->table.v && d->offset != DAMAGE_WHOLE)
+		buf_printf(out, ",\"offset\":%" PRIu64, d->offset);
+	if (d->record)
+		buf_printf(out, ",\"record\":%" PRIu64, d->record);
+	if (d->max.n) {
+		buf_append_str(out, ",\"range\":{");
+		write_member(out, "min", d->min);
+		buf_append_byte(out, ',');
+		write_member(out, "max", d->max);
+		buf_append_byte(out, '}');
+	}
+	http_answer_problem_members(r, PROBLEM_CORRUPT, buf_slice(out));
+}
+
 /* Ends r with an outcome that is final. */
-static void answer(struct reads *reads, struct http_request *r, enum st st, const struct entry *e)
+static void answer(struct reads *reads, struct http_request *r, enum st st, const struct entry *e,
+		   const struct read_cost *cost)
 {
 	uint64_t arrived_us = r->arrived_us;
+
+	count_cost(cost);
+	suspects_tell(&reads->suspects, &cost->damage, clock_mono_us());
 
 	if (st == ST_OK || st == ST_NOT_FOUND)
 		stats_add(M_read_operations, 1);
 	if (st == ST_OK)
 		answer_found(reads, r, e);
+	else if (st == ST_CORRUPT)
+		answer_corrupt(reads, r, &cost->damage);
 	else
 		http_answer_problem(r, problem_of(st), NULL);
 	stats_time(OP_READ, clock_mono_us() - arrived_us);
@@ -140,31 +168,27 @@ static void attempt(struct reads *reads, struct http_request *r)
 		struct entry e;
 		struct view *v;
 		struct seq seq;
+		enum st st;
 
 		if (attach_current(reads->attach, &v, &seq) != ST_OK)
 			break;
-		switch (view_get(v, r->key, seq, now_ms, true, &cost, &e, &pin)) {
+		st = view_get(v, r->key, seq, now_ms, true, &cost, &e, &pin);
+		switch (st) {
 		case ST_OK:
-			count_cost(&cost);
-			answer(reads, r, ST_OK, &e);
-			view_pin_release(&pin);
-			return;
 		case ST_NOT_FOUND:
-			count_cost(&cost);
-			answer(reads, r, ST_NOT_FOUND, NULL);
+		case ST_CORRUPT:
+			answer(reads, r, st, &e, &cost);
+			view_pin_release(&pin);
 			return;
 		case ST_BUSY:
 			go_cold(reads, r, v, seq, now_ms);
 			return;
 		case ST_UNAVAILABLE:
+			suspects_tell(&reads->suspects, &cost.damage, clock_mono_us());
 			attach_invalidate(reads->attach);
 			continue;
-		case ST_CORRUPT:
-			count_cost(&cost);
-			answer(reads, r, ST_CORRUPT, NULL);
-			return;
 		default:
-			answer(reads, r, ST_IO, NULL);
+			answer(reads, r, ST_IO, NULL, &cost);
 			return;
 		}
 	}
@@ -180,12 +204,12 @@ static void on_cold_done(void *ctx, struct cold_read *c)
 {
 	struct reads *reads = ctx;
 
-	count_cost(&c->cost);
 	if (c->st == ST_UNAVAILABLE) {
+		suspects_tell(&reads->suspects, &c->cost.damage, clock_mono_us());
 		attach_invalidate(reads->attach);
 		hold(reads, c->request);
 	} else {
-		answer(reads, c->request, c->st, &c->entry);
+		answer(reads, c->request, c->st, &c->entry, &c->cost);
 	}
 	if (c->st == ST_OK)
 		view_pin_release(&c->pin);
@@ -197,13 +221,14 @@ static void on_retry(void *ctx)
 {
 	struct reads *reads = ctx;
 	struct http_request *r = reads->held, *next;
+	struct read_cost none = { .tables = 0 };
 	uint64_t now = clock_mono_us();
 
 	reads->held = reads->held_last = NULL;
 	for (; r; r = next) {
 		next = r->link;
 		if (now - r->arrived_us > READS_HOLD_US)
-			answer(reads, r, ST_UNAVAILABLE, NULL);
+			answer(reads, r, ST_UNAVAILABLE, NULL, &none);
 		else
 			attempt(reads, r);
 	}
@@ -219,12 +244,13 @@ static void on_flush(void *ctx)
 
 /* ---- life ---- */
 
-void reads_new(struct loop *loop, struct attach *a, reads_flush_f *flush, void *ctx, struct reads **rp)
+void reads_new(struct loop *loop, struct attach *a, struct pending *pending, reads_flush_f *flush, void *ctx, struct reads **rp)
 {
 	struct reads *reads = mem_zalloc(sizeof *reads);
 
 	obj_init(reads, READS_MAGIC);
 	reads->attach = a;
+	reads->suspects.pending = pending;
 	reads->flush = flush;
 	reads->ctx = ctx;
 	reads->retry = loop_later(loop, on_retry, reads);

@@ -15,13 +15,15 @@
 #include "frontend/http_request.h"
 
 struct loop;
+struct pending;
 struct reads;
 
 enum { READS_HOLD_US = 2000000, READS_RETRY_MS = 5, READS_THREADS = 4 };
 
 typedef void reads_flush_f(void *ctx);           /* after answers outside reads_get() */
 
-void reads_new(struct loop *loop, struct attach *a, reads_flush_f *flush, void *ctx, struct reads **rp);
+/* pending: for telling the engine of damage; on loan, as the attachment is. */
+void reads_new(struct loop *loop, struct attach *a, struct pending *pending, reads_flush_f *flush, void *ctx, struct reads **rp);
 void reads_free(struct reads **rp);
 
 /* Answers r with the value under r->key (decoded, in r's arena), now or later. */

@@ -35,28 +35,107 @@ def loaded(**settings):
     return server
 
 
-def a_damaged_block_is_an_error_for_its_keys_and_for_no_others():
-    server = loaded(COMPACTION_TRIGGER_RATIO=100)
-    server.stop()
-    for path in glob.glob(server.data_dir + "/sst/*.sst"):
-        flip(path, 100)
-    server.start()
-    client = server.client()
-    answers = {200: 0, 500: 0}
-    damaged = None
+def read_all(client):
+    """number of key -> problem, for the keys that cannot be read; the others have their value."""
+    problems = {}
     for n in range(KEYS):
         status, answer = client.read(f"key{n:06}")
-        assert status in answers, (status, answer)
-        answers[status] += 1
+        assert status in (200, 500), (status, answer)
         if status == 200:
             harness.equal(answer["value"], value(n), f"key{n:06}")
         else:
             harness.equal((answer["code"], answer["success"]), ("corrupt", False), str(answer))
-            damaged = f"key{n:06}"
-    assert answers[200] > KEYS // 2 and answers[500] > 0, answers
-    assert server.metric("lsm_crc32_verification_failed") > 0 and server.metric("lsm_corruption_detected_total") > 0
-    harness.equal(client.write(damaged, "new")[0], 200, "a write over a damaged key")
-    harness.equal(client.read(damaged)[1]["value"], "new", "the new value")
+            problems[n] = answer
+    return problems
+
+
+def holds(problem, n):
+    return problem["range"]["min"] <= f"key{n:06}" <= problem["range"]["max"]
+
+
+def newest_table(server):
+    return max(glob.glob(server.data_dir + "/sst/*.sst"), key=lambda p: int(p.rsplit("_", 1)[1].split(".")[0]))
+
+
+def a_damaged_block_is_an_error_for_its_keys_and_for_no_others():
+    server = loaded(COMPACTION_TRIGGER_RATIO=100)
+    server.stop()
+    tables = glob.glob(server.data_dir + "/sst/*.sst")
+    for path in tables:
+        flip(path, 100)
+    server.start()
+    client = server.client()
+    problems = read_all(client)
+    assert 0 < len(problems) < KEYS // 2, len(problems)
+    for n, problem in problems.items():
+        assert holds(problem, n), (n, problem)
+        harness.equal((problem["offset"], problem["status"]), (0, 500), str(problem))
+        assert f"/sst/sstable_{problem['table']}.sst" in " ".join(tables), problem
+    damaged = min(problems)
+    harness.equal(client.write(f"key{damaged:06}", "new")[0], 200, "a write over a damaged key")
+    harness.equal(client.read(f"key{damaged:06}")[1]["value"], "new", "the new value")
+    server.stop()
+
+
+def damage_goes_on_record_once_and_stays_there_until_it_is_forgotten():
+    server = loaded(COMPACTION_TRIGGER_RATIO=100)
+    client = server.client()
+    harness.equal(server.ctl("flush").returncode, 0, "flush")
+    harness.equal(client.json("GET", "/api/health")[1]["status"], "healthy")
+    server.stop()
+    path = newest_table(server)
+    flip(path, 1500)
+    server.start()
+    client = server.client()
+    problems = read_all(client)
+    assert 0 < len(problems) < 200, len(problems)
+    harness.wait_until(lambda: server.metric("lsm_damage_records") == 1, 10, "the record")
+    for name in ("lsm_corruption_detected_total", "lsm_crc32_verification_failed"):
+        harness.equal(server.metric(name), 1, name)
+    on_record = read_all(client)
+    harness.equal(sorted(on_record), sorted(problems), "the same keys")
+    for n in on_record:
+        assert on_record[n]["record"] == 1 and holds(on_record[n], n) and on_record[n]["offset"] > 0, on_record[n]
+    assert not holds(on_record[n], min(on_record) - 1) and not holds(on_record[n], max(on_record) + 1)
+    health = client.json("GET", "/api/health")[1]
+    harness.equal((health["status"], health["validators"]["damage"]["value"]), ("degraded", 1), str(health))
+    listed = server.ctl("damage").stdout
+    assert f"block at offset {on_record[n]['offset']}" in listed and f'key{min(on_record) - 1:06}' in listed, listed
+    deleted, written = min(problems), max(problems)
+    harness.equal(client.delete(f"key{deleted:06}")[0], 200)
+    harness.equal(client.write(f"key{written:06}", value(written))[0], 200)
+    server.stop()
+    server.start()
+    client = server.client()
+    harness.equal(client.read(f"key{deleted:06}")[0], 404, "deleted after the damage")
+    harness.equal(client.write(f"key{deleted:06}", value(deleted))[0], 200)
+    harness.equal(sorted(read_all(client)), sorted(problems)[1:-1], "after a restart")
+    harness.equal(server.metric("lsm_corruption_detected_total"), 0, "nothing new was found")
+    flip(path, 1500)                                        # restored from a backup, the server running
+    harness.equal(server.ctl("damage", "forget", "2").returncode, 1, "no such record")
+    harness.equal(server.ctl("damage", "forget", "1").returncode, 0, "forget")
+    harness.wait_until(lambda: client.read(f"key{deleted + 1:06}")[0] == 200, 10, "the restored block")
+    harness.equal(read_all(client), {}, "all is well again")
+    harness.equal(server.metric("lsm_damage_records"), 0)
+    assert "no damage" in server.ctl("damage").stdout
+    server.stop()
+
+
+def a_table_that_vanishes_is_an_error_for_its_keys_and_the_server_goes_on():
+    server = loaded(COMPACTION_TRIGGER_RATIO=100)
+    harness.equal(server.ctl("flush").returncode, 0, "flush")
+    server.stop()
+    server.start()                                          # no table is open
+    path = newest_table(server)
+    os.unlink(path)
+    client = server.client()
+    problems = read_all(client)
+    assert 0 < len(problems) < KEYS, len(problems)
+    for n, problem in problems.items():
+        assert holds(problem, n) and "offset" not in problem and problem["record"] == 1, (n, problem)
+    server.stop()
+    server.start()                                          # it is not missed
+    harness.equal(sorted(read_all(server.client())), sorted(problems))
     server.stop()
 
 
@@ -130,6 +209,8 @@ def a_log_that_lost_its_end_while_the_server_was_stopped_is_refused():
 
 
 harness.run(a_damaged_block_is_an_error_for_its_keys_and_for_no_others,
+            damage_goes_on_record_once_and_stays_there_until_it_is_forgotten,
+            a_table_that_vanishes_is_an_error_for_its_keys_and_the_server_goes_on,
             a_missing_table_refuses_the_start_and_names_it,
             a_log_that_lost_its_end_while_the_server_was_stopped_is_refused,
             damage_to_acknowledged_data_in_the_log_is_refused_and_truncate_keeps_what_is_before)

@@ -70,9 +70,9 @@ START_TEST(readable_but_not_writable_is_degraded)
 	f.disk_refuses = true;
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
 	f = well();
-	tables[1].quarantined = true;
+	desc.damage_count = 1;
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
-	tables[1].quarantined = false;
+	desc.damage_count = 0;
 }
 END_TEST
 
@@ -114,7 +114,7 @@ static json_t *parsed(struct buf *out)
 
 START_TEST(health_has_the_shape_of_the_feature_document)
 {
-	static const char *const names[] = { "memtable", "wal", "sstables", "disk", "directory", "engine" };
+	static const char *const names[] = { "memtable", "wal", "sstables", "damage", "disk", "directory", "engine" };
 	struct health_facts f = well();
 	struct buf out = BUF_INIT;
 	json_t *o, *validators;
@@ -138,12 +138,12 @@ END_TEST
 
 START_TEST(what_is_not_healthy_says_why)
 {
-	struct health_facts full = well(), away = well(), blind = well(), quarantine = well();
+	struct health_facts full = well(), away = well(), blind = well(), damaged = well();
 	const struct { const struct health_facts *facts; const char *why; } rows[] = {
 		{ &full, "the disk is nearly full: writes are refused, reads and deletes go on" },
 		{ &away, "the storage engine is replaying: 42 % of the write-ahead log, about 3 s to go" },
 		{ &blind, "the data directory is missing" },
-		{ &quarantine, "a damaged table is in quarantine" },
+		{ &damaged, "2 ranges of keys are damaged and cannot be read: see lsmctl damage" },
 	};
 
 	full.disk_refuses = true;
@@ -153,7 +153,7 @@ START_TEST(what_is_not_healthy_says_why)
 	away.replay_total = 1000;
 	away.replay_eta_us = 2100000;
 	blind.directory_there = false;
-	tables[1].quarantined = true;
+	desc.damage_count = 2;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct buf out = BUF_INIT;
 		json_t *o;
@@ -163,7 +163,7 @@ START_TEST(what_is_not_healthy_says_why)
 		ck_assert_str_eq(json_string_value(json_object_get(o, "reason")), rows[i].why);
 		json_decref(o);
 	}
-	tables[1].quarantined = false;
+	desc.damage_count = 0;
 }
 END_TEST
 

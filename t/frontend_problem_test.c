@@ -17,7 +17,7 @@ START_TEST(every_problem_is_a_json_object_with_all_members)
 		int success, status;
 		json_t *o;
 
-		problem_write(&out, p, NULL);
+		problem_write(&out, p, NULL, slice_of(NULL, 0));
 		o = json_loadb((const char *)out.p, out.n, JSON_REJECT_DUPLICATES, NULL);
 		ck_assert(o != NULL);
 		ck_assert_int_eq(json_unpack(o, "{s:b,s:s,s:s,s:i,s:s,s:s!}", "success", &success, "type",
@@ -53,7 +53,7 @@ START_TEST(a_detail_of_any_bytes_stays_json)
 	struct buf out = BUF_INIT;
 	json_t *o;
 
-	problem_write(&out, PROBLEM_JSON_INVALID, "line \"1\"\n\xff\\");
+	problem_write(&out, PROBLEM_JSON_INVALID, "line \"1\"\n\xff\\", slice_str(",\"line\":1"));
 	o = json_loadb((const char *)out.p, out.n, 0, NULL);
 	ck_assert(o != NULL);
 	ck_assert_str_eq(json_string_value(json_object_get(o, "detail")), "line \"1\"\n\xef\xbf\xbd\\");

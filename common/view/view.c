@@ -259,12 +259,12 @@ static enum st ask_memtables(const struct view *v, const struct question *q, str
 	return ST_NOT_FOUND;
 }
 
-/* The table cannot be opened for its damage: all of its keys are hit. */
-static enum st blame_table(const struct view_table *t, struct read_cost *cost)
+/* The table cannot be opened, damaged or missing: all of its keys are hit. */
+static enum st blame_table(const struct view_table *t, enum st st, struct read_cost *cost)
 {
 	cost->damage = (struct table_damage){ .table = t->id, .offset = DAMAGE_WHOLE, .min = t->min_key, .max = t->max_key,
 					      .max_seq = t->max_seq };
-	return ST_CORRUPT;
+	return st;
 }
 
 /* Is it on record that this table cannot tell about this key? Then the disk is not asked. */
@@ -292,8 +292,8 @@ static enum st ask_table(struct view *v, unsigned level, size_t index, const str
 	if (v->desc.damage_count > 0 && is_known_damaged(v, t, q->key, q->cost))
 		return ST_CORRUPT;
 	st = view__table(v, level, index, q->nowait, &u);
-	if (st == ST_CORRUPT)
-		return blame_table(t, q->cost);
+	if (st == ST_CORRUPT || st == ST_UNAVAILABLE)
+		return blame_table(t, st, q->cost);
 	if (st)
 		return st;
 	st = table_get(u.reader, q->key, q->seq, q->nowait, q->cost, ep, pin);

@@ -35,7 +35,7 @@ void view_pin_release(struct view_pin *p);
 
 /* The visible version of key at seq; now_ms decides expiry. *ep is good until the pin is released (set on
  * ST_OK only). nowait: ST_BUSY when the disk would have to be waited for; ask again without it on a thread
- * that may wait. ST_CORRUPT: cost->damage tells of it, good as long as the view. */
+ * that may wait. ST_CORRUPT and ST_UNAVAILABLE: cost->damage tells what stands in the way, good as long as the view. */
 enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
 		 struct read_cost *cost, struct entry *ep, struct view_pin *pin) MUST_USE;
 
