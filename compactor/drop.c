@@ -18,6 +18,12 @@
  *      `deeper`; no such range covers the key, so there is none;
  *   3. those of (1) come right behind the tombstone in the stream, are dropped as overwritten, and leave the
  *      view in the same manifest commit as the tombstone. Nothing is left to hide, at any moment.
+ * Damage: a block of an input that is on record is passed over, and with it versions that nobody will ever see again. What
+ * that does not do is bring up an older one: for a key of the record's range an answer counts only when its sequence is above
+ * all of the damaged table's (common/table/damage.h), and nothing that this job keeps or drops changes that. What it could do
+ * is take away such an answer, when it is a tombstone or an expired entry: a key that was deleted after the damage would turn
+ * from not found to corrupt. So the engine adds the ranges on record to `deeper`, as if older versions lay there.
+ *
  * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers its
  * key it must go on hiding the versions below, and a tombstone of its sequence does that without its value.
  *

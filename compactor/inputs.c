@@ -52,6 +52,7 @@ static bool run_turn_to(struct run *r, size_t i)
 		return false;
 	}
 	r->it = table_pass_new(r->reader, &r->in->reads);
+	table_iter_pass_over(r->it, r->in->order->passed, r->in->order->passed_count);
 	return true;
 }
 

@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/table/filename.h"
+#include "engine/inspect.h"
 
 struct compaction *compaction_new(void)
 {
@@ -22,6 +22,43 @@ void compaction_free(struct compaction **cp)
 {
 	arena_fini(&(*cp)->arena);
 	mem_drop(cp);
+}
+
+static void own_inputs(struct compaction *c)
+{
+	struct live_table *own = arena_alloc(&c->arena, c->pick.input_count * sizeof(*own));
+
+	for (size_t i = 0; i < c->pick.input_count; i++) {
+		own[i] = *c->pick.inputs[i];
+		own[i].facts.min_key = arena_dup(&c->arena, own[i].facts.min_key);
+		own[i].facts.max_key = arena_dup(&c->arena, own[i].facts.max_key);
+		c->pick.inputs[i] = &own[i];
+	}
+}
+
+static bool is_input(const struct compaction *c, struct file_id table)
+{
+	for (size_t i = 0; i < c->pick.input_count; i++)
+		if (c->pick.inputs[i]->facts.id.v == table.v)
+			return true;
+	return false;
+}
+
+void compaction_own(struct compaction *c, const struct version *v)
+{
+	const struct damages *d = version_damages(v);
+	struct table_damage *met = damages_describe(d, &c->arena);
+	size_t count = 0;
+
+	own_inputs(c);
+	c->passed = arena_alloc(&c->arena, (d->count + 1) * sizeof(*c->passed));
+	for (size_t i = 0; i < d->count; i++)
+		if (is_input(c, met[i].table))
+			c->passed[c->passed_count++] = met[i];
+	for (size_t i = 0; i < d->count; i++)
+		if (slice_cmp(met[i].min, c->pick.max) <= 0 && slice_cmp(c->pick.min, met[i].max) <= 0)
+			met[count++] = met[i];
+	c->pick.deeper = damages_cover(c->pick.deeper, &c->pick.deeper_count, met, count, &c->arena);
 }
 
 void compaction_set_inputs(struct compaction *c)
@@ -85,6 +122,8 @@ void compaction_encode(const struct compaction *c, size_t part, const struct com
 	o.begin = p->range.begin;
 	o.end = p->range.end;
 	o.range_bytes = c->part_count > 1 ? p->range.bytes : 0;
+	o.passed = c->passed;
+	o.passed_count = c->passed_count;
 	o.inputs = inputs;
 	for (size_t i = 0; i < c->pick.input_count; i++)
 		if (parts_meet(&p->range, &c->pick.inputs[i]->facts))
@@ -150,7 +189,8 @@ enum st compaction_check(const struct compaction *c)
 	for (size_t i = 0; i < c->part_count; i++)
 		for (size_t t = 0; t < c->parts[i].output_count; t++)
 			out += c->parts[i].outputs[t].entry_count;
-	if (s->entries_in == c->pick.input_entries && out == s->entries_in)
+	if (out == s->entries_in && (s->entries_in == c->pick.input_entries ||
+				     (s->entries_in < c->pick.input_entries && c->passed_count > 0)))
 		return ST_OK;
 	return fail(ST_CORRUPT, "compaction %" PRIu64 " does not add up: %" PRIu64 " entries in its inputs, %" PRIu64
 		    " came, %" PRIu64 " are accounted for", c->number, c->pick.input_entries, s->entries_in, out);
@@ -238,10 +278,10 @@ static enum st commit(const struct compaction *c, struct truth *t)
 }
 
 /* After the commit (invariant 4). Readers with an older view hold the files open or load the newer view. */
-static void remove_inputs(const struct compaction *c, const struct install_dir *dir)
+static void remove_inputs(const struct compaction *c, struct truth *t, const struct install_dir *dir)
 {
 	for (size_t i = 0; i < c->pick.input_count; i++)
-		if (vfs_unlink(dir->vfs, path_sst(dir->data_dir, c->inputs[i]).s))
+		if (inspect_retire(dir, t, c->inputs[i]))
 			log_warn("Table %" PRIu64 " was replaced and could not be removed; the next start does.",
 				 c->inputs[i].v);
 }
@@ -253,6 +293,6 @@ enum st compaction_install(const struct compaction *c, struct truth *t, const st
 	if (!st)
 		st = commit(c, t);
 	if (!st)
-		remove_inputs(c, dir);
+		remove_inputs(c, t, dir);
 	return st;
 }

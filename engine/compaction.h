@@ -2,11 +2,15 @@
 /*
  * One compaction under way: what was picked, the parts it was cut into, and what the compactors made of these.
  *
- *   new -> (pick filled in) -> set_inputs -> cut -> set_ids -> encode a part ... take a part's report ... -> sound? -> free
+ *   new -> (pick filled in) -> own -> set_inputs -> cut -> set_ids -> encode a part ... take a part's report ... -> sound? -> free
  *
  * 1. All or nothing: what the parts made is installed together, when all of them are done, or not at all.
  * 2. Every entry is accounted for: those that came in all parts are those of the inputs, and each of them is in an
  *    output or was dropped (compaction_check). A part by itself cannot tell that none got lost at its bounds.
+ *
+ * 3. Blocks of the inputs that are on record as damaged are passed over by all parts, and the ranges on record that meet the
+ *    job are among `deeper`, so that what was deleted after the damage stays deleted (compactor/drop.c). How many entries
+ *    those blocks held nobody knows: then (2) holds for those that came. What is put on record later is for the next job.
  *
  * The jobs thread's.
  */
@@ -34,6 +38,7 @@ struct compaction {
 	struct arena arena;              /* of all that is below */
 	struct pick_job pick;
 	struct file_id *inputs;          /* ids of pick.inputs */
+	struct table_damage *passed;  size_t passed_count;   /* table and offset are of interest */
 	struct compaction_part *parts;  size_t part_count, done_count;
 	struct file_id first_output;
 	uint32_t id_count;               /* of all parts */
@@ -43,7 +48,11 @@ struct compaction {
 struct compaction *compaction_new(void);
 void compaction_free(struct compaction **cp);
 
-/* After picking: remembers the inputs' ids, which outlive the version's tables. */
+/* After picking, with the version still locked: makes the inputs its own, for the inspector takes tables out of the version that
+ * cannot be read, and heeds the damage on record (3). */
+void compaction_own(struct compaction *c, const struct version *v);
+
+/* After that: remembers the inputs' ids, which outlive the version's tables. */
 void compaction_set_inputs(struct compaction *c);
 
 /* Cuts it into at most `most` parts, of at least least_bytes each; says how many ids they need. */

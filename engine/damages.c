@@ -2,7 +2,12 @@
 /* A sorted array; records are few and change rarely. */
 #include "engine/damages.h"
 
+#include <stdlib.h>
+
 #include "common/base/mem.h"
+#include "proto/limits.h"
+
+#define COVER_MAX 256u
 
 void damages_init(struct damages *d)
 {
@@ -67,6 +72,39 @@ size_t damages_of_table(const struct damages *d, struct file_id table)
 	for (size_t i = 0; i < d->count; i++)
 		n += d->list[i].table.v == table.v;
 	return n;
+}
+
+static struct key_range range_of(const struct table_damage *d)
+{
+	struct slice min = d->min;
+
+	if (min.n > KEY_MAX_BYTES)
+		min.n = KEY_MAX_BYTES;           /* the zero byte behind the longest key */
+	return (struct key_range){ min, d->max };
+}
+
+static int by_min(const void *a, const void *b)
+{
+	return slice_cmp(((const struct key_range *)a)->min, ((const struct key_range *)b)->min);
+}
+
+struct key_range *damages_cover(const struct key_range *ranges, size_t *countp, const struct table_damage *list, size_t n,
+				struct arena *a)
+{
+	struct key_range *out = arena_alloc(a, (*countp + n + 1) * sizeof(*out));
+	size_t count = *countp;
+
+	if (count)
+		memcpy(out, ranges, count * sizeof(*out));
+	for (size_t i = 0; i < n; i++)
+		if (n <= COVER_MAX || i == 0)
+			out[count++] = range_of(&list[i]);
+		else if (slice_cmp(list[i].max, out[count - 1].max) > 0)
+			out[count - 1].max = list[i].max;
+	if (n > 0)
+		qsort(out, count, sizeof(*out), by_min);
+	*countp = count;
+	return out;
 }
 
 struct table_damage *damages_describe(const struct damages *d, struct arena *a)

@@ -31,6 +31,7 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/compaction.h"
+#include "engine/inspect.h"
 #include "engine/pick.h"
 #include "proto/limits.h"
 
@@ -58,6 +59,7 @@ struct jobs {
 	struct truth *truth;
 	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct drain *drain;             /* NULL: nobody is told how fast it goes */
+	struct inspect *inspect;         /* NULL: nobody looks at damage */
 	struct install_dir dir;
 	struct levels_conf levels_conf;
 	uint64_t rest_us;                /* 0: never at rest */
@@ -213,6 +215,8 @@ static bool pick_within(struct jobs *j, struct compaction *job, uint64_t room)
 	q.room_bytes = room_beside(room, running_bytes);
 	q.version = truth_lock(j->truth);
 	found = pick_next(&q, &job->arena, &job->pick);
+	if (found)
+		compaction_own(job, q.version);
 	truth_unlock(j->truth);
 	return found;
 }
@@ -480,15 +484,12 @@ static void take_part(struct jobs *j, struct worker *w, const struct compact_rep
 		install(j, job);
 }
 
-static void quarantine(struct jobs *j, const struct compaction *job, struct file_id table)
+/* What it could not read may be damaged: the next job passes it over once it is on record. */
+static void suspect(struct jobs *j, const struct compaction *job, struct file_id table)
 {
-	for (size_t i = 0; i < job->pick.input_count; i++) {
-		if (job->inputs[i].v != table.v)
-			continue;
-		log_error("Table %" PRIu64 " is damaged: it is left out of compaction, its readable part goes on serving. "
-			  "Restore it from a backup.", table.v);
-		truth_quarantine(j->truth, table, "found damaged by a compaction");
-	}
+	for (size_t i = 0; i < job->pick.input_count; i++)
+		if (job->inputs[i].v == table.v && j->inspect)
+			inspect_suspect(j->inspect, table, DAMAGE_WHOLE);
 }
 
 static void take_report(struct jobs *j, struct worker *w, struct slice message)
@@ -505,8 +506,7 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 		take_part(j, w, &r);
 	} else if (r.done) {
 		log_warn("Compaction %" PRIu64 " failed: %s.", r.job, st_text(r.status));
-		if (r.status == ST_CORRUPT)
-			quarantine(j, w->job, r.damaged_input);
+		suspect(j, w->job, r.damaged_input);
 		give_room(j, r.status);
 		give_up(j, w->job);
 	} else {
@@ -588,6 +588,12 @@ static void *run(void *arg)
 		wait_for_work(j, held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : look_again(j));
 	}
 	return NULL;
+}
+
+void jobs_set_inspect(struct jobs *j, struct inspect *i)
+{
+	obj_check(j, JOBS_MAGIC);
+	j->inspect = i;
 }
 
 void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d)

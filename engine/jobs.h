@@ -11,15 +11,18 @@
  * 4. A job that fails leaves no trace but its ids; the next one waits a little, longer each time.
  * 5. A job begins only when its output, at most as large as its input, fits on the disk beside those of the running ones.
  *    While writes are refused for want of room, level 0 is compacted whatever it holds: there may be deletes in it.
- * 6. A table that a compactor found damaged is quarantined and never picked again.
+ * 6. What a compactor cannot read is looked at (inspect.h); blocks on record are passed over by the next job, whose order names
+ *    them, and their table goes to quarantine/ when it is merged away. So damage holds up nothing for long.
  *
- * A thread of its own; no other one removes tables, so what it picked stays until it is done with it.
+ * A thread of its own. No other one removes tables, but for those that cannot be read at all: what was picked is copied, and a
+ * result whose inputs are gone is worthless.
  */
 #ifndef ENGINE_JOBS_H
 #define ENGINE_JOBS_H
 
 #include "common/base/conf.h"
 #include "engine/drain.h"
+#include "engine/inspect.h"
 #include "engine/install.h"
 #include "engine/reserve.h"
 #include "engine/truth.h"
@@ -31,6 +34,7 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
 
 /* Before the start; on loan, either may be NULL: how full the disk is, and who is told how fast it goes. */
 void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d);
+void jobs_set_inspect(struct jobs *j, struct inspect *i);        /* so too: who looks at what cannot be read */
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
 /* Bytes that all compactors together read and write per second, from now on; 0: no limit. Any thread. */

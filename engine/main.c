@@ -167,6 +167,7 @@ static void start_threads(struct engine *e)
 	flush_start(e->flush);
 	inspect_start(e->inspect);
 	jobs_set_world(e->jobs, e->reserve, &e->db.drain);
+	jobs_set_inspect(e->jobs, e->inspect);
 	jobs_start(e->jobs, e->db.truth, &dir, e->db.next_job);
 }
 

@@ -47,8 +47,7 @@
 	S(FORGET_FILES, "DELETE FROM files WHERE died_job <= ?1") \
 	S(DAMAGE, "INSERT INTO damage (id, file, offset, min_key, max_key, max_seq, what, found_ms)" \
 		  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)") \
-	S(MEND, "UPDATE damage SET cleared_ms = ?2 WHERE id = ?1 AND cleared_ms IS NULL") \
-	S(QUARANTINE, "UPDATE files SET quarantined_offset = ?2, quarantined_what = ?3 WHERE id = ?1")
+	S(MEND, "UPDATE damage SET cleared_ms = ?2 WHERE id = ?1 AND cleared_ms IS NULL")
 
 enum statement {
 #define S(name, sql) SQL_##name,
@@ -302,19 +301,6 @@ enum st manifest_reserve_ids(struct manifest *m, struct file_id upto)
 	return st ? st : finish(m, run_meta(m, SQL_RAISE, "next_id", upto.v));
 }
 
-enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what)
-{
-	sqlite3_stmt *s = m->statements[SQL_QUARANTINE];
-	enum st st = begin(m);
-
-	if (st)
-		return st;
-	manifest_db__bind_u64(s, 1, table.v);
-	manifest_db__bind_u64(s, 2, offset);
-	manifest_db__bind_text(s, 3, what);
-	return finish(m, met_one(m, run(m, SQL_QUARANTINE), table, "quarantine"));
-}
-
 enum st manifest_image(struct manifest *m, struct file_id wal_floor, struct seq promised, uint8_t **bytesp, size_t *np)
 {
 	obj_check(m, MANIFEST_MAGIC);
@@ -360,14 +346,13 @@ static struct slice column_blob(sqlite3_stmt *s, int at)
 
 static void read_row(sqlite3_stmt *s, struct live_table *t)
 {
-	uint64_t n[16];
+	uint64_t n[15];
 
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 15; i++)
 		n[i] = i < 4 || i > 5 ? (uint64_t)sqlite3_column_int64(s, i) : 0;
 	*t = (struct live_table){
 		.level = (unsigned)n[1],
 		.created_ms = (int64_t)n[14],
-		.quarantined = n[15] != 0,
 		.facts = {
 			.id = file_id(n[0]),
 			.size_bytes = n[2],
@@ -393,8 +378,8 @@ static enum st read_tables(struct manifest *m, struct manifest_state *state)
 	int rc;
 	enum st st = manifest_db__prepare(m->db,
 		"SELECT id, level, size_bytes, file_crc, min_key, max_key, min_seq, max_seq, entries, tombstones,"
-		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms,"
-		" quarantined_offset IS NOT NULL FROM files WHERE died_ms IS NULL", &s);
+		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms"
+		" FROM files WHERE died_ms IS NULL", &s);
 
 	if (st)
 		return st;

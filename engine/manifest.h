@@ -66,7 +66,4 @@ enum st manifest_look(const char *path, const char *sqlite_vfs, struct manifest_
 enum st manifest_image(struct manifest *m, struct file_id wal_floor, struct seq promised, uint8_t **bytesp,
 		       size_t *np) MUST_USE;
 
-/* Marks a table as damaged at a place; kept for people and for later openings. */
-enum st manifest_quarantine(struct manifest *m, struct file_id table, uint64_t offset, const char *what) MUST_USE;
-
 #endif

@@ -27,7 +27,7 @@ static const char step_1[] =
 	"  born_job INTEGER,"              /* NULL: written by a flush */
 	"  died_ms INTEGER,"               /* NULL: live */
 	"  died_job INTEGER,"
-	"  quarantined_offset INTEGER,"    /* not NULL: damage was found there */
+	"  quarantined_offset INTEGER,"    /* format 1 only; since then damage is a table */
 	"  quarantined_what TEXT"
 	");"
 	"CREATE INDEX files_live ON files (level) WHERE died_ms IS NULL;"
@@ -93,6 +93,7 @@ const char *const manifest_steps[MANIFEST_USER_VERSION] = { step_1, step_2 };
 const char manifest_last_step[] =
 	"DROP VIEW IF EXISTS live_tables; DROP VIEW IF EXISTS levels; DROP VIEW IF EXISTS compactions;"
 	"DROP VIEW IF EXISTS lineage; DROP VIEW IF EXISTS garbage; DROP VIEW IF EXISTS dead_tables;"
+	"DROP VIEW IF EXISTS damaged_keys;"
 
 	"CREATE VIEW live_tables AS"
 	"  SELECT 'sstable_' || id || '.sst' AS name, level, size_bytes, entries, tombstones,"
@@ -100,13 +101,19 @@ const char manifest_last_step[] =
 	"    round(1.0 * uncompressed_bytes / size_bytes, 2) AS compression,"
 	"    strftime('%Y-%m-%dT%H:%M:%SZ', created_ms / 1000, 'unixepoch') AS created,"
 	"    coalesce('job ' || born_job, 'flush') AS written_by,"
-	"    quarantined_what || ' at offset ' || quarantined_offset AS damage"
+	"    (SELECT count(*) FROM damage d WHERE d.file = files.id AND cleared_ms IS NULL) AS damaged_ranges"
 	"  FROM files WHERE died_ms IS NULL ORDER BY level, CASE level WHEN 0 THEN -max_seq END, min_key;"
 	"CREATE VIEW levels AS"
 	"  SELECT level, count(*) AS tables, sum(size_bytes) AS bytes, sum(entries) AS entries,"
 	"    sum(tombstones) AS tombstones, min(min_seq) AS min_seq, max(max_seq) AS max_seq,"
-	"    sum(quarantined_offset IS NOT NULL) AS quarantined"
+	"    sum(EXISTS (SELECT 1 FROM damage d WHERE d.file = files.id AND cleared_ms IS NULL)) AS damaged"
 	"  FROM files WHERE died_ms IS NULL GROUP BY level ORDER BY level;"
+	"CREATE VIEW damaged_keys AS"
+	"  SELECT id AS record, 'sstable_' || file || '.sst' AS name, CASE offset WHEN -1 THEN NULL ELSE offset END AS offset,"
+	"    CAST(min_key AS TEXT) AS first_key, CAST(max_key AS TEXT) AS last_key, max_seq, what,"
+	"    strftime('%Y-%m-%dT%H:%M:%SZ', found_ms / 1000, 'unixepoch') AS found,"
+	"    EXISTS (SELECT 1 FROM files f WHERE f.id = damage.file AND f.died_ms IS NULL) AS table_is_live"
+	"  FROM damage WHERE cleared_ms IS NULL ORDER BY id;"
 	"CREATE VIEW compactions AS"
 	"  SELECT job, strftime('%Y-%m-%dT%H:%M:%SZ', finished_ms / 1000, 'unixepoch') AS finished, reason,"
 	"    input_level, output_level, sub_jobs, bytes_in, bytes_out, entries_in,"

@@ -13,7 +13,7 @@
  * were applied, and one that was migrated cannot differ from it. After them manifest_last_step makes the views anew and
  * raises user_version. All of it is one transaction.
  *
- * Views for people: live_tables, levels, compactions, lineage, garbage, dead_tables. Sequences, ids and the database's
+ * Views for people: live_tables, levels, damaged_keys, compactions, lineage, garbage, dead_tables. Sequences, ids and the database's
  * random id are 64-bit patterns; sqlite shows those with the top bit set as negative numbers.
  */
 #ifndef ENGINE_MANIFEST_SCHEMA_H

@@ -499,18 +499,6 @@ void truth_promise(struct truth *t, struct seq upto)
 	pthread_mutex_unlock(&t->edit_lock);
 }
 
-void truth_quarantine(struct truth *t, struct file_id table, const char *what)
-{
-	pthread_mutex_lock(&t->edit_lock);
-	if (!version_find(t->version, table) || survive(manifest_quarantine(t->manifest, table, 0, what)))
-		log_warn("The damage is not noted in the manifest.");
-	pthread_mutex_lock(&t->lock);
-	version_set_quarantined(t->version, table);
-	publish(t);
-	pthread_mutex_unlock(&t->lock);
-	pthread_mutex_unlock(&t->edit_lock);
-}
-
 /* ---- damage ---- */
 
 enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out)

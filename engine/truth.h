@@ -119,7 +119,6 @@ void truth_unlock(struct truth *t);
 void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool busy);
 /* A clean stop: tables and log hold all sequences up to here (manifest_promise()). Failing only loses the knowledge. */
 void truth_promise(struct truth *t, struct seq upto);
-void truth_quarantine(struct truth *t, struct file_id table, const char *what);
 
 /* Puts damage of a live table on record, numbered here (row->at.record); take_out: and the table leaves, for nothing of it can
  * be read. ST_NOT_FOUND: the table is not live (any more); ST_BUSY: it is on record already, or the manifest is held. */

@@ -137,14 +137,6 @@ bool version_is_busy(const struct version *v, struct file_id id)
 	return n && n->busy;
 }
 
-void version_set_quarantined(struct version *v, struct file_id id)
-{
-	struct table_node *n = node_find(v, id);
-
-	if (n)
-		n->live.quarantined = true;
-}
-
 const struct damages *version_damages(const struct version *v)
 {
 	return &v->damages;
@@ -392,7 +384,6 @@ static void describe_one(const struct live_table *t, struct arena *a, struct vie
 		.max_key = arena_dup(a, f->max_key),
 		.max_seq = f->max_seq,
 		.compacting = ((const struct table_node *)t)->busy,
-		.quarantined = t->quarantined,
 	};
 }
 

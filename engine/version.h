@@ -28,9 +28,6 @@ const struct live_table *version_find(const struct version *v, struct file_id id
 void version_set_busy(struct version *v, struct file_id id, bool busy);
 bool version_is_busy(const struct version *v, struct file_id id);
 
-/* Marks a table as damaged; nothing when it is no longer live. */
-void version_set_quarantined(struct version *v, struct file_id id);
-
 const struct damages *version_damages(const struct version *v);
 void version_set_damages(struct version *v, const struct table_damage *list, size_t n, uint64_t next);   /* at start */
 

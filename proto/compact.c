@@ -75,6 +75,19 @@ static Lsm__CompactBelow **below_messages(struct arena *a, const struct compact_
 	return list;
 }
 
+static Lsm__PassedBlock **passed_messages(struct arena *a, const struct compact_order *o)
+{
+	Lsm__PassedBlock **list = arena_alloc(a, o->passed_count * sizeof *list);
+
+	for (size_t i = 0; i < o->passed_count; i++) {
+		list[i] = arena_alloc(a, sizeof **list);
+		lsm__passed_block__init(list[i]);
+		list[i]->table = o->passed[i].table.v;
+		list[i]->offset = o->passed[i].offset;
+	}
+	return list;
+}
+
 void compact_order_encode(const struct compact_order *o, struct buf *out)
 {
 	Lsm__CompactOrder m = LSM__COMPACT_ORDER__INIT;
@@ -102,6 +115,8 @@ void compact_order_encode(const struct compact_order *o, struct buf *out)
 	m.below_limit = o->below_limit;
 	m.rate_limit = o->rate_limit;
 	m.adjust = o->adjust;
+	m.n_passed = o->passed_count;
+	m.passed = passed_messages(&a, o);
 	unpack_reverse(&m.base, out);
 	arena_fini(&a);
 }
@@ -135,6 +150,14 @@ static enum st take_deeper(const Lsm__CompactOrder *m, struct arena *a, struct c
 		o->deeper[i] = r;
 	}
 	return ST_OK;
+}
+
+static void take_passed(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
+{
+	o->passed_count = m->n_passed;
+	o->passed = arena_alloc(a, m->n_passed * sizeof *o->passed);
+	for (size_t i = 0; i < m->n_passed; i++)
+		o->passed[i] = (struct table_damage){ .table = file_id(m->passed[i]->table), .offset = m->passed[i]->offset };
 }
 
 static enum st take_below(const Lsm__CompactOrder *m, struct arena *a, struct compact_order *o)
@@ -193,6 +216,7 @@ enum st compact_order_decode(struct slice message, struct arena *a, struct compa
 	    .output_id_count = m->output_id_count, .table_size_target = m->table_size_target, .codec = m->codec,
 	    .begin = plain(m->begin_key), .end = plain(m->end_key), .range_bytes = m->range_bytes,
 	    .below_limit = m->below_limit, .adjust = m->adjust, .rate_limit = m->rate_limit };
+	take_passed(m, a, op);
 	st = take_inputs(m, a, op);
 	if (!st)
 		st = take_deeper(m, a, op);

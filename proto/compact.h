@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
+#include "common/table/damage.h"
 
 struct key_range { struct slice min, max; };                                  /* both included */
 struct compact_input { struct file_id id; uint32_t level; uint64_t size_bytes; };
@@ -29,6 +30,7 @@ struct compact_order {
 	uint64_t below_limit;                                    /* an output may meet so many bytes of it; 0: any number */
 	bool adjust;                                             /* only the rate limit changes, of the job under way */
 	uint64_t rate_limit;                                     /* bytes per second; 0: none */
+	struct table_damage *passed;  size_t passed_count;       /* table and offset of blocks to be passed over; no more of it */
 };
 
 /* A finished table as the manifest will name it; also what a flush produces. */

@@ -40,7 +40,7 @@ static size_t table_size(const struct view_table *t)
 	n += t->min_key.n ? bytes_size(t->min_key.n) : 0;
 	n += t->max_key.n ? bytes_size(t->max_key.n) : 0;
 	n += number_size(t->max_seq.v) + number_size(t->entry_count);
-	return n + number_size(t->compacting) + number_size(t->quarantined);
+	return n + number_size(t->compacting);
 }
 
 static size_t level_size(unsigned number, const struct view_level *l)
@@ -72,7 +72,6 @@ static void put_table(struct buf *out, const struct view_table *t)
 	wire_put_varint(out, 5, t->max_seq.v);
 	wire_put_varint(out, 6, t->entry_count);
 	wire_put_varint(out, 7, t->compacting);
-	wire_put_varint(out, 8, t->quarantined);
 }
 
 static void put_level(struct buf *out, unsigned number, const struct view_level *l)
@@ -154,8 +153,6 @@ static bool take_table_field(void *into, const struct wire_field *f)
 		return fields_u64(f, &t->entry_count);
 	case 7:
 		return fields_bool(f, &t->compacting);
-	case 8:
-		return fields_bool(f, &t->quarantined);
 	default:
 		return false;
 	}

@@ -136,7 +136,6 @@ START_TEST(reopening_sees_every_fact_of_an_edit)
 	t[1].facts.max_seq = SEQ_MAX;
 	t[1].facts.min_key = slice_of("x\0y", 3);
 	ck_ok(manifest_commit(m, &e));
-	ck_ok(manifest_quarantine(m, file_id(8), 4096, "checksum mismatch"));
 	manifest_close(&m);
 
 	m = open_state(&again);
@@ -163,8 +162,6 @@ START_TEST(reopening_sees_every_fact_of_an_edit)
 	ck_assert_int_eq(got->facts.max_expires_ms, 1700000002000);
 	ck_assert_int_eq(got->created_ms, 1700000000000);
 	ck_assert_uint_eq(got->level, 1);
-	ck_assert(got->quarantined);
-	ck_assert(!find_table(&again, 7)->quarantined);
 	manifest_state_fini(&s);
 	manifest_state_fini(&again);
 	manifest_close(&m);
@@ -382,7 +379,6 @@ START_TEST(a_manifest_of_format_1_is_migrated_and_keeps_every_row)
 	ck_assert(slice_eq(t->facts.min_key, slice_of("a", 2)));
 	ck_assert(slice_eq(t->facts.max_key, slice_of("z\xff", 2)));
 	ck_assert_uint_eq(t->facts.file_crc, 4275878552);
-	ck_assert(find_table(&s, 7)->quarantined);
 	ck_assert_int_eq(number("PRAGMA user_version"), MANIFEST_USER_VERSION);
 	ck_assert_int_eq(number("SELECT count(*) FROM lineage WHERE file = 3 AND parent = 1 AND job = 5"), 1);
 	ck_assert_int_eq(number("SELECT dropped_tombstones FROM compactions WHERE inputs = '1' AND outputs = '3'"), 2);

@@ -15,7 +15,7 @@ static struct view_table table(uint64_t id, const char *min, const char *max, ui
 	    .min_key = slice_str(min), .max_key = slice_str(max), .max_seq = seq(max_seq) };
 }
 
-/* Two memtables; level 0: 9, 8 (overlapping, newest first); level 2: 3, 4 (compacting), 5 (quarantined); damage in table 3
+/* Two memtables; level 0: 9, 8 (overlapping, newest first); level 2: 3, 4 (compacting), 5; damage in table 3
  * and in table 2, which is gone. */
 static struct buf some_view(void)
 {
@@ -31,7 +31,6 @@ static struct buf some_view(void)
 	struct buf out = BUF_INIT;
 
 	deep[1].compacting = true;
-	deep[2].quarantined = true;
 	v.levels[0] = (struct view_level){ top, 2 };
 	v.levels[2] = (struct view_level){ deep, 3 };
 	view_desc_encode(&v, &out);
@@ -62,8 +61,7 @@ START_TEST(view_comes_out_as_it_went_in)
 	ck_assert(slice_eq(v.levels[2].tables[1].max_key, slice_str("d")));
 	ck_assert_uint_eq(v.levels[2].tables[1].size_bytes, 4000);
 	ck_assert_uint_eq(v.levels[2].tables[1].entry_count, 40);
-	ck_assert(v.levels[2].tables[1].compacting && !v.levels[2].tables[1].quarantined);
-	ck_assert(!v.levels[2].tables[2].compacting && v.levels[2].tables[2].quarantined);
+	ck_assert(v.levels[2].tables[1].compacting && !v.levels[2].tables[2].compacting);
 	ck_assert_uint_eq(v.damage_count, 2);
 	ck_assert_uint_eq(v.damage[0].record, 4);
 	ck_assert_uint_eq(v.damage[1].table.v, 2);
@@ -102,7 +100,6 @@ START_TEST(generated_code_agrees_both_ways)
 	ck_assert_uint_eq(g->n_levels, 2);
 	ck_assert_uint_eq(g->levels[1]->level, 2);
 	ck_assert_uint_eq(g->levels[1]->n_tables, 3);
-	ck_assert(g->levels[1]->tables[2]->quarantined);
 	ck_assert_uint_eq(g->n_damage, 2);
 	ck_assert_uint_eq(lsm__view__get_packed_size(g), m.n);
 	lsm__view__pack(g, bytes);

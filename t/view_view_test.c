@@ -335,7 +335,6 @@ START_TEST(damaged_block_never_falls_through)
 	struct view *v;
 
 	damage(p, add_one(p, (unsigned)_i, put_of("k", 50, "new, but its block is damaged")));
-	p->tables[_i][0].quarantined = true;
 	add_one(p, 6, put_of("k", 10, "old"));
 	v = view_of(p);
 	ck_assert_int_eq(outcome(v, "k", false), ST_CORRUPT);
@@ -353,7 +352,7 @@ START_TEST(damaged_block_never_falls_through)
 }
 END_TEST
 
-START_TEST(good_blocks_of_a_quarantined_table_still_answer)
+START_TEST(good_blocks_of_a_damaged_table_still_answer)
 {
 	struct place *p = place_new();
 	struct entry e[200];
@@ -365,7 +364,6 @@ START_TEST(good_blocks_of_a_quarantined_table_still_answer)
 		e[i] = put_of(keys[i], i + 1, keys[i]);
 	}
 	damage(p, add_table(p, 2, e, 200));
-	p->tables[2][0].quarantined = true;
 	v = view_of(p);
 	ck_assert_int_eq(outcome(v, "k00000", false), ST_CORRUPT);
 	expect(v, "k00199", SEQ_MAX.v, "k00199");
@@ -480,6 +478,112 @@ START_TEST(a_block_on_record_is_not_read_again)
 	v = view_of(p);
 	ck_assert_int_eq(blamed(v, "k", true, &d), ST_CORRUPT);        /* not ST_BUSY: nothing was to be opened */
 	ck_assert_uint_eq(d.record, 1);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
+/* a, c, e (newer than the damage), g; record 3 over d .. f. What each way shows: keys, and ! where it ends as corrupt. */
+START_TEST(a_scan_ends_at_damage_on_record_and_goes_on_behind_it)
+{
+	static const struct { const char *from; bool back; const char *shows; } cases[] = {
+		{ NULL, false, "ac!" }, { "b", false, "c!" }, { "cc", false, "!" }, { "d", false, "!" }, { "e", false, "e!" },
+		{ "ee", false, "!" }, { "f", false, "!" }, { "f0", false, "g" }, { "h", false, "" },
+		{ NULL, true, "g!" }, { "h", true, "g!" }, { "f0", true, "!" }, { "f", true, "!" }, { "e", true, "e!" },
+		{ "d", true, "!" }, { "cz", true, "ca" }, { "a", true, "a" }, { "0", true, "" },
+	};
+	struct entry e[] = { put_of("a", 1, "v"), put_of("c", 2, "v"), put_of("g", 3, "v") };
+	struct table_damage record = { .record = 3, .table = file_id(99), .min = slice_str("d"), .max = slice_str("f"),
+				       .max_seq = seq(50) };
+	struct place *p = place_new();
+	struct iter *it;
+	struct view *v;
+
+	p->desc.damage = &record;
+	p->desc.damage_count = 1;
+	insert(add_memtable(p), put_of("e", 60, "v"));
+	add_table(p, 2, e, 3);
+	v = view_of(p);
+	ck_assert_int_eq(view_iter_new(v, SEQ_MAX, NOW, &it), ST_OK);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char shown[16] = "";
+		size_t n = 0;
+
+		if (!cases[i].from)
+			cases[i].back ? iter_last(it) : iter_first(it);
+		else if (cases[i].back)
+			iter_seek_last(it, slice_str(cases[i].from), seq(0));
+		else
+			iter_seek(it, slice_str(cases[i].from), SEQ_MAX);
+		for (; it->valid; cases[i].back ? iter_prev(it) : iter_next(it))
+			shown[n++] = (char)it->entry.key.p[0];
+		if (it->status == ST_CORRUPT) {
+			shown[n++] = '!';
+			ck_assert_uint_eq(view_iter_damage(it)->record, 3);
+		} else {
+			ck_assert_int_eq(it->status, ST_OK);
+			ck_assert_ptr_null(view_iter_damage(it));
+		}
+		shown[n] = 0;
+		ck_assert_msg(strcmp(shown, cases[i].shows) == 0, "case %zu: %s, not %s", i, shown, cases[i].shows);
+	}
+	iter_free(&it);
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
+/* What was below the damage must not show, what lies around it must, all of it. */
+START_TEST(a_scan_shows_all_keys_around_a_damaged_block_on_record_and_nothing_below_it)
+{
+	struct place *p = place_new();
+	struct table_damage d;
+	struct entry e[200];
+	char keys[200][8];
+	unsigned shown = 0, hidden = 0;
+	struct file_id id;
+	struct iter *it;
+	struct view *v;
+
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(keys[i], sizeof keys[i], "k%05u", i);
+		e[i] = put_of(keys[i], 1000 + i, keys[i]);
+	}
+	id = add_table(p, (unsigned)_i, e, 200);
+	for (unsigned i = 0; i < 200; i++)
+		e[i] = put_of(keys[i], 1 + i, "old");
+	add_table(p, 5, e, 200);
+	damage(p, id);
+	v = view_of(p);
+	ck_assert_int_eq(blamed(v, "k00000", false, &d), ST_CORRUPT);
+	d.record = 1;
+	p->desc.damage = &d;
+	p->desc.damage_count = 1;
+	{
+		struct view *with = view_of(p);          /* copies d, whose keys lie in the first view */
+
+		view_unref(&v);
+		v = with;
+	}
+	for (unsigned i = 0; i < 200; i++)
+		hidden += slice_cmp(view_desc(v)->damage[0].min, slice_str(keys[i])) <= 0 &&
+			  slice_cmp(slice_str(keys[i]), view_desc(v)->damage[0].max) <= 0;
+	ck_assert(hidden > 0 && hidden < 100);
+	ck_assert_int_eq(view_iter_new(v, SEQ_MAX, NOW, &it), ST_OK);
+	iter_first(it);
+	ck_assert(!it->valid && it->status == ST_CORRUPT);
+	iter_seek(it, view_desc(v)->damage[0].max, seq(0));
+	ck_assert(!it->valid && it->status == ST_CORRUPT);      /* that key is in the range */
+	for (iter_last(it); it->valid; iter_prev(it), shown++)
+		ck_assert(slice_eq(it->entry.value, it->entry.key));
+	ck_assert_int_eq(it->status, ST_CORRUPT);
+	ck_assert_uint_eq(shown, 200 - hidden);
+	iter_seek(it, slice_str(keys[hidden]), SEQ_MAX);
+	for (shown = 0; it->valid; iter_next(it), shown++)
+		ck_assert(slice_eq(it->entry.value, it->entry.key));
+	ck_assert_int_eq(it->status, ST_OK);
+	ck_assert_uint_eq(shown, 200 - hidden);
+	iter_free(&it);
 	view_unref(&v);
 	place_free(p);
 }
@@ -876,11 +980,13 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, view_stays_as_it_was_when_the_description_goes);
 	tcase_add_test(tc, found_bytes_stay_while_pinned);
 	tcase_add_loop_test(tc, damaged_block_never_falls_through, 0, 6);
-	tcase_add_test(tc, good_blocks_of_a_quarantined_table_still_answer);
+	tcase_add_test(tc, good_blocks_of_a_damaged_table_still_answer);
 	tcase_add_test(tc, a_damaged_block_is_told_with_its_exact_bounds);
 	tcase_add_test(tc, a_table_that_cannot_be_opened_is_told_with_its_range);
 	tcase_add_test(tc, damage_on_record_hides_all_that_is_not_newer_than_its_table);
 	tcase_add_test(tc, a_block_on_record_is_not_read_again);
+	tcase_add_test(tc, a_scan_ends_at_damage_on_record_and_goes_on_behind_it);
+	tcase_add_loop_test(tc, a_scan_shows_all_keys_around_a_damaged_block_on_record_and_nothing_below_it, 0, 3);
 	tcase_add_loop_test(tc, missing_file_is_unavailable_not_old, 0, 6);
 	tcase_add_test(tc, unknown_memtable_makes_the_view_unavailable);
 	tcase_add_test(tc, pinned_tables_answer_after_their_files_are_gone);

@@ -23,6 +23,9 @@ struct table_iter {
 	struct table_reader *reader;
 	struct index_cursor index;       /* at the block */
 	struct block_cursor cursor;      /* in it */
+	const struct table_damage *passed;   /* blocks that are passed over */
+	size_t passed_count;
+	bool closed;                     /* the block is one of them */
 	struct read_cost cost;
 	struct block_pin pin;            /* of the block, without readahead */
 	struct buf piece;                /* with readahead: file bytes from piece_at on */
@@ -123,7 +126,22 @@ static enum st damaged(struct table_iter *t)
 	return table__block_damaged(t->reader, t->index.at.offset, "the block is not well formed", &t->cost);
 }
 
-/* Opens the block to which a move in the index led; false when there is none or it cannot be read. */
+static bool is_passed_over(const struct table_iter *t, uint64_t offset)
+{
+	return t->passed_count > 0 && damage_find(t->passed, t->passed_count, t->reader->props.id, offset);
+}
+
+/* Where a move forward in the index led: partitions of it that are passed over are left behind. */
+static enum st forward(struct table_iter *t, enum st st)
+{
+	while (st == ST_CORRUPT && t->index.slot < t->reader->index.count &&
+	       is_passed_over(t, slot_handle(t->reader, t->index.slot).offset))
+		st = index_cursor_skip(&t->index, &t->cost);
+	return st;
+}
+
+/* Opens the block to which a move in the index led; false when there is none or it cannot be read. One that is passed over is
+ * not opened. */
 static bool enter(struct table_iter *t, enum st st)
 {
 	struct slice bytes = { NULL, 0 };
@@ -132,6 +150,9 @@ static bool enter(struct table_iter *t, enum st st)
 		stop(t, st);
 		return false;
 	}
+	t->closed = is_passed_over(t, t->index.at.offset);
+	if (t->closed)
+		return true;
 	st = get_block(t, &bytes);
 	if (st == ST_OK && !block_cursor_open(&t->cursor, bytes))
 		st = damaged(t);
@@ -156,9 +177,9 @@ static void show(struct table_iter *t, enum block_step step)
 static void settle(struct table_iter *t, enum block_step step)
 {
 	while (step == BLOCK_END) {
-		if (!enter(t, index_cursor_next(&t->index, &t->cost)))
+		if (!enter(t, forward(t, index_cursor_next(&t->index, &t->cost))))
 			return;
-		step = block_cursor_first(&t->cursor);
+		step = t->closed ? BLOCK_END : block_cursor_first(&t->cursor);
 	}
 	show(t, step);
 }
@@ -169,7 +190,7 @@ static void settle_back(struct table_iter *t, enum block_step step)
 	while (step == BLOCK_END) {
 		if (!enter(t, index_cursor_prev(&t->index, &t->cost)))
 			return;
-		step = block_cursor_last(&t->cursor);
+		step = t->closed ? BLOCK_END : block_cursor_last(&t->cursor);
 	}
 	show(t, step);
 }
@@ -178,16 +199,16 @@ static void iter_to_first(struct iter *it)
 {
 	struct table_iter *t = self(it);
 
-	if (enter(t, index_cursor_first(&t->index, &t->cost)))
-		settle(t, block_cursor_first(&t->cursor));
+	if (enter(t, forward(t, index_cursor_first(&t->index, &t->cost))))
+		settle(t, t->closed ? BLOCK_END : block_cursor_first(&t->cursor));
 }
 
 static void iter_to_seek(struct iter *it, struct slice key, struct seq seq)
 {
 	struct table_iter *t = self(it);
 
-	if (enter(t, index_cursor_seek(&t->index, key, seq, &t->cost)))
-		settle(t, block_cursor_seek(&t->cursor, key, seq));
+	if (enter(t, forward(t, index_cursor_seek(&t->index, key, seq, &t->cost))))
+		settle(t, t->closed ? BLOCK_END : block_cursor_seek(&t->cursor, key, seq));
 }
 
 static void iter_to_next(struct iter *it)
@@ -214,7 +235,7 @@ static void iter_to_seek_last(struct iter *it, struct slice key, struct seq seq)
 	if (st == ST_OK && !t->index.valid)
 		iter_to_last(it);
 	else if (enter(t, st))
-		settle_back(t, block_cursor_seek_last(&t->cursor, key, seq));
+		settle_back(t, t->closed ? BLOCK_END : block_cursor_seek_last(&t->cursor, key, seq));
 }
 
 static void iter_to_prev(struct iter *it)
@@ -260,4 +281,12 @@ struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads)
 
 	self(it)->reads = reads;
 	return it;
+}
+
+void table_iter_pass_over(struct iter *it, const struct table_damage *list, size_t n)
+{
+	struct table_iter *t = self(it);
+
+	t->passed = list;
+	t->passed_count = n;
 }

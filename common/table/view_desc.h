@@ -20,7 +20,7 @@ struct view_table {
 	uint64_t size_bytes, entry_count;
 	struct slice min_key, max_key;       /* both included */
 	struct seq max_seq;
-	bool compacting, quarantined;
+	bool compacting;
 };
 
 struct view_level { struct view_table *tables; size_t count; };

@@ -43,7 +43,11 @@ enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_m
 enum st view_pin_tables(struct view *v) MUST_USE;
 
 /* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a
- * reference. */
+ * reference. A move over keys that are on record as damaged ends in ST_CORRUPT: nobody knows what there would have been to
+ * show. All in front of them is shown before, and seek goes on behind them. */
 enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
+
+/* The record that ended this view's iterator; NULL: none did. Good as long as the iterator. */
+const struct table_damage *view_iter_damage(const struct iter *it);
 
 #endif

@@ -11,6 +11,8 @@
  * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or
  *    expired.
  * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
+ * 4. Blocks on record as damaged are passed over below. Instead every move is held against the records here: it may neither
+ *    go over a key of their ranges nor end at an entry that they hide (damage.h).
  * 4. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
  *    shown key, for only then is it known which of them was the newest visible one; that one is kept as a copy.
  *
@@ -73,6 +75,7 @@ static bool level_turn_to(struct level_iter *li, size_t index)
 		return false;
 	}
 	li->it = table_iter_new(li->use.reader, false);
+	table_iter_pass_over(li->it, li->view->desc.damage, li->view->desc.damage_count);
 	return true;
 }
 
@@ -196,6 +199,8 @@ struct view_iter {
 	struct buf done;            /* the key that was decided last, shown or hidden */
 	bool has_done;
 	bool back;                  /* the way it goes */
+	struct buf from;            /* where the present move began; kept while there is damage on record */
+	const struct table_damage *damage;   /* what ended it */
 	struct entry kept;          /* going back: the newest visible version so far; key in done, value in value */
 	struct buf value;
 };
@@ -216,6 +221,58 @@ static void view_decide(struct view_iter *vi, struct slice key)
 	buf_reset(&vi->done);
 	buf_append_slice(&vi->done, key);
 	vi->has_done = true;
+}
+
+/* ---- damage on record ---- */
+
+/* Where a move begins: at a key that was shown, at one that was asked for, or (NULL) at an end. */
+static void view_depart(struct view_iter *vi, const struct slice *key)
+{
+	vi->damage = NULL;
+	if (vi->view->desc.damage_count == 0)
+		return;
+	buf_reset(&vi->from);
+	if (key)
+		buf_append_slice(&vi->from, *key);
+}
+
+/* Did the move from the departure to what is shown now, or to the end, go over a key of the range? asked: the departure itself
+ * belongs to the move. */
+static bool view_went_over(const struct view_iter *vi, const struct table_damage *d, bool asked)
+{
+	struct slice from = buf_slice(&vi->from), to = vi->head.entry.key;
+	int ahead = 1;
+
+	if (asked && vi->head.valid && slice_eq(from, to))
+		return false;
+	if (vi->head.valid && (vi->back ? slice_cmp(d->max, to) <= 0 : slice_cmp(d->min, to) >= 0))
+		return false;
+	if (from.n > 0)
+		ahead = vi->back ? slice_cmp(from, d->min) : slice_cmp(d->max, from);
+	return asked ? ahead >= 0 : ahead > 0;
+}
+
+/* Ends the iterator when damage on record lies in the way (4). */
+static void view_arrive(struct view_iter *vi, bool asked)
+{
+	const struct view_desc *desc = &vi->view->desc;
+
+	if (desc->damage_count == 0 || vi->head.status)
+		return;
+	for (size_t i = 0; i < desc->damage_count && !vi->damage; i++)
+		if (view_went_over(vi, &desc->damage[i], asked))
+			vi->damage = &desc->damage[i];
+	if (!vi->damage && vi->head.valid)
+		vi->damage = damage_hides(desc->damage, desc->damage_count, vi->head.entry.key, vi->head.entry.seq);
+	if (!vi->damage)
+		return;
+	vi->head.valid = false;
+	vi->head.status = ST_CORRUPT;
+}
+
+const struct table_damage *view_iter_damage(const struct iter *it)
+{
+	return ((const struct view_iter *)it)->damage;
 }
 
 /* From where the merge stands to the next entry to show. */
@@ -277,8 +334,10 @@ static void view_last(struct iter *it)
 {
 	struct view_iter *vi = view_self(it);
 
+	view_depart(vi, NULL);
 	iter_last(vi->merge);
 	view_settle_back(vi);
+	view_arrive(vi, false);
 }
 
 static void view_prev(struct iter *it)
@@ -287,10 +346,12 @@ static void view_prev(struct iter *it)
 	struct iter *merge = vi->merge;
 
 	must(it->valid);
+	view_depart(vi, &it->entry.key);
 	if (!vi->back)
 		while (merge->valid && slice_eq(merge->entry.key, buf_slice(&vi->done)))
 			iter_prev(merge);
 	view_settle_back(vi);
+	view_arrive(vi, false);
 }
 
 static void view_seek_last(struct iter *it, struct slice key, struct seq seq)
@@ -298,8 +359,10 @@ static void view_seek_last(struct iter *it, struct slice key, struct seq seq)
 	struct view_iter *vi = view_self(it);
 
 	/* As in view_seek: all versions of key have their say. */
+	view_depart(vi, &key);
 	iter_seek_last(vi->merge, key, (struct seq){ 0 });
 	view_settle_back(vi);
+	view_arrive(vi, true);
 	if (it->valid && it->entry.seq.v < seq.v && slice_eq(it->entry.key, key))
 		view_prev(it);
 }
@@ -311,8 +374,10 @@ static void view_first(struct iter *it)
 	struct view_iter *vi = view_self(it);
 
 	vi->has_done = false;
+	view_depart(vi, NULL);
 	iter_first(vi->merge);
 	view_settle(vi);
+	view_arrive(vi, false);
 }
 
 static void view_next(struct iter *it)
@@ -320,12 +385,14 @@ static void view_next(struct iter *it)
 	struct view_iter *vi = view_self(it);
 
 	must(it->valid);
+	view_depart(vi, &it->entry.key);
 	vi->has_done = true;         /* also when it went back: done is the shown key */
 	if (vi->back && !vi->merge->valid)
 		iter_first(vi->merge);
 	else
 		iter_next(vi->merge);
 	view_settle(vi);
+	view_arrive(vi, false);
 }
 
 static void view_seek(struct iter *it, struct slice key, struct seq seq)
@@ -334,8 +401,10 @@ static void view_seek(struct iter *it, struct slice key, struct seq seq)
 
 	/* Which version of key is visible is decided among all of them, also those in front of (key, seq). */
 	vi->has_done = false;
+	view_depart(vi, &key);
 	iter_seek(vi->merge, key, SEQ_MAX);
 	view_settle(vi);
+	view_arrive(vi, true);
 	if (it->valid && it->entry.seq.v > seq.v && slice_eq(it->entry.key, key))
 		view_next(it);
 }
@@ -347,6 +416,7 @@ static void view_free(struct iter *it)
 	iter_free(&vi->merge);
 	buf_fini(&vi->done);
 	buf_fini(&vi->value);
+	buf_fini(&vi->from);
 	view_unref(&vi->view);
 	mem_free(vi);
 }
@@ -376,7 +446,8 @@ static enum st children_make(struct view *v, struct iter **children, size_t *np)
 		if (st)
 			return st;
 		view__table_keep(v, 0, i, &u);
-		children[(*np)++] = table_iter_new(u.reader, false);
+		children[*np] = table_iter_new(u.reader, false);
+		table_iter_pass_over(children[(*np)++], v->desc.damage, v->desc.damage_count);
 	}
 	for (unsigned level = 1; level < LEVEL_COUNT; level++)
 		if (v->desc.levels[level].count > 0)
@@ -393,7 +464,7 @@ static struct iter *view_iter_wrap(struct view *v, struct seq seq, int64_t now_m
 	vi->merge = merge;
 	vi->seq = seq;
 	vi->now_ms = now_ms;
-	vi->done = vi->value = BUF_INIT;
+	vi->done = vi->value = vi->from = BUF_INIT;
 	return &vi->head;
 }
 
