@@ -379,7 +379,7 @@ static enum st read_tables(struct manifest *m, struct manifest_state *state)
 	enum st st = manifest_db__prepare(m->db,
 		"SELECT id, level, size_bytes, file_crc, min_key, max_key, min_seq, max_seq, entries, tombstones,"
 		" uncompressed_bytes, expiring, min_expires_ms, max_expires_ms, created_ms"
-		" FROM files WHERE died_ms IS NULL", &s);
+		" FROM files NOT INDEXED WHERE died_ms IS NULL", &s);
 
 	if (st)
 		return st;
@@ -431,7 +431,7 @@ enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *
 	sqlite3_stmt *s;
 	int rc = SQLITE_DONE;
 	enum st st = manifest_db__prepare(m->db, "SELECT id, file, offset, min_key, max_key, max_seq, what, found_ms FROM damage"
-					  " WHERE cleared_ms IS NULL ORDER BY id", &s);
+					  " NOT INDEXED WHERE cleared_ms IS NULL ORDER BY id", &s);
 
 	if (st)
 		return st;

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+#include "common/base/coding.h"
+#include "common/base/crc.h"
+
 enum st manifest_db__fail(sqlite3 *db, int rc, const char *what)
 {
 	const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
@@ -21,6 +24,46 @@ enum st manifest_db__fail(sqlite3 *db, int rc, const char *what)
 	default:
 		return fail(ST_IO, "manifest: cannot %s: %s (%d)", what, text, rc);
 	}
+}
+
+static uint32_t sum_value(uint32_t crc, sqlite3_value *v)
+{
+	int type = sqlite3_value_type(v);
+	uint8_t head[9] = { (uint8_t)type };
+	const void *bytes = NULL;
+	size_t n = 0;
+
+	if (type == SQLITE_INTEGER) {
+		put_u64(head + 1, (uint64_t)sqlite3_value_int64(v));
+	} else if (type != SQLITE_NULL) {
+		bytes = sqlite3_value_blob(v);   /* of a text its characters */
+		n = (size_t)sqlite3_value_bytes(v);
+		put_u64(head + 1, n);
+	}
+	crc = crc32_of(crc, head, sizeof(head));
+	return n ? crc32_of(crc, bytes, n) : crc;
+}
+
+static void row_sum(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	uint32_t crc = 0;
+
+	for (int i = 0; i < count; i++)
+		crc = sum_value(crc, values[i]);
+	sqlite3_result_int64(context, crc);
+}
+
+static int add_functions(sqlite3 *db, char **complaint, const void *api)
+{
+	(void)complaint;
+	(void)api;
+	return sqlite3_create_function_v2(db, "lsm_row_sum", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+					  row_sum, NULL, NULL, NULL);
+}
+
+void manifest_db__know_sums(void)
+{
+	(void)sqlite3_auto_extension((void (*)(void))add_functions);     /* once, however often it is said */
 }
 
 enum st manifest_db__exec(sqlite3 *db, const char *sql)

@@ -11,6 +11,9 @@
 /* A result code of sqlite3 that is not OK, ROW or DONE, as an outcome; logs what was being done. */
 enum st manifest_db__fail(sqlite3 *db, int rc, const char *what) MUST_USE;
 
+/* From now on every connection of this process knows lsm_row_sum(value, ...), the CRC-32 of a row (manifest_schema.h). */
+void manifest_db__know_sums(void);
+
 /* Statements without parameters or rows of interest. */
 enum st manifest_db__exec(sqlite3 *db, const char *sql) MUST_USE;
 

@@ -88,7 +88,40 @@ static const char step_2[] =
 	");"
 	"CREATE INDEX damage_file ON damage (file) WHERE cleared_ms IS NULL;";
 
-const char *const manifest_steps[MANIFEST_USER_VERSION] = { step_1, step_2 };
+/* The sum over all that an opening believes. `row` is new, old, or the table. */
+#define META_ROW(row) "lsm_row_sum(" row ".name, " row ".value)"
+#define FILES_ROW(row) \
+	"lsm_row_sum(" row ".id, " row ".level, " row ".size_bytes, " row ".file_crc, " row ".min_key, " row ".max_key, " row ".min_seq, " \
+	row ".max_seq, " row ".entries, " row ".tombstones, " row ".uncompressed_bytes, " row ".created_ms, " row ".died_ms, " \
+	row ".expiring, " row ".min_expires_ms, " row ".max_expires_ms)"
+#define DAMAGE_ROW(row) \
+	"lsm_row_sum(" row ".id, " row ".file, " row ".offset, " row ".min_key, " row ".max_key, " row ".max_seq, " row ".what, " \
+	row ".found_ms, " row ".cleared_ms)"
+
+#define SUM_OF(table, term) "(SELECT coalesce(sum(" term "), 0) FROM " table ")"
+#define WHOLE_SUM \
+	SUM_OF("files NOT INDEXED", FILES_ROW("files")) " + " SUM_OF("damage NOT INDEXED", DAMAGE_ROW("damage")) " + " \
+	SUM_OF("meta WHERE name <> 'sum'", META_ROW("meta"))
+
+#define CHANGE_SUM(term) "  UPDATE meta SET value = value " term " WHERE name = 'sum';"
+#define SUM_TRIGGERS(table, when, row) \
+	"CREATE TRIGGER " table "_insert AFTER INSERT ON " table " WHEN " when("new") " BEGIN" CHANGE_SUM("+ " row("new")) " END;" \
+	"CREATE TRIGGER " table "_delete AFTER DELETE ON " table " WHEN " when("old") " BEGIN" CHANGE_SUM("- " row("old")) " END;" \
+	"CREATE TRIGGER " table "_update AFTER UPDATE ON " table " WHEN " when("new") " BEGIN" \
+	CHANGE_SUM("- " row("old") " + " row("new")) " END;"
+#define ALWAYS(row) "1"
+#define NOT_THE_SUM(row) row ".name <> 'sum'"
+
+static const char step_3[] =
+	"INSERT INTO meta (name, value) VALUES ('sum', 0);"
+	"UPDATE meta SET value = " WHOLE_SUM " WHERE name = 'sum';"
+	SUM_TRIGGERS("files", ALWAYS, FILES_ROW)
+	SUM_TRIGGERS("damage", ALWAYS, DAMAGE_ROW)
+	SUM_TRIGGERS("meta", NOT_THE_SUM, META_ROW);
+
+const char manifest_adds_up[] = "SELECT value = " WHOLE_SUM " FROM meta WHERE name = 'sum'";
+
+const char *const manifest_steps[MANIFEST_USER_VERSION] = { step_1, step_2, step_3 };
 
 const char manifest_last_step[] =
 	"DROP VIEW IF EXISTS live_tables; DROP VIEW IF EXISTS levels; DROP VIEW IF EXISTS compactions;"

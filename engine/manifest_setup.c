@@ -3,7 +3,7 @@
  * Opening the manifest's file. Nothing is written before the file is known to be ours or empty:
  *
  *   missing or no tables in it -> data beside it? refuse : create
- *   not a database, quick_check complains, foreign application_id, newer user_version -> refuse
+ *   not a database, quick_check complains, foreign application_id, newer user_version, wrong sum -> refuse
  *   ours -> settings, each read back -> an older format is migrated, in one transaction -> what the log holds is
  *           brought into the file (a commit whose sync failed may still show in the page cache: what we read must be on
  *           disk before we act on it)
@@ -109,6 +109,16 @@ static enum st refuse_check(struct buf *complaint, const char *path, char *text)
 	return refuse(complaint, path, what);
 }
 
+static enum st check_sum(sqlite3 *db, const char *path, struct buf *complaint)
+{
+	int64_t adds_up = 0;
+	int rc = manifest_db__number(db, manifest_adds_up, &adds_up);
+
+	if (rc)
+		return refuse_rc(db, rc, complaint, path);
+	return adds_up ? ST_OK : refuse(complaint, path, "does not add up: its rows are damaged, or were changed by hand.");
+}
+
 static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint, int64_t *versionp)
 {
 	int64_t application = 0, version = 0;
@@ -132,7 +142,7 @@ static enum st check_ours(sqlite3 *db, const char *path, struct buf *complaint, 
 		return refuse_rc(db, rc, complaint, path);
 	if (strcmp(text, "ok") != 0)
 		return refuse_check(complaint, path, text);
-	return ST_OK;
+	return version < MANIFEST_SUM_FROM ? ST_OK : check_sum(db, path, complaint);
 }
 
 /* Missing, of zero bytes, or left behind by a creation that was interrupted: no table in it and nobody's
@@ -313,6 +323,7 @@ enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite
 	*dbp = NULL;
 	if (st)
 		return st;
+	manifest_db__know_sums();
 	rc = sqlite3_open_v2(path, dbp, flags, sqlite_vfs);
 	if (rc)
 		return manifest_db__fail(*dbp, rc, "open the file");

@@ -121,3 +121,14 @@ t_engine_inspect_test_LDADD = $(ENGINE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_damagelife_test
 t_engine_damagelife_test_SOURCES = t/engine_damagelife_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
 t_engine_damagelife_test_LDADD = libcompactor.a $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_sweep_test
+t_engine_sweep_test_SOURCES = t/engine_sweep_test.c t/engine_world.h t/engine_testlib.h
+t_engine_sweep_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+t_engine_sweep_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+# The whole of t/engine_sweep_test, of which make check does a part.
+sweep: t/engine_sweep_test
+	LSM_SWEEP=1 t/engine_sweep_test
+
+.PHONY: sweep

@@ -351,8 +351,8 @@ START_TEST(a_newer_format_is_refused)
 	struct manifest *m = open_plain();
 
 	manifest_close(&m);
-	change("PRAGMA user_version = 3");
-	expect_refusal("has format 3");
+	change("PRAGMA user_version = 4");
+	expect_refusal("has format 4");
 	change("PRAGMA user_version = -1");
 	expect_refusal("has format -1");
 }
