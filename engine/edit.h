@@ -14,7 +14,6 @@ struct live_table {
 	struct table_facts facts;        /* keys owned by whoever owns the live_table */
 	unsigned level;
 	int64_t created_ms;
-	bool quarantined;
 };
 
 /* A compaction job as the manifest keeps it (lineage). */

@@ -36,7 +36,7 @@ struct levels {
 	unsigned base;                   /* 1 .. LEVEL_LAST */
 	uint64_t level0_trigger, level0_tables;
 	uint64_t bytes[LEVEL_COUNT];
-	uint64_t free_bytes[LEVEL_COUNT];        /* of tables that are neither busy nor quarantined */
+	uint64_t free_bytes[LEVEL_COUNT];        /* of tables that are not busy */
 	uint64_t free_level0_tables;
 	uint64_t target[LEVEL_COUNT];    /* of level 0: unused; of the last: UINT64_MAX */
 };

@@ -23,36 +23,12 @@ struct picker {
 
 /* ---- level 0 ---- */
 
-static bool meets_any(const struct level_list *l, const struct live_table *t, const bool *stays)
+static bool any_is_busy(const struct picker *p, const struct level_list *l)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (stays[i] && pick__overlaps(l->tables[i], t->facts.min_key, t->facts.max_key))
+		if (version_is_busy(p->q->version, l->tables[i]->facts.id))
 			return true;
 	return false;
-}
-
-/* Marks what has to stay (2); false: a job of level 0 is running. */
-static bool find_stayers(const struct picker *p, const struct level_list *l, bool *stays)
-{
-	memset(stays, 0, l->count * sizeof(*stays));
-	for (size_t i = l->count; i-- > 0;) {
-		const struct live_table *t = l->tables[i];
-
-		if (version_is_busy(p->q->version, t->facts.id))
-			return false;
-		stays[i] = t->quarantined || meets_any(l, t, stays);
-	}
-	return true;
-}
-
-/* The newest table that goes: of those that do not stay, the oldest PICK_LEVEL0_MOST go. */
-static size_t newest_going(const struct level_list *l, const bool *stays)
-{
-	size_t i = l->count;
-
-	for (unsigned going = 0; i > 0 && going < PICK_LEVEL0_MOST; i--)
-		going += !stays[i - 1];
-	return i;
 }
 
 /* The oldest table, when it meets nothing on level 0 and below: it just moves. */
@@ -74,17 +50,15 @@ static bool pick_lonely(struct picker *p, const struct level_list *l, struct pic
 static bool pick_level0(struct picker *p, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, 0);
-	bool *stays = arena_alloc(p->a, l.count + 1);
 
-	if (l.count == 0 || !find_stayers(p, &l, stays))
+	if (l.count == 0 || any_is_busy(p, &l))
 		return false;
-	if (!stays[l.count - 1] && pick_lonely(p, &l, job))
+	if (pick_lonely(p, &l, job))
 		return true;
 	pick__begin(job, 0, p->levels.base);
-	for (size_t i = newest_going(&l, stays); i < l.count; i++)
-		if (!stays[i])
-			pick__add(job, p->a, l.tables[i]);
-	if (job->input_count == 0 || !pick__add_below(p->q, p->a, job))
+	for (size_t i = l.count > PICK_LEVEL0_MOST ? l.count - PICK_LEVEL0_MOST : 0; i < l.count; i++)
+		pick__add(job, p->a, l.tables[i]);
+	if (!pick__add_below(p->q, p->a, job))
 		return false;
 	pick__consider_move(p->q, job);
 	return pick__fits(p->q, job);
@@ -237,12 +211,24 @@ static bool pick_garbage_above(struct picker *p, unsigned level, struct pick_job
 	return take_best(p, level, c, n, job);
 }
 
+/* Where damage is on record expired entries stay, as they show that there is nothing newer (drop.c): to rewrite them would be
+ * without end (5). */
+static bool meets_damage(const struct picker *p, const struct live_table *t)
+{
+	const struct damages *d = version_damages(p->q->version);
+
+	for (size_t i = 0; i < d->count; i++)
+		if (pick__overlaps(t, d->list[i].min, d->list[i].max))
+			return true;
+	return false;
+}
+
 static bool pick_garbage_last(struct picker *p, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, LEVEL_LAST);
 
 	for (size_t i = 0; i < l.count; i++) {
-		if (!pick__free(p->q, l.tables[i]) ||
+		if (!pick__free(p->q, l.tables[i]) || meets_damage(p, l.tables[i]) ||
 		    !garbage_worth_rewriting(l.tables[i], p->q->now_ms,
 					     p->q->at_rest ? GARBAGE_GAIN_AT_REST : GARBAGE_GAIN))
 			continue;

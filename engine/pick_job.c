@@ -20,7 +20,7 @@ bool pick__overlaps(const struct live_table *t, struct slice min, struct slice m
 
 bool pick__free(const struct pick_question *q, const struct live_table *t)
 {
-	return !t->quarantined && !version_is_busy(q->version, t->facts.id);
+	return !version_is_busy(q->version, t->facts.id);
 }
 
 /* The first table of a level below 0 that ends at or behind the key. */

@@ -90,7 +90,7 @@ START_TEST(scores_count_what_is_free)
 	ck_assert(levels_score(&l, 5) > 1.99 && levels_score(&l, 5) < 2.01);
 	ck_assert(levels_score(&l, 6) == 0);
 	version_set_busy(v, file_id(1), true);
-	version_set_quarantined(v, file_id(2));
+	version_set_busy(v, file_id(2), true);
 	version_set_busy(v, version_level(v, 5).tables[0]->facts.id, true);
 	levels_measure(v, &conf, &l);
 	ck_assert(levels_score(&l, 0) == 0.5);

@@ -15,7 +15,7 @@ struct row {
 	unsigned level;
 	const char *min, *max;
 	uint64_t size;
-	char state;      /* 0, 'b' busy, 'q' quarantined, 't' half tombstones, '1' a tenth tombstones, 'x' half expired */
+	char state;      /* 0, 'b' busy, 't' half tombstones, '1' a tenth tombstones, 'x' half expired */
 };
 
 /*
@@ -34,6 +34,7 @@ struct one_case {
 	const char *deeper;              /* "a-c,f-g" */
 	uint64_t room;                   /* 0: any */
 	bool hurry;
+	const char *damaged;             /* a key on record */
 };
 
 static const struct one_case cases[] = {
@@ -75,10 +76,6 @@ static const struct one_case cases[] = {
 	{ .name = "a busy table below holds level 0 up",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
 		    { 5, 6, "k", "l", 10, 'b' } } },
-	{ .name = "what is newer than a quarantined table it meets stays above it",
-	  .rows = { { 1, 0, "a", "d", 10, 0 }, { 2, 0, "c", "f", 10, 'q' }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "e", "h", 10, 0 },
-		    { 5, 0, "g", "j", 10, 0 }, { 6, 0, "a", "b", 10, 0 } },
-	  .want = { 6, 3, 1 }, .to = 6 },
 	{ .name = "a running job that writes there holds level 0 up",
 	  .rows = { { 1, 0, "a", "b", 10, 0 }, { 2, 0, "c", "d", 10, 0 }, { 3, 0, "e", "f", 10, 0 }, { 4, 0, "a", "h", 10, 0 } },
 	  .running = { 5, 6, "a", "k" } },
@@ -131,7 +128,7 @@ static const struct one_case cases[] = {
 	  .rows = { { 1, 4, "a", "b", 600, 0 }, { 2, 5, "a", "b", 30000, 0 }, { 9, 6, "zz", "zzz", 60000, 0 } },
 	  .want = { 2 }, .move = true, .to = 6 },
 	{ .name = "when the fullest can do nothing the next one does",
-	  .rows = { { 1, 4, "a", "b", 2000, 0 }, { 2, 5, "k", "l", 60000, 0 }, { 3, 6, "k", "m", 10, 'q' },
+	  .rows = { { 1, 4, "a", "b", 2000, 0 }, { 2, 5, "k", "l", 60000, 0 }, { 3, 6, "k", "m", 10, 'b' },
 		    { 9, 6, "zz", "zzz", 60000, 0 } },
 	  .want = { 1 }, .move = true, .to = 6 },
 	{ .name = "a table that is half tombstones goes down though its level is small",
@@ -151,8 +148,9 @@ static const struct one_case cases[] = {
 	{ .name = "not while a job writes there",
 	  .rows = { { 1, 6, "a", "b", 100, 0 }, { 2, 6, "c", "d", 1000, 'x' }, LAST_12000 },
 	  .running = { 5, 6, "b", "c" } },
-	{ .name = "what is quarantined on the last level stays as it is",
-	  .rows = { { 1, 6, "a", "b", 100, 'q' } }, .at_rest = true },
+	{ .name = "not where damage is on record, for there it would stay",
+	  .rows = { { 1, 6, "a", "b", 100, 0 }, { 2, 6, "c", "d", 1000, 'x' }, { 3, 5, "c", "d", 10, 0 }, LAST_12000 },
+	  .damaged = "d" },
 	{ .name = "an eighth of the last level may lie above it at rest",
 	  .rows = { { 1, 0, "a", "b", 100, 0 }, { 2, 5, "a", "b", 1400, 0 }, { 3, 6, "a", "b", 12000, 0 } }, .at_rest = true },
 	{ .name = "more goes down, first from where most is too much",
@@ -189,7 +187,7 @@ static struct live_table table_of(const struct row *r)
 	struct live_table t = { .facts = { .id = file_id(r->id), .size_bytes = r->size, .min_key = slice_str(r->min),
 					   .max_key = slice_str(r->max), .min_seq = seq(r->id), .max_seq = seq(r->id),
 					   .entry_count = 10 },
-				.level = r->level, .created_ms = NOW_MS, .quarantined = r->state == 'q' };
+				.level = r->level, .created_ms = NOW_MS };
 
 	if (r->state == 't')
 		t.facts.tombstone_count = 5;
@@ -274,6 +272,12 @@ START_TEST(each_layout_gives_the_job_it_must)
 		q.at_rest = c->at_rest;
 		q.room_bytes = c->room;
 		q.hurry = c->hurry;
+		if (c->damaged) {
+			struct table_damage d = { .record = 1, .table = file_id(99), .min = slice_str(c->damaged),
+						  .max = slice_str(c->damaged), .max_seq = seq(1) };
+
+			version_set_damages(v, &d, 1, 2);
+		}
 		if (c->running.min) {
 			running.min = slice_str(c->running.min);
 			running.max = slice_str(c->running.max);
