@@ -337,7 +337,10 @@ enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite
 
 enum st manifest_setup__look(const char *path, const char *sqlite_vfs, sqlite3 **dbp, struct buf *complaint)
 {
-	int rc = sqlite3_open_v2(path, dbp, SQLITE_OPEN_READONLY, sqlite_vfs);
+	int rc;
+
+	manifest_db__know_sums();
+	rc = sqlite3_open_v2(path, dbp, SQLITE_OPEN_READONLY, sqlite_vfs);
 	int64_t version;
 	enum st st;
 
