@@ -385,7 +385,8 @@ static enum st send_parts(struct jobs *j, struct compaction *job)
 	return st;
 }
 
-/* Has the job done by those who are idle. On failure it is the caller's again, otherwise it is among the running. */
+/* Has the job done by those who are idle. On failure it is the caller's again, otherwise it is among the running, or, when one
+ * of them is gone already, given up: no longer to be touched. */
 static enum st order(struct jobs *j, struct compaction *job)
 {
 	uint32_t ids = compaction_cut(job, idle_workers(j), j->table_size_target * PART_TARGETS, j->table_size_target);
@@ -411,7 +412,7 @@ static enum st order(struct jobs *j, struct compaction *job)
 static bool do_next(struct jobs *j)
 {
 	struct compaction *job = compaction_new();
-	bool idle = idle_workers(j) > 0, did;
+	bool idle = idle_workers(j) > 0, move;
 	enum st st = ST_OK;
 
 	if (!pick(j, job) || !(job->pick.move || idle)) {
@@ -419,15 +420,15 @@ static bool do_next(struct jobs *j)
 		return false;
 	}
 	job->number = j->next_job++;
-	st = job->pick.move ? compaction_move(job, j->truth) : order(j, job);
-	did = st == ST_OK;
+	move = job->pick.move;
+	st = move ? compaction_move(job, j->truth) : order(j, job);
 	if (st) {
 		give_room(j, st);
 		back_off(j);
 	}
-	if (!did || job->pick.move)
+	if (st || move)
 		compaction_free(&job);
-	return did;
+	return st == ST_OK;
 }
 
 /* ---- results ---- */

@@ -3,6 +3,7 @@
 #include "t/engine_world.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "common/stats/running.h"
@@ -11,6 +12,7 @@
 #include "t/engine_peer.h"
 
 #define LOOK_EVERY_US 2000
+#define GONE_US 300000                   /* by then a link knows that its peer is gone */
 
 struct bench {
 	struct world w;
@@ -131,6 +133,12 @@ static size_t tables_on(struct bench *b, unsigned level)
 
 	truth_unlock(b->w.db.truth);
 	return n;
+}
+
+static void wait_for_compactors(uint64_t n)
+{
+	while (stats_sum(M_compactors) != n)
+		usleep(LOOK_EVERY_US);
 }
 
 /* Waits for the engine; a test that would wait for ever is ended by check. */
@@ -375,6 +383,48 @@ START_TEST(a_job_of_a_compactor_that_dies_is_ordered_from_the_next_one)
 }
 END_TEST
 
+/* A child that dials as the only compactor when it is told to, and stays until it is killed. */
+static pid_t fork_idle_compactor(struct bench *b, int go[2])
+{
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();                    /* before this process touches nng */
+	if (pid == 0) {
+		(void)!read(go[0], b->w.dir, sizeof(b->w.dir));
+		dial(b);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+START_TEST(a_compactor_that_dies_before_its_order_is_sent_takes_the_job_with_it)
+{
+	struct truth_cut cut;
+	struct bench b;
+	int go[2], status;
+	pid_t pid = fork_idle_compactor(&b, go);
+
+	stats_begin_private();
+	start(&b);
+	four_tables(&b);
+	truth_hold(b.w.db.truth, &cut);          /* orders wait for ids */
+	(void)!write(go[1], b.w.dir, sizeof(b.w.dir));
+	wait_for_compactors(1);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	usleep(GONE_US);
+	truth_release(b.w.db.truth, &cut);
+	wait_for_compactors(0);
+	dial(&b);
+	next_order(&b);
+	finish_order(&b);
+	check_installed(&b);
+	end(&b);
+}
+END_TEST
+
 /* The newest table has a damaged block: found by the compactor, put on record, passed over by the next order. */
 START_TEST(a_block_that_a_compactor_finds_damaged_is_passed_over_by_the_next_order)
 {
@@ -470,12 +520,6 @@ static void seven_tables(struct bench *b)
 		if (i == 5)
 			wait_for_tables(b, LEVEL_LAST, 3);
 	}
-}
-
-static void wait_for_compactors(uint64_t n)
-{
-	while (stats_sum(M_compactors) != n)
-		usleep(LOOK_EVERY_US);
 }
 
 /* What the compactor makes of the order at hand; its report good until job_free(). */
@@ -645,6 +689,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_result_that_is_not_what_it_says_is_thrown_away_and_ordered_again);
 	tcase_add_test(tc, a_report_of_tables_that_were_not_ordered_is_refused);
 	tcase_add_test(tc, a_job_of_a_compactor_that_dies_is_ordered_from_the_next_one);
+	tcase_add_test(tc, a_compactor_that_dies_before_its_order_is_sent_takes_the_job_with_it);
 	tcase_add_test(tc, a_block_that_a_compactor_finds_damaged_is_passed_over_by_the_next_order);
 	tcase_add_test(tc, tables_that_meet_nothing_move_down_without_a_compactor);
 }
