@@ -39,8 +39,8 @@ class Tap:
 
 def workloads(tap, tmp):
     code, rows, said = bench(f"--num={NUM}", "--threads=2", "--write_buffer_size=262144", "--value-size=200",
-                             "--benchmarks=fillseq,readrandom,readmissing,readseq,seekrandom,overwrite,readwhilewriting,"
-                             "deleterandom,flush,waitforcompaction,compact,levelstats,readwhilecompacting,stats", tmp=tmp)
+                             "--benchmarks=fillseq,readrandom,readmissing,readseq,readreverse,seekrandom,overwrite,"
+                             "readwhilewriting,deleterandom,flush,waitforcompaction,compact,levelstats,readwhilecompacting,stats", tmp=tmp)
     tap.check(code == 0, "all_workloads_run", said)
     tap.check(rows.get("fillseq") == (2 * NUM, None), "every_thread_writes_num_keys", said)
     for name in ("readrandom", "seekrandom", "readwhilewriting"):
@@ -49,6 +49,7 @@ def workloads(tap, tmp):
     tap.check(re.search(r"^compaction bytes written: [1-9]", said, re.M) is not None, "stats_tell_what_was_written", said)
     tap.check(rows.get("readmissing") == (2 * NUM, 0), "readmissing_finds_none", said)
     tap.check(rows.get("readseq") == (2 * NUM, None), "readseq_sees_every_key", said)
+    tap.check(rows.get("readreverse") == (2 * NUM, None), "readreverse_sees_every_key", said)
     table = [line for line in said.split("workload", 1)[-1].splitlines() if line.startswith("overwrite ")]
     tap.check(len(table) == 1 and float(table[0].split()[4]) > 0.5, "the_table_tells_write_amplification", said)
     levels = [line.split() for line in said.splitlines() if re.match(r"^ +\d +\d+ +[\d.]+$", line)]

@@ -182,7 +182,7 @@ static void see(struct bench_thread *t, const struct iter *it)
 	t->bytes += it->entry.key.n + it->entry.value.n;
 }
 
-static void read_sequential(struct bench_thread *t)
+static void scan(struct bench_thread *t, void (*begin)(struct iter *it), void (*step)(struct iter *it))
 {
 	struct bench_reader r;
 	struct iter *it;
@@ -190,7 +190,7 @@ static void read_sequential(struct bench_thread *t)
 	bench_reader_init(&r, t->db);
 	it = bench_reader_iter(&r);
 	op_begin(t);
-	for (iter_first(it); it->valid; iter_next(it)) {
+	for (begin(it); it->valid; step(it)) {
 		see(t, it);
 		op_end(t, 1);
 		if (!more(t))
@@ -200,6 +200,16 @@ static void read_sequential(struct bench_thread *t)
 	check(it);
 	iter_free(&it);
 	bench_reader_fini(&r);
+}
+
+static void read_sequential(struct bench_thread *t)
+{
+	scan(t, iter_first, iter_next);
+}
+
+static void read_reverse(struct bench_thread *t)
+{
+	scan(t, iter_last, iter_prev);
 }
 
 /* A scan of --seek-nexts steps from a random key on; the iterator is made for each, as db_bench does. */
@@ -242,6 +252,7 @@ const struct bench_work bench_works[] = {
 	{ .name = "readmissing", .loop = read_missing, .reads = true, .tells_found = true,
 	  .help = "read keys that are not there" },
 	{ .name = "readseq", .loop = read_sequential, .reads = true, .help = "scan in key order" },
+	{ .name = "readreverse", .loop = read_reverse, .reads = true, .help = "scan from the last key back" },
 	{ .name = "seekrandom", .loop = seek_random, .reads = true, .tells_found = true,
 	  .help = "begin a scan at random keys, go --seek-nexts steps" },
 	{ .name = "readwhilewriting", .loop = read_random, .reads = true, .tells_found = true,
