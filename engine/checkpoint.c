@@ -164,7 +164,7 @@ static enum st check_place(const struct work *w, struct buf *complaint)
 enum st checkpoint_make(const struct checkpoint_config *c, const char *dir, struct checkpoint_result *rp,
 			struct buf *complaint)
 {
-	struct work w = { .c = c, .parent = copydir_parent(dir) };
+	struct work w = { .c = c, .parent = path_parent(dir) };
 	enum st st, undo;
 
 	snprintf(w.dir.s, sizeof(w.dir.s), "%s", dir);

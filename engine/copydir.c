@@ -2,8 +2,6 @@
 /* A copy of a database in the making; see copydir.h. */
 #include "engine/copydir.h"
 
-#include <stdio.h>
-
 #include "common/base/mem.h"
 
 enum st copydir_make(struct vfs *v, const char *dir)
@@ -38,18 +36,9 @@ enum st copydir_sync_names(struct vfs *v, const char *dir)
 	return st ? st : vfs_sync_dir(v, dir);
 }
 
-struct path copydir_parent(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	struct path p;
-
-	snprintf(p.s, sizeof(p.s), "%.*s", (int)(slash == path ? 1 : slash - path), path);
-	return p;
-}
-
 enum st copydir_name(struct vfs *v, const char *partial, const char *dir)
 {
-	struct path parent = copydir_parent(dir);
+	struct path parent = path_parent(dir);
 	enum st st = vfs_rename(v, partial, dir), undo;
 
 	if (st)

@@ -25,6 +25,4 @@ enum st copydir_name(struct vfs *v, const char *partial, const char *dir) MUST_U
  * them. Fine when it is not there. */
 enum st copydir_clear(struct vfs *v, const char *dir) MUST_USE;
 
-struct path copydir_parent(const char *path);        /* of an absolute path other than / */
-
 #endif

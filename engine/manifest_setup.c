@@ -63,16 +63,6 @@ static enum st data_beside(struct vfs *v, const char *data_dir, bool *yesp)
 	return ST_OK;
 }
 
-static struct path folder_of(const char *path)
-{
-	struct path p = { "." };
-	const char *slash = strrchr(path, '/');
-
-	if (slash)
-		snprintf(p.s, sizeof p.s, "%.*s", (int)(slash == path ? 1 : slash - path), path);
-	return p;
-}
-
 /* ---- is it ours ---- */
 
 static enum st refuse(struct buf *complaint, const char *path, const char *what)
@@ -254,7 +244,7 @@ static enum st migrate(sqlite3 *db, int64_t from)
 /* Before sqlite sees it, for it would make a missing file, and take a very short one for an empty database. */
 static enum st check_file(struct vfs *v, const char *path, struct buf *complaint)
 {
-	struct path dir = folder_of(path);
+	struct path dir = path_parent(path);
 	struct vfs_file *f;
 	uint64_t size = 0;
 	bool beside;
@@ -277,7 +267,7 @@ static enum st check_file(struct vfs *v, const char *path, struct buf *complaint
 static enum st open_checked(struct vfs *v, const char *path, sqlite3 *db, bool *createdp,
 			    struct buf *complaint)
 {
-	struct path dir = folder_of(path);
+	struct path dir = path_parent(path);
 	int64_t version = 0;
 	bool empty, beside;
 	enum st st = check_empty(db, path, complaint, &empty);

@@ -95,8 +95,18 @@ START_TEST(the_longest_directory_and_the_longest_name_fit)
 }
 END_TEST
 
+START_TEST(a_parent_is_what_stands_before_the_last_slash)
+{
+	ck_assert_str_eq(path_parent("/a/b/c").s, "/a/b");
+	ck_assert_str_eq(path_parent("a/b").s, "a");
+	ck_assert_str_eq(path_parent("/a").s, "/");
+	ck_assert_str_eq(path_parent("a").s, ".");
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, a_parent_is_what_stands_before_the_last_slash);
 	tcase_add_test(tc, names_stand_where_the_layout_says);
 	tcase_add_test(tc, a_made_name_is_parsed_back);
 	tcase_add_test(tc, a_name_that_we_would_not_make_is_not_ours);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/must.h"
 
@@ -24,6 +25,13 @@ static struct path make(const char *fmt, ...)
 }
 
 struct path path_join(const char *dir, const char *name) { return make("%s/%s", dir, name); }
+
+struct path path_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? make("%.*s", (int)(slash == path ? 1 : slash - path), path) : make(".");
+}
 
 struct path path_manifest(const char *data_dir) { return path_join(data_dir, "manifest.db"); }
 struct path path_wal_dir(const char *data_dir) { return path_join(data_dir, "wal"); }

@@ -24,6 +24,7 @@ struct path path_quarantine_sst(const char *data_dir, struct file_id id);       
 struct path path_lock(const char *data_dir);                            /* LOCK */
 struct path path_checkpoints_dir(const char *data_dir);                 /* checkpoints */
 struct path path_join(const char *dir, const char *name);
+struct path path_parent(const char *path);                              /* the folder it lies in; "." for a bare name */
 
 struct path path_recovery_report(const char *run_dir);                  /* recovery.json: what the last start found */
 struct path path_control_socket(const char *run_dir);                   /* control.sock: the supervisor's */
