@@ -75,25 +75,48 @@ static enum st do_flush(const struct commands *c, const struct command *q, struc
 	return ST_OK;
 }
 
+static bool is_below(const char *dir, const char *root)
+{
+	size_t n = strlen(root);
+
+	return strncmp(dir, root, n) == 0 && (dir[n] == '/' || dir[n] == '\0');
+}
+
+static enum st refuse_dir(const char *dir, const char *why, struct buf *text)
+{
+	buf_printf(text, "%s: %s\n", dir, why);
+	return ST_INVALID;
+}
+
+/* The name without links, "." and doubled slashes in it, as far as there is something of that name. */
+static enum st resolve(const char *dir, struct path *wholep, struct buf *text)
+{
+	char parent[PATH_MAX];
+	const char *name = strrchr(dir, '/');
+
+	if (dir[0] != '/' || strlen(dir) > CHECKPOINT_DIR_MAX || name[1] == '\0' || strcmp(name, "/.") == 0 ||
+	    strcmp(name, "/..") == 0)
+		return refuse_dir(dir, "the directory's name must be absolute, plain, and not too long", text);
+	if (!realpath(path_parent(dir).s, parent))
+		return refuse_dir(dir, strerror(errno), text);
+	if (strlen(parent) + strlen(name) > CHECKPOINT_DIR_MAX)
+		return refuse_dir(parent, "the directory's name is too long", text);
+	*wholep = path_join(strcmp(parent, "/") == 0 ? "" : parent, name + 1);
+	return ST_OK;
+}
+
 /* In a data directory of ours only checkpoints/ takes one: the other folders are tidied at every start. */
-static enum st check_dir(const struct commands *c, const char *dir, struct buf *text)
+static enum st check_dir(const struct commands *c, const char *dir, struct path *wholep, struct buf *text)
 {
 	char data[PATH_MAX];
-	struct path inside;
-	size_t n, m;
+	enum st st = resolve(dir, wholep, text);
 
-	if (dir[0] != '/' || dir[1] == '\0' || strlen(dir) > CHECKPOINT_DIR_MAX || strstr(dir, "/../")) {
-		buf_append_str(text, "the directory's name must be absolute, plain, and not too long\n");
-		return ST_INVALID;
-	}
+	if (st)
+		return st;
 	if (!realpath(c->conf->data_dir, data) || strlen(data) > CONF_STR_MAX)
 		return fail(ST_INTERNAL, "the data directory's name cannot be resolved");
-	inside = path_checkpoints_dir(data);
-	n = strlen(data);
-	m = strlen(inside.s);
-	if (strncmp(dir, data, n) == 0 && (dir[n] == '/' || dir[n] == '\0') &&
-	    !(strncmp(dir, inside.s, m) == 0 && dir[m] == '/')) {
-		buf_printf(text, "inside the data directory checkpoints may only lie in %s/\n", inside.s);
+	if (is_below(wholep->s, data) && !is_below(path_parent(wholep->s).s, path_checkpoints_dir(data).s)) {
+		buf_printf(text, "inside the data directory checkpoints may only lie in %s/\n", path_checkpoints_dir(data).s);
 		return ST_INVALID;
 	}
 	return ST_OK;
@@ -112,14 +135,15 @@ static enum st do_checkpoint(const struct commands *c, const struct command *q, 
 	uint64_t began_us = clock_mono_us();
 	struct checkpoint_result r;
 	const char *dir = q->words[1];
+	struct path whole;
 	struct seq last;
-	enum st st = check_dir(c, dir, text);
+	enum st st = check_dir(c, dir, &whole, text);
 
 	if (!st)
 		st = seal(c, &last, text);
 	if (st)
 		return st;
-	st = checkpoint_make(&conf, dir, &r, text);
+	st = checkpoint_make(&conf, whole.s, &r, text);
 	if (st == ST_OK)
 		tell_checkpoint(dir, &r, clock_mono_us() - began_us, text);
 	else if (st == ST_INVALID && text->n == 0)

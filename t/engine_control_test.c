@@ -159,6 +159,42 @@ START_TEST(a_stop_ends_a_command_that_waits)
 }
 END_TEST
 
+/* before and after: what is written around the data directory's name. */
+static void expect_no_place(struct house *h, const char *before, const char *after, const char *has)
+{
+	char words[600];
+
+	snprintf(words, sizeof(words), "checkpoint %s%s%s", before, h->w.dir, after);
+	expect(h, words, ST_INVALID, has);
+}
+
+/* A checkpoint among the engine's own files would be tidied away, or worse. */
+START_TEST(a_checkpoint_stays_out_of_the_engines_folders_by_whatever_name_they_are_called)
+{
+	const char *elsewhere[] = { "/tmp/x", "//tmp/x", "/./tmp/x", "/checkpoints/../tmp/x", "/x", "/link/x" };
+	struct path made, link;
+	struct house h;
+	bool there;
+
+	begin(&h);
+	ck_ok(vfs_mkdir(h.w.vfs, path_checkpoints_dir(h.w.dir).s));
+	made = path_join(path_tmp_dir(h.w.dir).s, "x");
+	link = path_join(h.w.dir, "link");
+	ck_assert_int_eq(symlink("tmp", link.s), 0);
+	for (unsigned i = 0; i < 6; i++)
+		expect_no_place(&h, "", elsewhere[i], "checkpoints may only lie in");
+	expect_no_place(&h, "/", "/tmp/x", "checkpoints may only lie in");
+	expect_no_place(&h, "", "/checkpoints/..", "plain");
+	expect_no_place(&h, "", "/checkpoints/", "plain");
+	expect_no_place(&h, "", "/nowhere/x", "No such file");
+	ck_ok(vfs_exists(h.w.vfs, made.s, &there));
+	ck_assert(!there);
+	ck_assert_int_eq(unlink(link.s), 0);
+	flush_start(h.w.flush);
+	end(&h);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, flush_returns_when_everything_is_in_tables);
@@ -166,6 +202,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, what_is_no_command_is_refused_with_a_list_of_those_there_are);
 	tcase_add_test(tc, what_is_not_of_the_treaty_is_answered_too);
 	tcase_add_test(tc, a_stop_ends_a_command_that_waits);
+	tcase_add_test(tc, a_checkpoint_stays_out_of_the_engines_folders_by_whatever_name_they_are_called);
 }
 
 CHECK_MAIN("engine/control", suite)

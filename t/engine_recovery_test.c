@@ -651,6 +651,22 @@ START_TEST(tidying_removes_orphans_and_nothing_else)
 }
 END_TEST
 
+/* Somebody put it there; it is no reason not to start. */
+START_TEST(tidying_leaves_folders_that_are_not_ours)
+{
+	struct path folders[] = { path_join(path_tmp_dir(dir).s, "x"), path_sst(dir, file_id(3)), path_wal(dir, file_id(8)) };
+	struct path behind = path_tmp_sst(dir, file_id(7));
+
+	for (size_t i = 0; i < 3; i++)
+		ck_ok(vfs_mkdir(v, folders[i].s));
+	testlib_put_file(v, behind.s, "x", 1);
+	ck_ok(recovery_tidy(v, dir, file_id(9), NULL, 0));
+	for (size_t i = 0; i < 3; i++)
+		ck_assert(there(folders[i]));
+	ck_assert(!there(behind));
+}
+END_TEST
+
 START_TEST(a_live_table_that_is_missing_or_has_another_size_is_told)
 {
 	struct path one = path_sst(dir, file_id(1));
@@ -728,6 +744,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, sequences_skip_flushed_ones_after_a_cut_below_them);
 	tcase_add_test(tc, the_floor_keeps_its_name_when_truncate_mode_moves_it_away);
 	tcase_add_test(tc, tidying_removes_orphans_and_nothing_else);
+	tcase_add_test(tc, tidying_leaves_folders_that_are_not_ours);
 	tcase_add_test(tc, a_live_table_that_is_missing_or_has_another_size_is_told);
 	tcase_add_loop_test(tc, random_damage_never_yields_more_than_a_prefix, 0, 4);
 }

@@ -554,7 +554,7 @@ START_TEST(refused_operations_are_no_events)
 	ck_assert_int_eq(vfs_open(v, "none", VFS_READ, &f), ST_NOT_FOUND);
 	ck_assert_int_eq(vfs_open(v, "d", VFS_READ, &f), ST_IO);
 	ck_assert_int_eq(vfs_unlink(v, "none"), ST_NOT_FOUND);
-	ck_assert_int_eq(vfs_unlink(v, "d"), ST_IO);
+	ck_assert_int_eq(vfs_unlink(v, "d"), ST_INVALID);
 	ck_assert_int_eq(vfs_rename(v, "none", "f"), ST_NOT_FOUND);
 	ck_assert_int_eq(vfs_rename(v, "f", "d"), ST_IO);
 	ck_assert_int_eq(vfs_sync_dir(v, "f"), ST_IO);

@@ -263,7 +263,9 @@ static enum st posix_link(struct vfs *v, const char *from, const char *to)
 static enum st posix_unlink(struct vfs *v, const char *path)
 {
 	(void)v;
-	return unlink(path) == 0 ? ST_OK : posix_fail(errno, "remove", path);
+	if (unlink(path) == 0)
+		return ST_OK;
+	return errno == EISDIR ? fail(ST_INVALID, "cannot remove %s: it is a directory", path) : posix_fail(errno, "remove", path);
 }
 
 static enum st posix_rmdir(struct vfs *v, const char *path)

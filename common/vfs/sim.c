@@ -367,7 +367,7 @@ static enum st sim_unlink(struct vfs *v, const char *path)
 	enum st st = walk_to(s, path, &at);
 
 	if (st == ST_OK && s->inodes[at.inode]->is_dir)
-		st = fail(ST_IO, "cannot remove %s: Is a directory", path);
+		st = fail(ST_INVALID, "cannot remove %s: it is a directory", path);
 	else if (st == ST_OK)
 		st = remove_name(s, &at);
 	sim_unlock(s);

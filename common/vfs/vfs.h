@@ -51,7 +51,7 @@ void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n);
 enum st vfs_mkdir(struct vfs *v, const char *path) MUST_USE;                 /* fine when it exists */
 enum st vfs_rename(struct vfs *v, const char *from, const char *to) MUST_USE;
 enum st vfs_link(struct vfs *v, const char *from, const char *to) MUST_USE;
-enum st vfs_unlink(struct vfs *v, const char *path) MUST_USE;
+enum st vfs_unlink(struct vfs *v, const char *path) MUST_USE;                /* ST_INVALID: it is a directory */
 enum st vfs_rmdir(struct vfs *v, const char *path) MUST_USE;                 /* an empty directory */
 enum st vfs_sync_dir(struct vfs *v, const char *path) MUST_USE;
 enum st vfs_exists(struct vfs *v, const char *path, bool *yesp) MUST_USE;
