@@ -11,6 +11,7 @@ static struct spy {
 	unsigned reads, tries, forgets;      /* reads that may wait, and that may not */
 	size_t largest;
 	uint64_t read_at, forgotten;         /* the last one; bytes */
+	bool exactly;
 } spy;
 struct spy_file { struct vfs_file file; struct vfs_file *inner; };
 
@@ -43,10 +44,17 @@ static void spy_forget(struct vfs_file *f, uint64_t offset, uint64_t n)
 	vfs_forget_range(inner(f), offset, n);
 }
 
+static void spy_exactly(struct vfs_file *f)
+{
+	(void)f;
+	spy.exactly = true;
+}
+
 static enum st spy_open(struct vfs *v, const char *path, enum vfs_open_flags flags, struct vfs_file **filep)
 {
 	static const struct vfs_file_ops ops = {
-		.close = spy_close, .read = spy_read, .size = spy_size, .forget_cache = spy_forget
+		.close = spy_close, .read = spy_read, .size = spy_size, .forget_cache = spy_forget,
+		.read_exactly = spy_exactly
 	};
 	struct spy_file *f = calloc(1, sizeof(*f));
 	enum st st = vfs_open(vfs_posix(), path, flags, &f->inner);
@@ -177,16 +185,18 @@ static void check_pass(bool resident)
 	struct help_set s = { NULL, 0, 0 };
 	struct table_reader *r = open_watched(&s, cache, 30000);
 	uint64_t size = table_props(r)->size_bytes;
-	struct iter *it = table_pass_new(r, &reads);
+	struct iter *it;
 	size_t n = 0;
 
 	ck_assert_uint_gt(size, 2 << 20);
 	spy = (struct spy){ .vfs = spy.vfs, .resident = resident };
+	it = table_pass_new(r, &reads);
 	for (iter_first(it); it->valid; iter_next(it))
 		n++;
 	ck_assert_int_eq(it->status, ST_OK);
 	ck_assert_uint_eq(n, s.n);
 	iter_free(&it);
+	ck_assert(spy.exactly);
 	ck_assert_uint_ge(spy.tries, 3);
 	ck_assert_uint_le(spy.tries, size / (1 << 20) + 1);
 	ck_assert_uint_le(spy.largest, 1 << 20);
@@ -226,6 +236,7 @@ START_TEST(the_check_of_a_whole_file_leaves_the_page_cache_as_it_was)
 		ck_assert_int_eq(table_verify_file(r, 0), ST_CORRUPT);
 		ck_assert_uint_eq(spy.forgotten, resident ? 0 : size);
 		ck_assert_uint_eq(spy.reads > 0, !resident);
+		ck_assert(spy.exactly);
 	}
 	table_close(&r);
 	help_free(&s);

@@ -187,6 +187,34 @@ START_TEST(allocated_bytes_are_zero_and_nothing_is_lost)
 }
 END_TEST
 
+/* A disk's file; of one that is in memory only (tmpfs) nothing can be forgotten. */
+START_TEST(read_exactly_brings_nothing_else_into_memory)
+{
+	enum { PIECE = 1 << 20, PIECES = 6 };
+	uint8_t *bytes = mem_zalloc(PIECE);
+	struct vfs_file *f;
+	size_t got;
+
+	begin();
+	ck_assert_int_eq(vfs_open(vfs_posix(), at("large"), VFS_CREATE, &f), ST_OK);
+	for (uint64_t i = 0; i < PIECES; i++)
+		ck_assert_int_eq(vfs_write(f, bytes, PIECE, i * PIECE), ST_OK);
+	ck_assert_int_eq(vfs_sync(f), ST_OK);
+	vfs_forget_cache(f);
+	vfs_read_exactly(f);
+	if (vfs_read(f, bytes, PIECE, 0, true, &got) == ST_BUSY)
+		for (uint64_t i = 0; i < PIECES; i++) {
+			ck_assert_int_eq(vfs_read(f, bytes, PIECE, i * PIECE, true, &got), ST_BUSY);
+			ck_assert_int_eq(vfs_read(f, bytes, PIECE, i * PIECE, false, &got), ST_OK);
+			vfs_forget_range(f, i * PIECE, PIECE);
+		}
+	mem_free(bytes);
+	vfs_close(&f);
+	ck_assert_int_eq(vfs_unlink(vfs_posix(), at("large")), ST_OK);
+	end();
+}
+END_TEST
+
 START_TEST(no_space_is_full)
 {
 	struct vfs_file *f;
@@ -298,6 +326,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, read_that_may_not_wait_reads_the_same_or_is_busy);
 	tcase_add_test(tc, allocated_bytes_are_zero_and_nothing_is_lost);
 	tcase_add_test(tc, no_space_is_full);
+	tcase_add_test(tc, read_exactly_brings_nothing_else_into_memory);
 	tcase_add_test(tc, offsets_beyond_the_last_are_invalid);
 	tcase_add_test(tc, slurp_keeps_to_its_bound);
 	tcase_add_test(tc, names_come_move_and_go);

@@ -270,6 +270,8 @@ struct iter *table_iter_new(struct table_reader *r, bool readahead)
 	t->reader = r;
 	t->readahead = readahead;
 	t->reads = &t->own_reads;
+	if (readahead)
+		vfs_read_exactly(r->file);
 	block_cursor_init(&t->cursor);
 	index_cursor_init(&t->index, r);
 	return &t->it;

@@ -40,8 +40,8 @@ enum st table__read(struct table_reader *r, void *p, size_t n, uint64_t offset, 
 }
 
 /*
- * Is any of it not in memory it counts as not resident and is dropped as a whole, also where a file system cannot tell. What
- * the kernel reads ahead of a pass does not look like something that was in use, as long as it is less than a piece.
+ * Is any of it not in memory it counts as not resident and is dropped as a whole, also where a file system cannot tell. The
+ * file must be read exactly (vfs.h): what the kernel reads ahead of a pass would look like something that was in use.
  */
 enum st table__read_past(struct table_reader *r, void *p, size_t n, uint64_t offset, struct table_reads *reads, bool *wholep)
 {
@@ -542,6 +542,7 @@ enum st table_verify_file(struct table_reader *r, uint32_t file_crc)
 	enum st st;
 
 	obj_check(r, TABLE_READER_MAGIC);
+	vfs_read_exactly(r->file);
 	piece = mem_alloc(VERIFY_BYTES);
 	st = crc_of_file(r, piece, &crc);
 	mem_free(piece);

@@ -200,10 +200,15 @@ static void posix_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 		(void)posix_fadvise(posix_file(f)->fd, (off_t)(offset - into), (off_t)(n ? n + into : 0), POSIX_FADV_DONTNEED);
 }
 
+static void posix_read_exactly(struct vfs_file *f)
+{
+	(void)posix_fadvise(posix_file(f)->fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 static const struct vfs_file_ops posix_file_ops = {
 	.close = posix_close, .read = posix_read, .write = posix_write, .sync = posix_sync,
 	.truncate = posix_truncate, .allocate = posix_allocate, .size = posix_size,
-	.forget_cache = posix_forget_cache,
+	.forget_cache = posix_forget_cache, .read_exactly = posix_read_exactly,
 };
 
 static int posix_open_fd(const char *path, int flags)

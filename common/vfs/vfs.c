@@ -68,6 +68,12 @@ void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n)
 		f->ops->forget_cache(f, offset, n);
 }
 
+void vfs_read_exactly(struct vfs_file *f)
+{
+	if (f->ops->read_exactly)
+		f->ops->read_exactly(f);
+}
+
 enum st vfs_mkdir(struct vfs *v, const char *path)
 {
 	return v->ops->mkdir(v, path);

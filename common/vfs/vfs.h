@@ -47,6 +47,7 @@ enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
 /* Advice: these pages will not be needed again, all of them or those that begin in [offset, offset + n) or hold offset. */
 void vfs_forget_cache(struct vfs_file *f);
 void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n);
+void vfs_read_exactly(struct vfs_file *f);               /* advice: from now on read what is asked for, nothing ahead of it */
 
 enum st vfs_mkdir(struct vfs *v, const char *path) MUST_USE;                 /* fine when it exists */
 enum st vfs_rename(struct vfs *v, const char *from, const char *to) MUST_USE;
