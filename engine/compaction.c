@@ -24,18 +24,6 @@ void compaction_free(struct compaction **cp)
 	mem_drop(cp);
 }
 
-static void own_inputs(struct compaction *c)
-{
-	struct live_table *own = arena_alloc(&c->arena, c->pick.input_count * sizeof(*own));
-
-	for (size_t i = 0; i < c->pick.input_count; i++) {
-		own[i] = *c->pick.inputs[i];
-		own[i].facts.min_key = arena_dup(&c->arena, own[i].facts.min_key);
-		own[i].facts.max_key = arena_dup(&c->arena, own[i].facts.max_key);
-		c->pick.inputs[i] = &own[i];
-	}
-}
-
 static bool is_input(const struct compaction *c, struct file_id table)
 {
 	for (size_t i = 0; i < c->pick.input_count; i++)
@@ -50,7 +38,6 @@ void compaction_own(struct compaction *c, const struct version *v)
 	struct table_damage *met = damages_describe(d, &c->arena);
 	size_t count = 0;
 
-	own_inputs(c);
 	c->passed = arena_alloc(&c->arena, (d->count + 1) * sizeof(*c->passed));
 	for (size_t i = 0; i < d->count; i++)
 		if (is_input(c, met[i].table))

@@ -48,8 +48,7 @@ struct compaction {
 struct compaction *compaction_new(void);
 void compaction_free(struct compaction **cp);
 
-/* After picking, with the version still locked: makes the inputs its own, for the inspector takes tables out of the version that
- * cannot be read, and heeds the damage on record (3). */
+/* After picking, with the version still locked: heeds the damage on record (3). */
 void compaction_own(struct compaction *c, const struct version *v);
 
 /* After that: remembers the inputs' ids, which outlive the version's tables. */

@@ -241,8 +241,21 @@ static void find_below(const struct pick_question *q, struct arena *a, struct pi
 		job->below[i].max = arena_dup(a, job->below[i].max);
 }
 
+static void own_inputs(struct arena *a, struct pick_job *job)
+{
+	struct live_table *own = arena_alloc(a, job->input_count * sizeof(*own));
+
+	for (size_t i = 0; i < job->input_count; i++) {
+		own[i] = *job->inputs[i];
+		own[i].facts.min_key = arena_dup(a, own[i].facts.min_key);
+		own[i].facts.max_key = arena_dup(a, own[i].facts.max_key);
+		job->inputs[i] = &own[i];
+	}
+}
+
 void pick__finish(const struct pick_question *q, struct arena *a, struct pick_job *job)
 {
+	own_inputs(a, job);
 	job->min = arena_dup(a, job->min);
 	job->max = arena_dup(a, job->max);
 	find_deeper(q, a, job);

@@ -29,7 +29,7 @@ struct pick_question {
 
 struct pick_job {
 	bool move;                               /* nothing to merge: only the level changes */
-	const struct live_table **inputs;        /* newest data first; in the arena, tables good as long as the version */
+	const struct live_table **inputs;        /* newest data first; copies, they outlive the version's; in the arena */
 	size_t input_count;
 	uint64_t input_bytes, input_entries;
 	unsigned input_level, output_level;      /* the same: rewritten in place */
@@ -62,7 +62,8 @@ void pick__consider_move(const struct pick_question *q, struct pick_job *job);
 /* Its output is no larger than its input, and a move writes nothing: is there room for it? */
 bool pick__fits(const struct pick_question *q, const struct pick_job *job);
 
-/* Keys into the arena, what lies deeper (4), and what lies right below. */
+/* Inputs and keys into the arena, so that nothing of the version is needed from here on: an input may leave it before the job
+ * is done, as one of which nothing can be read does. And what lies deeper (4), and what lies right below. */
 void pick__finish(const struct pick_question *q, struct arena *a, struct pick_job *job);
 
 #endif

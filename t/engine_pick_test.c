@@ -341,6 +341,34 @@ static struct version *build_above_many(struct live_table *many, char (*keys)[8]
 	return v;
 }
 
+START_TEST(what_was_picked_outlives_the_tables_of_the_version)
+{
+	static const struct row rows[MOST] = { { 1, 4, "a", "b", 300, 0 }, { 2, 5, "b", "b", 50, 0 } };
+	struct version *v = build(rows);
+	struct pick_question q = question_of(v);
+	struct pick_job job;
+	struct arena a;
+
+	arena_init(&a);
+	ck_assert(pick_next(&q, &a, &job));
+	ck_assert_uint_eq(job.input_count, 2);
+	for (size_t i = 0; i < job.input_count; i++) {
+		const struct live_table *live = version_find(v, file_id(rows[i].id));
+
+		ck_assert(job.inputs[i] != live && job.inputs[i]->facts.min_key.p != live->facts.min_key.p &&
+			  job.inputs[i]->facts.max_key.p != live->facts.max_key.p);
+	}
+	version_free(&v);
+	for (size_t i = 0; i < job.input_count; i++) {
+		ck_assert(job.inputs[i]->facts.id.v == rows[i].id && job.inputs[i]->level == rows[i].level);
+		ck_assert(slice_eq(job.inputs[i]->facts.min_key, slice_str(rows[i].min)));
+		ck_assert(slice_eq(job.inputs[i]->facts.max_key, slice_str(rows[i].max)));
+	}
+	ck_assert(slice_eq(job.min, slice_str("a")) && slice_eq(job.max, slice_str("b")));
+	arena_fini(&a);
+}
+END_TEST
+
 START_TEST(very_many_deeper_ranges_are_told_as_fewer_that_cover_them_all)
 {
 	enum { TABLES = 10001 };
@@ -415,6 +443,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, each_layout_gives_the_job_it_must);
+	tcase_add_test(tc, what_was_picked_outlives_the_tables_of_the_version);
 	tcase_add_test(tc, very_many_deeper_ranges_are_told_as_fewer_that_cover_them_all);
 	tcase_add_test(tc, of_a_crowded_level_0_the_oldest_64_go_and_the_newest_stay);
 	tcase_add_test(tc, the_reason_is_a_sentence_for_people);
