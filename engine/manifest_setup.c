@@ -327,17 +327,22 @@ enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite
 
 enum st manifest_setup__look(const char *path, const char *sqlite_vfs, sqlite3 **dbp, struct buf *complaint)
 {
+	int64_t version;
+	bool empty;
+	enum st st;
 	int rc;
 
 	manifest_db__know_sums();
 	rc = sqlite3_open_v2(path, dbp, SQLITE_OPEN_READONLY, sqlite_vfs);
-	int64_t version;
-	enum st st;
 
 	if (rc)
 		return manifest_db__fail(*dbp, rc, "open the file");
 	sqlite3_extended_result_codes(*dbp, 1);
-	st = check_ours(*dbp, path, complaint, &version);
+	st = check_empty(*dbp, path, complaint, &empty);
+	if (!st && empty)
+		return refuse(complaint, path, "is empty.");
+	if (!st)
+		st = check_ours(*dbp, path, complaint, &version);
 	if (!st && version < MANIFEST_USER_VERSION)
 		st = refuse(complaint, path, "has an older format: start a server on it once, or use the version that wrote it.");
 	return st;

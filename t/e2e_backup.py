@@ -111,6 +111,21 @@ def prune_keeps_the_newest_and_they_stay_whole():
     expect(os.path.join(backups, "000003"), 0, 5000, "first")        # straight from the backup
 
 
+def a_backup_that_cannot_be_read_is_not_one_of_those_that_are_kept():
+    assert take()[0] == 4
+    open(os.path.join(backups, "000004", "manifest.db"), "w").close()
+    os.mkdir(os.path.join(backups, "000777"))
+    assert "cannot be read" in ctl("backup", "prune", "--keep", "1", backups, code=1)
+    for number in ("000003", "000004", "000777"):
+        assert os.path.isdir(os.path.join(backups, number)), number
+    got = server.ctl("backup", "list", backups)
+    harness.equal(got.returncode, 1, got.stdout)
+    assert "000003 " in got.stdout and "is empty" in got.stdout and "is missing" in got.stdout, got.stdout
+    shutil.rmtree(os.path.join(backups, "000004"))
+    os.rmdir(os.path.join(backups, "000777"))
+    ctl("backup", "list", backups)
+
+
 def another_file_system_is_no_obstacle():
     if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(server.data_dir).st_dev:
         return
@@ -124,7 +139,15 @@ def another_file_system_is_no_obstacle():
 
 
 def nonsense_is_refused_and_without_a_server_nothing_is_made():
-    ctl("backup", "verify", backups, "17", code=1)
+    assert "no such backup" in ctl("backup", "verify", backups, "17", code=1)
+    ctl("backup", "verify", backups, "3x", code=64)
+    for words in (["list"], ["verify"], ["prune"], [""]):
+        ctl("backup", *words, code=64)
+    assert not any(os.path.exists(verb) for verb in ("list", "verify", "prune")), "a backup named as a command"
+    for place in (server.data_dir, os.path.join(server.data_dir, "new"), os.path.join(server.data_dir, "checkpoints")):
+        assert "data directory" in ctl("backup", place, code=64), place
+    assert not os.path.exists(os.path.join(server.data_dir, "new"))
+    assert "Not a directory" in ctl("backup", os.path.join(backups, "LOCK"), code=1)
     ctl("backup", "list", os.path.join(places, "nothing"), code=1)
     ctl("backup", "prune", backups, code=64)
     harness.equal(server.stop(), 0, "exit status")
@@ -139,5 +162,6 @@ harness.run(a_second_backup_copies_only_what_is_new,
             a_flipped_bit_in_a_backup_is_found_with_its_file,
             what_an_interrupted_backup_left_is_cleared,
             prune_keeps_the_newest_and_they_stay_whole,
+            a_backup_that_cannot_be_read_is_not_one_of_those_that_are_kept,
             another_file_system_is_no_obstacle,
             nonsense_is_refused_and_without_a_server_nothing_is_made)

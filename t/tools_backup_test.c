@@ -6,6 +6,7 @@
 #include "common/vfs/fault.h"
 #include "common/vfs/sim.h"
 #include "engine/checkpoint.h"
+#include "engine/copydir.h"
 #include "t/engine_sqlitevfs.h"
 #include "t/engine_world.h"
 #include "tools/backup.h"
@@ -244,6 +245,73 @@ START_TEST(a_backup_whose_log_is_cut_or_gone_is_found)
 }
 END_TEST
 
+struct pruned { unsigned removed, unreadable; };
+
+static void count_pruned(void *ctx, uint64_t number, enum backup_fate fate)
+{
+	struct pruned *p = ctx;
+
+	ck_assert_uint_gt(number, 0);
+	*(fate == BACKUP_REMOVED ? &p->removed : &p->unreadable) += 1;
+}
+
+static struct pruned prune(const struct scene *s, uint64_t keep, enum st expected)
+{
+	struct pruned p = { 0 };
+
+	sqlitevfs_use(s->sim);
+	ck_assert_int_eq(backup_prune(&s->set, keep, count_pruned, &p), expected);
+	return p;
+}
+
+static void lose_manifest(struct vfs *v, const char *dir)
+{
+	ck_ok(vfs_unlink(v, path_manifest(dir).s));
+	ck_ok(copydir_write(v, path_manifest(dir).s, "", 0));
+}
+
+/* The newest number is no reason to remove the last one that is any good. */
+START_TEST(pruning_counts_only_those_that_can_be_read_and_leaves_the_others)
+{
+	struct backup_report r;
+	struct pruned p;
+	struct scene s;
+
+	begin(&s);
+	ck_ok(take_with(&s.set, "/one", &r));
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_ok(take_with(&s.set, "/two", &r));
+	lose_manifest(s.sim, "/set/000003");
+	ck_ok(vfs_unlink(s.sim, first_table(s.sim, "/set/000004").s));
+	ck_ok(vfs_mkdir(s.sim, "/set/000777"));
+	p = prune(&s, 2, ST_OK);
+	ck_assert_uint_eq(p.removed, 0);
+	p = prune(&s, 1, ST_OK);
+	ck_assert_uint_eq(p.removed, 1);
+	ck_assert_uint_eq(p.unreadable, 3);
+	ck_assert_uint_eq(count(&s.set), 4);
+	ck_ok(verify(&s.set, 2));
+	sim_free(&s.sim);
+}
+END_TEST
+
+START_TEST(pruning_removes_nothing_when_none_can_be_read)
+{
+	struct backup_report r;
+	struct scene s;
+
+	begin(&s);
+	ck_ok(take_with(&s.set, "/one", &r));
+	ck_ok(take_with(&s.set, "/two", &r));
+	lose_manifest(s.sim, "/set/000001");
+	lose_manifest(s.sim, "/set/000002");
+	ck_assert_uint_eq(prune(&s, 1, ST_NOT_FOUND).removed, 0);
+	ck_assert_uint_eq(count(&s.set), 2);
+	sim_free(&s.sim);
+}
+END_TEST
+
 START_TEST(a_power_cut_leaves_whole_backups_only)
 {
 	unsigned seen[3] = { 0 };
@@ -345,6 +413,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, removing_a_backup_leaves_the_others_whole);
 	tcase_add_test(tc, a_damaged_table_is_not_backed_up_and_a_damaged_backup_is_found);
 	tcase_add_test(tc, a_backup_whose_log_is_cut_or_gone_is_found);
+	tcase_add_test(tc, pruning_counts_only_those_that_can_be_read_and_leaves_the_others);
+	tcase_add_test(tc, pruning_removes_nothing_when_none_can_be_read);
 	tcase_add_test(tc, a_power_cut_leaves_whole_backups_only);
 	tcase_add_test(tc, a_power_cut_while_removing_leaves_whole_backups_only);
 	tcase_add_loop_test(tc, whichever_operation_fails_there_is_none_and_the_next_one_succeeds, 0, 2);

@@ -102,9 +102,35 @@ static struct backup_report report_of(uint64_t number, const struct manifest_sta
 	return r;
 }
 
+static enum st expect_file(struct vfs *v, struct path file, struct buf *complaint)
+{
+	bool there;
+	enum st st = vfs_exists(v, file.s, &there);
+
+	if (st || there)
+		return st;
+	buf_printf(complaint, "%s is missing", file.s);
+	return fail(ST_CORRUPT, "%s is missing", file.s);
+}
+
 static enum st look(const struct backup_set *s, uint64_t number, struct manifest_state *mp, struct buf *complaint)
 {
-	return manifest_look(path_manifest(backup_path(s, number).s).s, s->sqlite_vfs, mp, complaint);
+	struct path file = path_manifest(backup_path(s, number).s);
+	enum st st = expect_file(s->vfs, file, complaint);
+
+	*mp = (struct manifest_state){ 0 };
+	return st ? st : manifest_look(file.s, s->sqlite_vfs, mp, complaint);
+}
+
+static enum st expect_files(const struct backup_set *s, uint64_t number, const struct manifest_state *m,
+			    struct buf *complaint)
+{
+	struct path dir = backup_path(s, number);
+	enum st st = expect_file(s->vfs, path_wal(dir.s, m->wal_floor), complaint);
+
+	for (size_t i = 0; i < m->table_count && !st; i++)
+		st = expect_file(s->vfs, path_sst(dir.s, m->tables[i].facts.id), complaint);
+	return st;
 }
 
 enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint)
@@ -112,6 +138,8 @@ enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_r
 	struct manifest_state m;
 	enum st st = look(s, number, &m, complaint);
 
+	if (!st)
+		st = expect_files(s, number, &m, complaint);
 	*rp = report_of(number, &m);
 	manifest_state_fini(&m);
 	return st;
@@ -288,4 +316,35 @@ enum st backup_remove(const struct backup_set *s, uint64_t number)
 	if (!st)
 		st = vfs_sync_dir(s->vfs, s->dir);
 	return st ? st : copydir_clear(s->vfs, partial.s);
+}
+
+static bool can_be_looked_at(const struct backup_set *s, uint64_t number)
+{
+	struct buf complaint = BUF_INIT;
+	struct backup_report r;
+	enum st st = backup_look(s, number, &r, &complaint);
+
+	buf_fini(&complaint);
+	return st == ST_OK;
+}
+
+enum st backup_prune(const struct backup_set *s, uint64_t keep, backup_pruned_f *tell, void *ctx)
+{
+	uint64_t *numbers, good = 0;
+	size_t n;
+	enum st st = backup_list(s, &numbers, &n);
+
+	for (size_t i = n; i-- > 0 && !st;) {
+		bool readable = can_be_looked_at(s, numbers[i]);
+
+		good += readable;
+		if (readable && good <= keep)
+			continue;
+		if (readable)
+			st = backup_remove(s, numbers[i]);
+		if (!st)
+			tell(ctx, numbers[i], readable ? BACKUP_REMOVED : BACKUP_UNREADABLE);
+	}
+	mem_free(numbers);
+	return !st && n > 0 && good == 0 ? ST_NOT_FOUND : st;
 }

@@ -46,10 +46,17 @@ enum st backup_take(const struct backup_set *s, const char *from, struct backup_
 /* Reads everything in it. ST_CORRUPT: something is not what it should be; each thing is logged. */
 enum st backup_verify(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint) MUST_USE;
 
-/* What its manifest says, nothing more. */
+/* What its manifest says; ST_CORRUPT, with a complaint, also when a file that it names is not there. */
 enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint) MUST_USE;
 
 enum st backup_remove(const struct backup_set *s, uint64_t number) MUST_USE;
+
+enum backup_fate { BACKUP_REMOVED, BACKUP_UNREADABLE };
+typedef void backup_pruned_f(void *ctx, uint64_t number, enum backup_fate fate);
+
+/* Removes the oldest until the newest keep (at least 1) are left. Only those count that backup_look() can look at; the
+ * others stay where they are. Both are told. ST_NOT_FOUND: there are some, and none can be looked at. */
+enum st backup_prune(const struct backup_set *s, uint64_t keep, backup_pruned_f *tell, void *ctx) MUST_USE;
 
 /* Removes what is not whole. */
 enum st backup_tidy(const struct backup_set *s) MUST_USE;

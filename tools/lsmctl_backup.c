@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +36,22 @@ const char lsmctl_backup_usage[] =
 	"  backup DIR                make the next backup in DIR; tables that the last one has are linked, others copied\n"
 	"  backup list DIR           show the backups in DIR\n"
 	"  backup verify DIR [N|all] read everything in the newest one (or in number N, or in all)\n"
-	"  backup prune --keep N DIR remove all but the newest N\n";
+	"  backup prune --keep N DIR remove all but the newest N that can be read\n";
 
 static int complain(const char *what, const char *detail)
 {
 	fprintf(stderr, "lsmctl: %s%s%s\n", what, detail && *detail ? ": " : "", detail ? detail : "");
 	return EXIT_REFUSED;
+}
+
+/* A number from 1 on, and nothing else. */
+static bool parse_number(const char *word, uint64_t *np)
+{
+	char *end;
+
+	errno = 0;
+	*np = strtoull(word, &end, 10);
+	return *word >= '0' && *word <= '9' && !*end && !errno && *np > 0;
 }
 
 static double mib(uint64_t bytes)
@@ -69,15 +80,9 @@ static int open_set(const char *dir, bool make, bool change, struct backup_set *
 		return complain(whole, "the name is too long");
 	*s = (struct backup_set){ .vfs = vfs_posix(), .dir = whole };
 	if (change && !lock(path_join(whole, LOCK_NAME)))
-		return complain("another lsmctl changes these backups", strerror(errno));
+		return errno == EWOULDBLOCK ? complain(whole, "another lsmctl changes these backups") :
+					      complain(whole, strerror(errno));
 	return EXIT_DONE;
-}
-
-static uint64_t newest(const struct backup_set *s, uint64_t **numbersp, size_t *np)
-{
-	enum st st = backup_list(s, numbersp, np);
-
-	return st || *np == 0 ? 0 : (*numbersp)[*np - 1];
 }
 
 /* ---- taking ---- */
@@ -98,18 +103,34 @@ static int take_from(const struct backup_set *s, const char *staging, uint64_t b
 	return EXIT_DONE;
 }
 
+/* data: resolved. Of a directory that does not exist yet it is the parent that counts. */
+static bool lies_in(const char *dir, const char *data)
+{
+	size_t n = strlen(data);
+	char *copy = mem_printf("%s", dir), whole[PATH_MAX];
+	bool known = realpath(dir, whole) || realpath(dirname(copy), whole);
+
+	mem_free(copy);
+	return known && strncmp(whole, data, n) == 0 && (whole[n] == '/' || whole[n] == '\0');
+}
+
 static int take(const struct lsmctl_backup *b, const char *dir)
 {
 	uint64_t began_us = clock_mono_us();
 	char data[PATH_MAX];
 	struct path checkpoints, staging;
 	struct backup_set s;
-	int code = open_set(dir, true, true, &s);
+	int code;
 
-	if (code)
-		return code;
 	if (!realpath(b->data_dir(b->ctx), data) || strlen(data) > CONF_STR_MAX - 32)
 		return complain("the server's data directory cannot be found from here", strerror(errno));
+	if (lies_in(dir, data)) {
+		complain(dir, "backups may not lie in the data directory that they are of");
+		return EXIT_CONFIG;
+	}
+	code = open_set(dir, true, true, &s);
+	if (code)
+		return code;
 	checkpoints = path_checkpoints_dir(data);
 	staging = path_join(checkpoints.s, STAGING);
 	if (!lock(path_join(checkpoints.s, STAGING_LOCK)))
@@ -134,7 +155,7 @@ static void print_time(const char *dir)
 	printf("%-21s", text);
 }
 
-static void print_one(const struct backup_set *s, uint64_t number)
+static enum st print_one(const struct backup_set *s, uint64_t number)
 {
 	struct buf complaint = BUF_INIT;
 	struct backup_report r;
@@ -147,6 +168,7 @@ static void print_one(const struct backup_set *s, uint64_t number)
 	else
 		printf("%7zu %11.1f  %" PRIu64 "\n", r.tables, mib(r.table_bytes), r.last_seq.v);
 	buf_fini(&complaint);
+	return st;
 }
 
 static int show(const char *dir)
@@ -162,9 +184,10 @@ static int show(const char *dir)
 		return complain(dir, "cannot be read");
 	printf("%-7s %-20s %8s %11s  %s\n", "NUMBER", "MADE", "TABLES", "MIB", "SEQUENCE");
 	for (size_t i = 0; i < n; i++)
-		print_one(&s, numbers[i]);
+		if (print_one(&s, numbers[i]))
+			code = EXIT_REFUSED;
 	mem_free(numbers);
-	return EXIT_DONE;
+	return code;
 }
 
 static int verify_one(const struct backup_set *s, uint64_t number)
@@ -174,7 +197,8 @@ static int verify_one(const struct backup_set *s, uint64_t number)
 	enum st st = backup_verify(s, number, &r, &complaint);
 
 	if (st)
-		complain(backup_path(s, number).s, complaint.n ? buf_cstr(&complaint) : st_text(st));
+		complain(backup_path(s, number).s, complaint.n ? buf_cstr(&complaint) :
+			 st == ST_CORRUPT ? "is damaged, as told above" : st_text(st));
 	else
 		printf("%s: %zu tables (%.1f MiB) and the log up to sequence %" PRIu64 " are as they should be\n",
 		       backup_path(s, number).s, r.tables, mib(r.table_bytes), r.last_seq.v);
@@ -182,55 +206,95 @@ static int verify_one(const struct backup_set *s, uint64_t number)
 	return st ? EXIT_REFUSED : EXIT_DONE;
 }
 
+static bool has(const uint64_t *numbers, size_t n, uint64_t wanted)
+{
+	size_t i = 0;
+
+	while (i < n && numbers[i] != wanted)
+		i++;
+	return i < n;
+}
+
+/* which: of the n numbers; NULL is the newest. */
+static int verify_some(const struct backup_set *s, const uint64_t *numbers, size_t n, const char *which)
+{
+	uint64_t wanted = n > 0 ? numbers[n - 1] : 0;
+	bool all = which && strcmp(which, "all") == 0;
+	int code = EXIT_DONE;
+
+	if (which && !all && !parse_number(which, &wanted)) {
+		complain(which, "is neither the number of a backup nor \"all\"");
+		return EXIT_CONFIG;
+	}
+	if (!has(numbers, n, wanted))
+		return complain(s->dir, "there is no such backup");
+	if (!all)
+		return verify_one(s, wanted);
+	for (size_t i = 0; i < n; i++)
+		if (verify_one(s, numbers[i]))
+			code = EXIT_REFUSED;
+	return code;
+}
+
 static int verify(const char *dir, const char *which)
 {
 	struct backup_set s;
-	uint64_t *numbers = NULL, wanted;
+	uint64_t *numbers = NULL;
 	size_t n = 0;
 	int code = open_set(dir, false, false, &s);
 
 	if (code)
 		return code;
-	wanted = newest(&s, &numbers, &n);
-	if (which && strcmp(which, "all") != 0)
-		wanted = strtoull(which, NULL, 10);
-	if (wanted == 0)
-		return complain(dir, "there is no such backup");
-	if (!which || strcmp(which, "all") != 0)
-		return verify_one(&s, wanted);
-	for (size_t i = 0; i < n; i++)
-		if (verify_one(&s, numbers[i]))
-			code = EXIT_REFUSED;
+	if (backup_list(&s, &numbers, &n))
+		return complain(dir, "cannot be read");
+	code = verify_some(&s, numbers, n, which);
 	mem_free(numbers);
 	return code;
+}
+
+struct pruning { const struct backup_set *set; int code; };
+
+static void tell_pruned(void *ctx, uint64_t number, enum backup_fate fate)
+{
+	struct pruning *p = ctx;
+	struct path dir = backup_path(p->set, number);
+
+	if (fate == BACKUP_REMOVED)
+		printf("%s: removed\n", dir.s);
+	else
+		p->code = complain(dir.s, "cannot be read: it does not count, and stays");
+}
+
+static int prune_set(const struct backup_set *s, uint64_t keep)
+{
+	struct pruning p = { s, EXIT_DONE };
+	enum st st = backup_tidy(s);
+
+	if (!st)
+		st = backup_prune(s, keep, tell_pruned, &p);
+	if (st == ST_NOT_FOUND)
+		return complain(s->dir, "none of the backups can be read; nothing was removed");
+	return st ? complain(s->dir, "cannot be read or tidied") : p.code;
 }
 
 static int prune(const char *keep, const char *dir)
 {
 	struct backup_set s;
-	uint64_t *numbers = NULL, kept;
-	size_t n = 0;
-	char *end;
+	uint64_t kept;
 	int code;
 
-	errno = 0;
-	kept = strtoull(keep, &end, 10);
-	if (*end || end == keep || errno || kept < 1 || keep[0] == '-') {
+	if (!parse_number(keep, &kept)) {
 		complain("--keep", "at least 1");
 		return EXIT_CONFIG;
 	}
 	code = open_set(dir, false, true, &s);
-	if (code)
-		return code;
-	if (backup_tidy(&s) || backup_list(&s, &numbers, &n))
-		return complain(dir, "cannot be read or tidied");
-	for (size_t i = 0; i + kept < n; i++) {
-		if (backup_remove(&s, numbers[i]))
-			return complain(backup_path(&s, numbers[i]).s, "could not be removed");
-		printf("%s: removed\n", backup_path(&s, numbers[i]).s);
-	}
-	mem_free(numbers);
-	return EXIT_DONE;
+	return code ? code : prune_set(&s, kept);
+}
+
+/* "backup list" without a directory makes no backup in ./list. */
+static bool is_verb(const char *word)
+{
+	return strcmp(word, "list") == 0 || strcmp(word, "verify") == 0 || strcmp(word, "prune") == 0;
 }
 
 int lsmctl_backup(const struct lsmctl_backup *b, char **words, int count, bool *usagep)
@@ -242,7 +306,7 @@ int lsmctl_backup(const struct lsmctl_backup *b, char **words, int count, bool *
 		return verify(words[1], count == 3 ? words[2] : NULL);
 	if (count == 4 && strcmp(words[0], "prune") == 0 && strcmp(words[1], "--keep") == 0)
 		return prune(words[2], words[3]);
-	if (count == 1 && words[0][0] != '-')
+	if (count == 1 && words[0][0] && words[0][0] != '-' && !is_verb(words[0]))
 		return take(b, words[0]);
 	*usagep = true;
 	return EXIT_CONFIG;
