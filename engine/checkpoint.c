@@ -156,9 +156,11 @@ static enum st check_place(const struct work *w, struct buf *complaint)
 	st = vfs_exists(w->c->vfs, w->parent.s, &there);
 	if (!st && !there)
 		return refuse(complaint, w->parent.s, "does not exist");
-	if (!st)
-		st = copydir_clear(w->c->vfs, w->partial.s);
-	return st;
+	if (st)
+		return st;
+	st = copydir_clear(w->c->vfs, w->partial.s);
+	return st == ST_IO ? refuse(complaint, w->partial.s, "is in the way and cannot be removed; does it hold other things?") :
+			     st;
 }
 
 enum st checkpoint_make(const struct checkpoint_config *c, const char *dir, struct checkpoint_result *rp,
@@ -168,7 +170,7 @@ enum st checkpoint_make(const struct checkpoint_config *c, const char *dir, stru
 	enum st st, undo;
 
 	snprintf(w.dir.s, sizeof(w.dir.s), "%s", dir);
-	snprintf(w.partial.s, sizeof(w.partial.s), "%s.partial", dir);
+	snprintf(w.partial.s, sizeof(w.partial.s), "%s" CHECKPOINT_PARTIAL, dir);
 	st = check_place(&w, complaint);
 	if (st)
 		return st;

@@ -35,6 +35,7 @@ struct checkpoint_result {
 	uint64_t held_us;                /* how long nothing could be installed */
 };
 
+#define CHECKPOINT_PARTIAL ".partial"    /* behind the name until it is whole */
 #define CHECKPOINT_DIR_MAX (CONF_STR_MAX - 16)   /* bytes of a directory's name */
 
 /* Makes one in dir, an absolute path of at most CHECKPOINT_DIR_MAX bytes whose parent exists and which does not. What

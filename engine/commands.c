@@ -99,7 +99,7 @@ static enum st resolve(const char *dir, struct path *wholep, struct buf *text)
 		return refuse_dir(dir, "the directory's name must be absolute, plain, and not too long", text);
 	if (!realpath(path_parent(dir).s, parent))
 		return refuse_dir(dir, strerror(errno), text);
-	if (strlen(parent) + strlen(name) > CHECKPOINT_DIR_MAX)
+	if (strlen(parent) + strlen(name) > CHECKPOINT_DIR_MAX || strlen(name + 1) + strlen(CHECKPOINT_PARTIAL) > NAME_MAX)
 		return refuse_dir(parent, "the directory's name is too long", text);
 	*wholep = path_join(strcmp(parent, "/") == 0 ? "" : parent, name + 1);
 	return ST_OK;
@@ -155,30 +155,38 @@ static enum st do_checkpoint(const struct commands *c, const struct command *q, 
 }
 
 /* A number with K, M or G behind it. */
-static bool parse_bytes(const char *word, uint64_t *np)
+static enum st parse_bytes(const char *word, uint64_t *np)
 {
 	unsigned shift = 0;
 	char *end;
 
 	errno = 0;
 	*np = strtoull(word, &end, 10);
-	if (errno || end == word || word[0] < '0' || word[0] > '9')
-		return false;
+	if (word[0] < '0' || word[0] > '9')
+		return ST_INVALID;
 	if (*end == 'K' || *end == 'M' || *end == 'G')
 		shift = *end == 'K' ? 10 : *end == 'M' ? 20 : 30;
-	return end[shift > 0] == '\0' && *np <= RATE_MOST >> shift && (*np <<= shift, true);
+	if (end[shift > 0] != '\0')
+		return ST_INVALID;
+	if (errno || *np > RATE_MOST >> shift)
+		return ST_TOO_BIG;
+	*np <<= shift;
+	return ST_OK;
 }
 
 static enum st do_set(const struct commands *c, const struct command *q, struct buf *text)
 {
+	enum st st;
 	uint64_t rate;
 
 	if (strcmp(q->words[1], "compaction-rate-limit") != 0) {
 		buf_printf(text, "no setting \"%.40s\" that can be changed; there is compaction-rate-limit\n", q->words[1]);
 		return ST_INVALID;
 	}
-	if (!parse_bytes(q->words[2], &rate)) {
-		buf_printf(text, "\"%.40s\" is not a number of bytes, as 0, 4096, 20M\n", q->words[2]);
+	st = parse_bytes(q->words[2], &rate);
+	if (st) {
+		buf_printf(text, st == ST_TOO_BIG ? "\"%.40s\" is too much, 1024G is the most\n" :
+			   "\"%.40s\" is not a number of bytes, as 0, 4096, 20M\n", q->words[2]);
 		return ST_INVALID;
 	}
 	jobs_set_rate(c->jobs, rate);

@@ -15,7 +15,7 @@
 static enum st refuse(struct buf *complaint, int *exit_codep, int code, const char *what, const char *path)
 {
 	buf_printf(complaint, "%s %s: %s", what, path, strerror(errno));
-	*exit_codep = code;
+	*exit_codep = errno == ENOTDIR ? EXIT_CONFIG : code;     /* a file where a directory was named */
 	return ST_INVALID;
 }
 

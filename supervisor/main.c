@@ -53,7 +53,9 @@ static struct arguments parse(int argc, char **argv)
 	struct arguments a = { NULL, false };
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+		if (strcmp(argv[i], "--config") == 0) {
+			if (i + 1 == argc)
+				complain(EXIT_CONFIG, "--config needs the name of a file");
 			a.config_file = argv[++i];
 		} else if (strncmp(argv[i], "--config=", 9) == 0) {
 			a.config_file = argv[i] + 9;

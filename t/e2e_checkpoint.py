@@ -74,6 +74,14 @@ def what_is_no_place_for_a_checkpoint_is_refused_with_a_sentence():
     got = server.ctl("checkpoint", place)
     harness.equal(got.returncode, 64, "a second one of that name")
     assert "is there already" in got.stderr, got.stderr
+    os.makedirs(os.path.join(server.data_dir, "checkpoints", "mine.partial", "photos"))
+    for name, sentence in (("mine", "mine.partial is in the way"), ("n" * 250, "is too long")):
+        got = server.ctl("checkpoint", os.path.join(server.data_dir, "checkpoints", name))
+        harness.equal(got.returncode, 64, name)
+        assert sentence in got.stderr, got.stderr
+    got = server.ctl("checkpoint", "")
+    harness.equal(got.returncode, 64, "no name")
+    assert "empty" in got.stderr, got.stderr
     harness.equal(server.stop(), 0, "exit status")
 
 

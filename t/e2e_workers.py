@@ -181,6 +181,10 @@ def a_wrong_setting_is_one_sentence_and_exit_64():
                             ({"WAL_TEST_MODE": "true"}, "", "WAL_TEST_MODE")):
         said = refused(env, text)
         assert word in said, f"{env} {text!r}: {said}"
+    with tempfile.NamedTemporaryFile() as f:
+        assert "Not a directory" in refused({"DATA_DIR": f.name, "RUN_DIR": f"{f.name}/run"})
+    got = subprocess.run([harness.SUPERVISOR, "--config"], capture_output=True, text=True, timeout=20)
+    harness.equal((got.returncode, "needs the name of a file" in got.stderr), (64, True), got.stderr)
 
 
 def the_documented_file_is_accepted_and_says_what_is_effective():

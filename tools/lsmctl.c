@@ -145,6 +145,8 @@ static char *absolute(char *dir)
 	char parent[PATH_MAX], *slash, *base;
 	size_t n = strlen(dir);
 
+	if (n == 0)
+		refuse(EXIT_CONFIG, "the name of the directory is empty", NULL);
 	while (n > 1 && dir[n - 1] == '/')
 		dir[--n] = '\0';
 	slash = strrchr(dir, '/');
