@@ -76,6 +76,17 @@ static enum st measure_head(struct work *w, size_t *bytesp)
 	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
+/* The copy is no longer than what is in it. */
+static void drop_least(uint8_t header[WAL_HEADER_BYTES])
+{
+	struct wal_header h;
+
+	if (!wal_header_decode(header, &h))
+		return;                  /* measure_head() read it a moment ago; else the copy's first start refuses it */
+	h.least_kib = 0;
+	wal_header_encode(&h, header);
+}
+
 static enum st read_head(struct work *w)
 {
 	struct path from = path_wal(w->c->data_dir, w->head);
@@ -90,7 +101,11 @@ static enum st read_head(struct work *w)
 	w->head_copy = mem_alloc(w->head_bytes);
 	st = vfs_read(in, w->head_copy, w->head_bytes, 0, false, &got);
 	vfs_close(&in);
-	return st || got == w->head_bytes ? st : fail(ST_IO, "%s became shorter", from.s);
+	if (!st && got < w->head_bytes)
+		st = fail(ST_IO, "%s became shorter", from.s);
+	if (!st)
+		drop_least(w->head_copy);
+	return st;
 }
 
 static enum st gather(struct work *w, const struct truth_cut *cut)

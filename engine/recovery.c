@@ -62,6 +62,7 @@ struct recovery {
 	struct seq last;                 /* last sequence read */
 	struct wal_link end;             /* of the last segment read */
 	uint64_t promise;                /* highest in the last segment read */
+	bool to_close;                   /* it has no closing record and needs one before its file is cut */
 	uint64_t done_bytes, told_bytes;
 	struct recovery_report *rp;
 };
@@ -120,10 +121,10 @@ static enum st look_into(struct recovery *r, struct segment *s)
 }
 
 /* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was
- * wiped, its successor's link tells. */
-static bool never_begun(const struct segment *s)
+ * wiped, its successor's link tells. The floor's was begun, and header and origins synced, before the manifest named it. */
+static bool never_begun(const struct recovery *r, const struct segment *s)
 {
-	return s->opening == WAL_OPENING_ZERO && s->rest.content_end == 0;
+	return s->opening == WAL_OPENING_ZERO && s->rest.content_end == 0 && s->id.v != r->floor.v;
 }
 
 static enum st look_around(struct recovery *r)
@@ -142,7 +143,7 @@ static enum st look_around(struct recovery *r)
 		st = look_into(r, &r->segments[i]);
 		if (st)
 			return st;
-		if (!never_begun(&r->segments[i]))
+		if (!never_begun(r, &r->segments[i]))
 			r->segments[kept++] = r->segments[i];
 	}
 	r->count = kept;
@@ -203,7 +204,8 @@ static void check_link(const struct recovery *r, size_t i, struct finding *f)
 	uint64_t before = h->before.id.v;
 
 	if (s->opening != WAL_OPENING_HEADER)
-		find_whole(f, WAL_DAMAGE_CHECKSUM, i, "its header is damaged");
+		find_whole(f, s->size ? WAL_DAMAGE_CHECKSUM : WAL_DAMAGE_TRUNCATED, i, "%s", s->rest.content_end
+			   ? "its header is damaged" : "it is empty, but its header was on disk before the manifest named it");
 	else if (h->database != r->database)
 		find_whole(f, WAL_DAMAGE_GAP, i, "it belongs to another database");
 	else if (h->id.v != s->id.v)
@@ -280,6 +282,7 @@ static enum st judge_end(struct recovery *r, size_t i, struct wal_reader *reader
 			 struct finding *f)
 {
 	uint64_t at = wal_reader_offset(reader), named = named_end(r, i);
+	uint64_t size = wal_reader_size(reader), least = (uint64_t)r->segments[i].header.least_kib << 10;
 	struct wal_rest rest;
 	enum st st;
 
@@ -289,9 +292,12 @@ static enum st judge_end(struct recovery *r, size_t i, struct wal_reader *reader
 	if (st)
 		return st;
 	if (named != UINT64_MAX) {
-		judge_hole(i, at, wal_reader_size(reader), named, why, f);
+		judge_hole(i, at, size, named, why, f);
 	} else if (rest.promised) {
-		judge_hole(i, at, wal_reader_size(reader), rest.promised_at, why, f);
+		judge_hole(i, at, size, rest.promised_at, why, f);
+	} else if (size < least && !wal_reader_is_closed(reader)) {
+		find(f, WAL_DAMAGE_TRUNCATED, i, at, "the file has %" PRIu64 " bytes; it had %" PRIu64 " at least before it was begun",
+		     size, least);
 	} else if (rest.content_end > at) {
 		r->rp->torn_tail = true;
 		r->rp->damaged_bytes = rest.content_end - at;
@@ -318,6 +324,9 @@ static enum st replay_records(struct recovery *r, size_t i, struct wal_reader *r
 			break;
 		end = wal_reader_offset(reader);
 	}
+	if (st == ST_NOT_FOUND)
+		end = wal_reader_offset(reader);         /* behind the closing record */
+	r->to_close = !wal_reader_is_closed(reader) && end < (uint64_t)r->segments[i].header.least_kib << 10;
 	r->end = (struct wal_link){ r->segments[i].id, end, r->last };
 	r->rp->bytes += end;
 	if (st == ST_NOT_FOUND)
@@ -358,13 +367,13 @@ static enum st replay_segment(struct recovery *r, size_t i, struct finding *f)
 	return st;
 }
 
-/* The newest segment's header never reached the disk whole, and no record says that it did: nothing in it was
+/* The newest segment's header (it is not the floor's) never reached the disk whole, and no record says that it did: nothing in it was
  * ever acknowledged. */
 static bool newest_is_torn(const struct recovery *r)
 {
 	const struct segment *s = r->count ? &r->segments[r->count - 1] : NULL;
 
-	return s && s->opening != WAL_OPENING_HEADER && !s->rest.promised;
+	return s && s->opening != WAL_OPENING_HEADER && !s->rest.promised && s->id.v != r->floor.v;
 }
 
 static enum st replay(struct recovery *r, struct finding *f)
@@ -428,7 +437,7 @@ static void tell_damage(struct recovery *r, const struct finding *f)
 	rp->damaged_segment = id;
 	rp->damaged_offset = f->offset;
 	rp->lost_from = seq(rp->last_seq.v + 1);
-	rp->damaged_bytes = f->content_end - f->offset;
+	rp->damaged_bytes = f->whole && f->index < r->count ? r->segments[f->index].size : f->content_end - f->offset;
 	rp->refused = r->mode != WAL_RECOVERY_TRUNCATE;
 	rp->lost_to = last_behind(r, f);
 	if (rp->lost_to.v < rp->lost_from.v)
@@ -443,23 +452,51 @@ static void tell_damage(struct recovery *r, const struct finding *f)
 	count_damage(f->damage);
 }
 
+/* The closing record that the last segment needs; empty when it needs none. */
+static struct slice closing_of(const struct recovery *r, uint8_t bytes[WAL_HEAD_BYTES])
+{
+	if (!r->to_close)
+		return (struct slice){ 0 };
+	wal_closing_encode(r->database, r->end.id, r->end.last_seq, bytes);
+	return slice_of(bytes, WAL_HEAD_BYTES);
+}
+
 /* Where the log ends now, made true on disk; everything behind it is gone. */
 static enum st settle_end(struct recovery *r)
 {
+	uint8_t bytes[WAL_HEAD_BYTES];
+	struct slice closing;
+	enum st st;
+
 	if (r->end.id.v == 0)
 		return ST_OK;
+	closing = closing_of(r, bytes);
 	if (r->promise > r->end.length)
 		r->promise = r->end.length;
-	return recovery__settle(r->v, r->data_dir, r->end.id, r->promise, r->end.length);
+	st = recovery__settle(r->v, r->data_dir, r->end.id, r->promise, r->end.length, closing);
+	r->end.length += closing.n;
+	r->rp->end = r->end;
+	return st;
+}
+
+/* The header that stands for the floor's segment when that goes to quarantine: nothing follows what was flushed. */
+static void stand_in(const struct recovery *r, uint8_t header[WAL_HEADER_BYTES])
+{
+	struct wal_header h = { .version = WAL_VERSION, .database = r->database, .id = r->floor, .last_seq = r->rp->last_seq };
+
+	wal_header_encode(&h, header);
 }
 
 static enum st cut_and_quarantine(struct recovery *r, const struct finding *f)
 {
 	size_t first = f->whole ? f->index : f->index + 1, n = r->count > first ? r->count - first : 0;
 	struct file_id *whole = mem_alloc((n + 1) * sizeof *whole);
-	struct quarantine_order q = { .whole = whole, .whole_count = n, .keep_name = r->floor };
+	uint8_t closing[WAL_HEAD_BYTES], header[WAL_HEADER_BYTES];
+	struct quarantine_order q = { .whole = whole, .whole_count = n, .keep_name = r->floor, .closing = closing_of(r, closing),
+				      .stand_in = slice_of(header, sizeof header) };
 	enum st st;
 
+	stand_in(r, header);
 	for (size_t i = 0; i < n; i++)
 		whole[i] = r->segments[first + i].id;
 	if (!f->whole) {
@@ -470,6 +507,8 @@ static enum st cut_and_quarantine(struct recovery *r, const struct finding *f)
 	log_warn("%s", r->rp->sentence);
 	st = recovery__quarantine(r->v, r->data_dir, &q, r->rp);
 	mem_free(whole);
+	if (r->end.id.v == 0 && r->floor.v)      /* nothing was read: the stand-in is the log */
+		r->end = (struct wal_link){ r->floor, WAL_HEADER_BYTES, r->rp->last_seq };
 	return st ? st : settle_end(r);
 }
 
@@ -495,7 +534,7 @@ static enum st settle_tail(struct recovery *r, struct file_id torn)
 		log_warn("%s", rp->sentence);
 	}
 	if (torn.v)
-		st = recovery__settle(r->v, r->data_dir, torn, 0, 0);
+		st = recovery__settle(r->v, r->data_dir, torn, 0, 0, (struct slice){ 0 });
 	return st ? st : settle_end(r);
 }
 
@@ -504,8 +543,12 @@ static void check_promise(const struct recovery *r, struct finding *f)
 {
 	struct seq last = r->last.v > r->flushed.v ? r->last : r->flushed;
 
-	if (f->damage || last.v >= r->promised.v)
+	if (last.v >= r->promised.v)
 		return;
+	if (f->damage) {                 /* that is where; this is how far */
+		f->lost_to = f->lost_to.v < r->promised.v ? r->promised : f->lost_to;
+		return;
+	}
 	find(f, WAL_DAMAGE_TRUNCATED, r->count ? r->count - 1 : 0, r->end.length,
 	     "it ends at sequence %" PRIu64 ", but the last clean stop left sequences up to %" PRIu64, last.v, r->promised.v);
 	f->lost_to = r->promised;
@@ -537,7 +580,7 @@ static enum st run(struct recovery *r)
 	if (r->mode != WAL_RECOVERY_TRUNCATE)
 		return fail(ST_CORRUPT, "%s", r->rp->sentence);
 	if (torn.v) {
-		st = recovery__settle(r->v, r->data_dir, torn, 0, 0);
+		st = recovery__settle(r->v, r->data_dir, torn, 0, 0, (struct slice){ 0 });
 		if (st)
 			return st;
 	}

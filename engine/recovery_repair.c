@@ -39,7 +39,8 @@ static enum st copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, 
 	return st;
 }
 
-enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from, uint64_t upto)
+enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from, uint64_t upto,
+			 struct slice closing)
 {
 	struct path p = path_wal(data_dir, id);
 	struct vfs_file *f;
@@ -48,8 +49,12 @@ enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id,
 	if (st)
 		return st;
 	st = copy_bytes(f, from, upto, f, from);
+	if (!st && closing.n)
+		st = vfs_write(f, closing.p, closing.n, upto);
+	if (!st && closing.n)
+		st = vfs_sync(f);        /* or a power cut could leave it short and not closed */
 	if (!st)
-		st = vfs_truncate(f, upto);
+		st = vfs_truncate(f, upto + closing.n);
 	if (!st)
 		st = vfs_sync(f);
 	vfs_close(&f);
@@ -124,8 +129,9 @@ static enum st write_report(struct vfs *v, const char *data_dir, const struct qu
 	return st;
 }
 
-/* The floor's segment must be there as a name, or the next start would miss it. */
-static enum st leave_name(struct vfs *v, const char *data_dir, struct file_id id)
+/* The floor's segment must be there, with a header, or the next start would miss it. A name without its bytes, after a power
+ * cut, is found as damage once more. */
+static enum st leave_name(struct vfs *v, const char *data_dir, struct file_id id, struct slice bytes)
 {
 	struct path dir = path_wal_dir(data_dir), p = path_wal(data_dir, id);
 	struct vfs_file *f;
@@ -139,7 +145,9 @@ static enum st leave_name(struct vfs *v, const char *data_dir, struct file_id id
 		st = vfs_open(v, p.s, VFS_CREATE, &f);
 	if (st)
 		return st;
-	st = vfs_sync(f);
+	st = vfs_write(f, bytes.p, bytes.n, 0);
+	if (!st)
+		st = vfs_sync(f);
 	vfs_close(&f);
 	return st;
 }
@@ -159,7 +167,7 @@ static enum st move_segments(struct vfs *v, const char *data_dir, const struct q
 			st = vfs_rename(v, from.s, to.s);
 	}
 	if (!st && q->keep_name.v)
-		st = leave_name(v, data_dir, q->keep_name);
+		st = leave_name(v, data_dir, q->keep_name, q->stand_in);
 	if (!st)
 		st = vfs_sync_dir(v, dir.s);
 	if (!st)
@@ -168,7 +176,7 @@ static enum st move_segments(struct vfs *v, const char *data_dir, const struct q
 }
 
 /* The segment up to `upto`, as a file of its own: a checkpoint may have the other one under another name, and keeps it whole. */
-static enum st unshare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t upto)
+static enum st unshare(struct vfs *v, const char *data_dir, struct file_id id, uint64_t upto, struct slice closing)
 {
 	struct path path = path_wal(data_dir, id), folder = path_wal_dir(data_dir), tmp_dir = path_tmp_dir(data_dir);
 	struct path tmp = path_join(tmp_dir.s, "wal.cut");
@@ -182,6 +190,8 @@ static enum st unshare(struct vfs *v, const char *data_dir, struct file_id id, u
 	st = create_anew(v, tmp.s, &out);
 	if (!st)
 		st = copy_bytes(in, 0, upto, out, 0);
+	if (!st && closing.n)
+		st = vfs_write(out, closing.p, closing.n, upto);
 	if (!st)
 		st = vfs_sync(out);
 	vfs_close(&in);
@@ -208,6 +218,6 @@ enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct q
 	if (!st)
 		st = move_segments(v, data_dir, q);
 	if (!st && q->cut.v)
-		st = unshare(v, data_dir, q->cut, q->offset);
+		st = unshare(v, data_dir, q->cut, q->offset, q->closing);
 	return st;
 }

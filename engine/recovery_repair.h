@@ -9,17 +9,19 @@
 #include "common/vfs/vfs.h"
 #include "engine/report.h"
 
-/* Writes bytes [from, upto) of the segment again, cuts the file at upto, and syncs: what was read can no
- * longer vanish, what was not read is gone for good. */
+/* Writes bytes [from, upto) of the segment again, puts the closing record behind them and syncs, then cuts the file
+ * there: what was read can no longer vanish, what was not read is gone for good. closing may be empty. */
 enum st recovery__settle(struct vfs *v, const char *data_dir, struct file_id id, uint64_t from,
-			 uint64_t upto) MUST_USE;
+			 uint64_t upto, struct slice closing) MUST_USE;
 
 /* What goes to quarantine: the bytes [offset, content_end) of cut (0 = of none), and whole segments. */
 struct quarantine_order {
 	struct file_id cut;
 	uint64_t offset, content_end;
 	const struct file_id *whole;  size_t whole_count;    /* rising; on loan */
-	struct file_id keep_name;    /* when it goes, or is missing, an empty segment takes its place (the floor) */
+	struct slice closing;        /* stands behind what is left of `cut`; may be empty */
+	struct file_id keep_name;    /* when it goes, or is missing, a segment of these bytes takes its place (the floor) */
+	struct slice stand_in;
 };
 
 /* Writes the report and the cut bytes, then moves the whole segments, newest first, so that an interrupted

@@ -74,10 +74,18 @@ enum st wal_prepare(struct vfs *v, const char *data_dir, struct file_id id, uint
 	return st;
 }
 
+/* What was allocated is on disk, as a size, since wal_prepare(). Room for a closing record is left. */
+static uint32_t least_kib(const struct wal *w)
+{
+	uint64_t kib = w->allocated > WAL_HEAD_BYTES ? (w->allocated - WAL_HEAD_BYTES) >> 10 : 0;
+
+	return kib > UINT32_MAX ? UINT32_MAX : (uint32_t)kib;
+}
+
 enum st wal_begin(struct wal *w, uint64_t database, struct seq last_seq, const struct wal_link *before,
 		  struct slice origins)
 {
-	struct wal_header h = { WAL_VERSION, database, w->id, last_seq, *before };
+	struct wal_header h = { WAL_VERSION, database, w->id, last_seq, *before, least_kib(w) };
 
 	obj_check(w, WAL_MAGIC);
 	must(!w->begun);

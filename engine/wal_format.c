@@ -19,6 +19,7 @@ void wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES]
 	put_u64(out + 40, h->before.id.v);
 	put_u64(out + 48, h->before.length);
 	put_u64(out + 56, h->before.last_seq.v);
+	put_u32(out + 64, h->least_kib);
 	put_u32(out + 68, crc32_of(0, out, 68));
 }
 
@@ -34,6 +35,7 @@ bool wal_header_decode(const uint8_t p[WAL_HEADER_BYTES], struct wal_header *hp)
 	hp->before.id = file_id(get_u64(p + 40));
 	hp->before.length = get_u64(p + 48);
 	hp->before.last_seq = seq(get_u64(p + 56));
+	hp->least_kib = get_u32(p + 64);
 	return true;
 }
 
@@ -64,6 +66,16 @@ void wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *
 	memset(p + WAL_HEAD_BYTES + length, 0, total - WAL_HEAD_BYTES - length);
 	put_u32(p, crc32_of(seed, p + 4, total - 4));
 	out->n += total;
+}
+
+void wal_closing_encode(uint64_t database, struct file_id id, struct seq last_seq, uint8_t out[WAL_HEAD_BYTES])
+{
+	struct wal_record r = { .segment = (uint32_t)id.v, .first_seq = seq(last_seq.v + 1) };
+	struct buf b = BUF_INIT;
+
+	wal_record_encode(&b, wal_crc_seed(database, id), &r, (struct slice){ 0 }, (struct slice){ 0 });
+	memcpy(out, b.p, WAL_HEAD_BYTES);
+	buf_fini(&b);
 }
 
 void wal_record_decode_head(const uint8_t p[WAL_HEAD_BYTES], struct wal_record *rp)

@@ -3,11 +3,12 @@
  * The bytes of a WAL segment, made and read in one place. Numbers are little-endian.
  *
  *   segment  := header record* zero*                         file DATA_DIR/wal/wal_<id>.log
- *   header   := magic:"LSMWAL\r\n" version:u32 bytes:u32     72 bytes; version 1
+ *   header   := magic:"LSMWAL\r\n" version:u32 bytes:u32     72 bytes; version 2
  *               database:u64 segment:u64 last_seq:u64        last_seq: of everything before this segment
  *               before_id:u64 before_length:u64              the segment before; all 0 = there is none
  *               before_last_seq:u64
- *               reserved:u32(0) crc:u32                      CRC-32 of the 68 bytes before it
+ *               least:u32 crc:u32                            least: KiB that the file has until it is closed;
+ *                                                            crc: CRC-32 of the 68 bytes before it
  *   record   := crc:u32 length:u32                           32 bytes, then the payload
  *               segment:u32 count:u32                        low half of the id; entries in the payload
  *               first_seq:u64 synced_upto:u64
@@ -21,7 +22,9 @@
  * 2. Sequences are dense: first_seq = last sequence before + 1. A record of count 0 (origin state) uses up
  *    none.
  * 3. A record has at most 64 MiB (WAL_PAYLOAD_MAX); what claims more is none.
- * 4. synced_upto: all bytes below this offset were known to be on disk when the record was written.
+ * 4. A record of count 0 without a payload closes the segment: recovery wrote it before it cut the file behind it.
+ *    A file of less than `least` KiB that is not closed has lost its end: the room was on disk before the header.
+ * 5. synced_upto: all bytes below this offset were known to be on disk when the record was written.
  */
 #ifndef ENGINE_WAL_FORMAT_H
 #define ENGINE_WAL_FORMAT_H
@@ -31,7 +34,7 @@
 #include "common/base/status.h"
 #include "proto/limits.h"
 
-#define WAL_VERSION 1u
+#define WAL_VERSION 2u
 #define WAL_HEADER_BYTES 72u
 #define WAL_HEAD_BYTES 32u                                   /* of a record */
 /* A request's batches and the head around them, or the state of all origins (a quarter of it at most). What a record says
@@ -50,6 +53,7 @@ struct wal_header {
 	struct file_id id;
 	struct seq last_seq;
 	struct wal_link before;
+	uint32_t least_kib;
 };
 
 void wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES]);
@@ -77,6 +81,13 @@ uint32_t wal_crc_seed(uint64_t database, struct file_id segment);
  * synced_upto. */
 void wal_record_encode(struct buf *out, uint32_t seed, const struct wal_record *r, struct slice head,
 		       struct slice body);
+
+/* The record that closes a segment behind last_seq. */
+void wal_closing_encode(uint64_t database, struct file_id id, struct seq last_seq, uint8_t out[WAL_HEAD_BYTES]);
+static inline bool wal_record_closes(const struct wal_record *r)
+{
+	return r->count == 0 && r->length == 0;
+}
 
 /* Takes a head apart; nothing is believed yet. */
 void wal_record_decode_head(const uint8_t p[WAL_HEAD_BYTES], struct wal_record *rp);

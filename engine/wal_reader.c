@@ -23,6 +23,7 @@ struct wal_reader {
 	enum wal_opening opening;
 	struct wal_header header;
 	uint64_t at;
+	bool closed;
 	/* the window: file bytes [base, base + filled) */
 	uint8_t *window;
 	size_t capacity, filled;
@@ -138,6 +139,12 @@ uint64_t wal_reader_offset(const struct wal_reader *r)
 	return r->at;
 }
 
+bool wal_reader_is_closed(const struct wal_reader *r)
+{
+	obj_check(r, WAL_READER_MAGIC);
+	return r->closed;
+}
+
 /* Could a record with this head stand at offset at all? */
 static bool fits(const struct wal_reader *r, uint64_t offset, const struct wal_record *rec)
 {
@@ -188,10 +195,15 @@ enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_
 	enum st st;
 
 	obj_check(r, WAL_READER_MAGIC);
+	*whyp = WAL_DAMAGE_NONE;
+	if (r->closed)
+		return ST_NOT_FOUND;
 	st = record_at(r, r->at, recp, whyp);
-	if (!st)
-		r->at += wal_record_bytes(recp->length);
-	return st;
+	if (st)
+		return st;
+	r->at += wal_record_bytes(recp->length);
+	r->closed = wal_record_closes(recp);
+	return r->closed ? ST_NOT_FOUND : ST_OK;
 }
 
 /* What is left to be spent on bytes that look like a record and are none: a damaged file must not take for ever. */

@@ -28,8 +28,10 @@ uint64_t wal_reader_size(const struct wal_reader *r);            /* of the file 
 enum wal_opening wal_reader_header(const struct wal_reader *r, struct wal_header *hp);
 uint64_t wal_reader_offset(const struct wal_reader *r);          /* where the next record would begin */
 
+bool wal_reader_is_closed(const struct wal_reader *r);           /* wal_reader_next() came to the closing record */
+
 /* The next record, its payload good until the next call. ST_NOT_FOUND: there is none; *whyp says why: NONE
- * for the end of the file or a head of zeros, CHECKSUM, TRUNCATED. */
+ * for the end of the file, a head of zeros or behind the closing record, CHECKSUM, TRUNCATED. */
 enum st wal_reader_next(struct wal_reader *r, struct wal_record *recp, enum wal_damage *whyp) MUST_USE;
 
 /* What follows an offset at which no record is. */

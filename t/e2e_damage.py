@@ -3,6 +3,7 @@
 older value or not-found; everything else is served as before. A damaged log is refused, untouched.
 """
 import glob
+import json
 import os
 import subprocess
 
@@ -199,7 +200,8 @@ def a_log_that_lost_its_end_while_the_server_was_stopped_is_refused():
         damage(newest_segment(server), size)
         got = subprocess.run([harness.SUPERVISOR], env=server.environment(), capture_output=True, text=True, timeout=60)
         harness.equal(got.returncode, 65, got.stderr)
-        assert "sequences up to 100" in got.stderr, got.stderr
+        report = json.load(open(server.data_dir + "/run/recovery.json"))
+        harness.equal((report["action"], report["lost_to_sequence"]), ("refused", 100), report)
         server.settings["WAL_RECOVERY_MODE"] = "truncate"      # accepted once ...
         server.start()
         harness.equal(server.client().write("after", "1")[0], 200)

@@ -45,7 +45,7 @@ static struct pen written(uint64_t id, int groups)
 {
 	struct pen p = { .v = v, .dir = dir };
 
-	ck_ok(pen_begin(&p, id, 2048));
+	ck_ok(pen_begin(&p, id, 4096));
 	for (int i = 0; i < groups; i++)
 		ck_ok(pen_group(&p));
 	return p;
@@ -53,7 +53,7 @@ static struct pen written(uint64_t id, int groups)
 
 static void next_segment(struct pen *p, uint64_t id, int groups)
 {
-	ck_ok(pen_begin(p, id, 2048));
+	ck_ok(pen_begin(p, id, 4096));
 	for (int i = 0; i < groups; i++)
 		ck_ok(pen_group(p));
 }
@@ -129,25 +129,82 @@ START_TEST(a_tail_torn_at_every_byte_of_the_last_group_is_cut)
 	whole = image_of(v, file.s);
 	ck_assert_uint_lt(upto, whole.n);
 	for (uint64_t cut = from; cut < upto; cut++) {
-		for (int zeros = 0; zeros < 2; zeros++) {
-			struct image torn = { mem_dup(whole.p, whole.n), whole.n };
-			struct replayed r, again;
-			bool intact;
+		struct image torn = { mem_dup(whole.p, whole.n), whole.n };
+		struct replayed r, again;
+		bool intact;
 
-			memset(torn.p + cut, 0, torn.n - cut);
-			intact = zeros && memcmp(torn.p, whole.p, whole.n) == 0;
-			image_put(v, file.s, torn.p, zeros ? torn.n : cut);
-			ck_ok(replay(WAL_RECOVERY_STRICT, &r));
-			check_dense(&r);
-			ck_assert(intact ? r.count == 12 : r.count == 9 || r.count == 10);
-			ck_ok(replay(WAL_RECOVERY_ABSOLUTE, &again));
-			ck_assert_uint_eq(again.count, r.count);
-			ck_assert(!again.report.torn_tail);
-			ck_assert_uint_eq(again.report.end.length, r.report.end.length);
-			mem_free(torn.p);
-		}
+		memset(torn.p + cut, 0, torn.n - cut);
+		intact = memcmp(torn.p, whole.p, whole.n) == 0;
+		image_put(v, file.s, torn.p, torn.n);
+		ck_ok(replay(WAL_RECOVERY_STRICT, &r));
+		check_dense(&r);
+		ck_assert(intact ? r.count == 12 : r.count == 9 || r.count == 10);
+		ck_ok(replay(WAL_RECOVERY_ABSOLUTE, &again));
+		ck_assert_uint_eq(again.count, r.count);
+		ck_assert(!again.report.torn_tail);
+		ck_assert_uint_eq(again.report.end.length, r.report.end.length);
+		mem_free(torn.p);
 	}
 	mem_free(whole.p);
+}
+END_TEST
+
+/* The room of a segment was on disk before its header was: no crash makes the file shorter. */
+START_TEST(a_newest_segment_shorter_than_it_was_prepared_is_damage_at_every_length)
+{
+	struct path file = path_wal(dir, file_id(1));
+	struct pen p = written(1, 3);
+	struct image whole;
+
+	wal_close(&p.wal);
+	whole = image_of(v, file.s);
+	for (size_t n = WAL_HEADER_BYTES; n < 3 * 1024; n += n % 16 ? 8 : 3) {
+		struct replayed r, again;
+
+		image_put(v, file.s, whole.p, n);
+		ck_assert_int_eq(replay(WAL_RECOVERY_STRICT, &r), ST_CORRUPT);
+		ck_assert_int_eq(r.report.damage, WAL_DAMAGE_TRUNCATED);
+		ck_assert(image_is(v, file.s, whole.p, n));
+		ck_ok(replay(WAL_RECOVERY_TRUNCATE, &r));
+		ck_ok(replay(WAL_RECOVERY_ABSOLUTE, &again));
+		ck_assert_uint_eq(again.count, r.count);
+		ck_assert_uint_eq(again.report.end.length, r.report.end.length);
+		empty_quarantine();
+	}
+	image_put(v, file.s, whole.p, 3 * 1024);
+	ck_ok(replay(WAL_RECOVERY_ABSOLUTE, &(struct replayed){ 0 }));
+	mem_free(whole.p);
+}
+END_TEST
+
+/* The floor's was begun before the manifest named it: wiped, emptied or with half a header it is damaged, and alone in the log
+ * it has no successor to tell. */
+START_TEST(an_empty_floor_is_damage_and_not_a_prepared_segment)
+{
+	const size_t sizes[] = { 0, 40, 4096 };
+	struct path file = path_wal(dir, file_id(1));
+	uint8_t zeros[4096] = { 0 };
+	struct replayed r;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct pen p = { .v = v, .dir = dir, .last = 6 };
+
+		image_put(v, file.s, zeros, sizes[i]);
+		ck_assert_int_eq(replay_from(v, dir, WAL_RECOVERY_STRICT, 1, 6, &r), ST_CORRUPT);
+		ck_assert_uint_eq(r.report.damaged_segment.v, 1);
+		ck_assert_uint_eq(r.report.lost_from.v, 7);
+		ck_assert_ptr_nonnull(strstr(r.report.sentence, "it is empty"));
+		ck_assert(image_is(v, file.s, zeros, sizes[i]));
+		ck_ok(replay_from(v, dir, WAL_RECOVERY_TRUNCATE, 1, 6, &r));
+		ck_assert(in_quarantine("wal_1.log"));
+		p.before = r.report.end;
+		next_segment(&p, 2, 1);
+		wal_close(&p.wal);
+		ck_ok(replay_from(v, dir, WAL_RECOVERY_ABSOLUTE, 1, 6, &r));
+		ck_assert_uint_eq(r.count, 3);
+		ck_assert_int_eq(unlink(path_wal(dir, file_id(2)).s), 0);
+		empty_quarantine();
+	}
 }
 END_TEST
 
@@ -279,6 +336,16 @@ START_TEST(truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_as
 }
 END_TEST
 
+/* n bytes of p, and a closing record. */
+static bool image_is_cut(struct vfs *vfs, const char *path, const uint8_t *p, size_t n)
+{
+	struct image now = image_of(vfs, path);
+	bool same = now.n == n + WAL_HEAD_BYTES && memcmp(now.p, p, n) == 0;
+
+	mem_free(now.p);
+	return same;
+}
+
 /* A checkpoint has the segments under names of its own. */
 START_TEST(truncate_mode_cuts_here_and_not_in_what_a_checkpoint_shares)
 {
@@ -292,7 +359,7 @@ START_TEST(truncate_mode_cuts_here_and_not_in_what_a_checkpoint_shares)
 	put_two(images);
 	ck_ok(vfs_link(v, file.s, copy.s));
 	ck_ok(replay(WAL_RECOVERY_TRUNCATE, &r));
-	ck_assert(image_is(v, file.s, images[0].p, r.report.damaged_offset));
+	ck_assert(image_is_cut(v, file.s, images[0].p, r.report.damaged_offset));
 	ck_assert(image_is(v, copy.s, images[0].p, images[0].n));
 	mem_free(images[0].p);
 	mem_free(images[1].p);
@@ -316,7 +383,7 @@ START_TEST(cut_bytes_are_kept_as_they_were)
 	bin = image_of(v, kept.s);
 	ck_assert_uint_gt(bin.n, 100);
 	ck_assert_mem_eq(bin.p, images[0].p + r.report.damaged_offset, bin.n);
-	ck_assert(image_is(v, file.s, images[0].p, r.report.damaged_offset));
+	ck_assert(image_is_cut(v, file.s, images[0].p, r.report.damaged_offset));
 	mem_free(bin.p);
 	mem_free(images[0].p);
 	mem_free(images[1].p);
@@ -505,7 +572,7 @@ START_TEST(a_newer_format_is_refused_in_every_mode)
 	image_put(v, path_wal(dir, file_id(1)).s, p, sizeof p);
 	for (unsigned mode = WAL_RECOVERY_STRICT; mode <= WAL_RECOVERY_ABSOLUTE; mode++) {
 		ck_assert_int_eq(replay(mode, &r), ST_CORRUPT);
-		ck_assert_ptr_nonnull(strstr(r.report.sentence, "format 2"));
+		ck_assert_ptr_nonnull(strstr(r.report.sentence, "format 3"));
 		ck_assert(image_is(v, path_wal(dir, file_id(1)).s, p, sizeof p));
 	}
 }
@@ -722,6 +789,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, an_empty_folder_and_a_missing_one_are_an_empty_log);
 	tcase_add_test(tc, a_recovered_log_goes_on_in_a_new_segment);
 	tcase_add_test(tc, a_tail_torn_at_every_byte_of_the_last_group_is_cut);
+	tcase_add_test(tc, a_newest_segment_shorter_than_it_was_prepared_is_damage_at_every_length);
+	tcase_add_test(tc, an_empty_floor_is_damage_and_not_a_prepared_segment);
 	tcase_add_test(tc, a_flipped_byte_in_the_last_group_is_a_torn_tail);
 	tcase_add_test(tc, damage_at_every_byte_of_acknowledged_data_is_refused_untouched);
 	tcase_add_test(tc, truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_aside);

@@ -31,7 +31,7 @@ static struct wal_reader *reader_of(uint64_t id, uint64_t database)
 
 START_TEST(a_header_comes_back_and_every_flipped_bit_is_noticed)
 {
-	struct wal_header h = { WAL_VERSION, DB, file_id(0x1234567890), seq(77), { file_id(5), 4096, seq(76) } }, got;
+	struct wal_header h = { WAL_VERSION, DB, file_id(0x1234567890), seq(77), { file_id(5), 4096, seq(76) }, 63 }, got;
 	uint8_t p[WAL_HEADER_BYTES];
 
 	wal_header_encode(&h, p);
@@ -43,6 +43,7 @@ START_TEST(a_header_comes_back_and_every_flipped_bit_is_noticed)
 	ck_assert_uint_eq(got.before.id.v, 5);
 	ck_assert_uint_eq(got.before.length, 4096);
 	ck_assert_uint_eq(got.before.last_seq.v, 76);
+	ck_assert_uint_eq(got.least_kib, 63);
 	for (size_t bit = 0; bit < 8 * sizeof p; bit++) {
 		p[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		ck_assert(!wal_header_decode(p, &got));
