@@ -84,7 +84,8 @@ def refusals(tap, tmp):
     for options, word in ((("--benchmarks=fillseq,nonsense",), "nonsense"), (("--nonsense=1",), "--nonsense"),
                           (("--num=many",), "many"), (("--num=0",), "--num"), (("--key-size=4",), "--key-size"),
                           (("--threads",), "--threads"), (("--compression=lzw",), "lzw"), (("fillseq",), "fillseq"),
-                          (("--use-existing-db",), "--db")):
+                          (("--use-existing-db",), "--db"), (("--benchmarks=",), "nothing to run"),
+                          (("--benchmarks=fillseq", "--use-existing-db", f"--db={tmp}/none"), "nothing to run")):
         code, rows, said = bench(*options, tmp=tmp)
         tap.check(code == 64 and rows == {} and word in said, f"{options[0]} is_refused_by_name", said)
 

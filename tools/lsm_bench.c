@@ -64,6 +64,10 @@ static void add_works(struct plan *p)
 			add_work(p, at, n);
 		at += n + (at[n] == ',');
 	}
+	if (p->work_count == 0) {
+		fprintf(stderr, "lsm-bench: --benchmarks=%s: there is nothing to run\n", p->o.benchmarks);
+		exit(EXIT_CONFIG);
+	}
 }
 
 static bool needs_database(const struct bench_work *w)
