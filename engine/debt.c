@@ -36,5 +36,7 @@ void debt_look(struct debt_watch *w, struct truth *t, const struct conf *c, stru
 	atomic_store_explicit(&d->debt_bytes, debt, memory_order_relaxed);
 	f = facts_of(t, c, d);
 	stats_set(M_compaction_debt, debt);
+	stats_set(M_write_stalled, pressure_stops(&f) != PRESSURE_NONE ||
+				   (double)f.memtable_bytes >= PRESSURE_FLUSH_STOP * (double)f.memtable_limit);
 	stats_set(M_write_stall_predicted, (uint64_t)pressure_stall_s(&w->trend, &f, now));
 }

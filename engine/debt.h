@@ -2,7 +2,8 @@
 /*
  * How much compaction has before it, told to writers and to people once a second; the main thread.
  *
- * What one look finds: debt in bytes for the writer's pace (drain.h), and the gauges of debt and of the seconds to a stall.
+ * What one look finds: debt in bytes for the writer's pace (drain.h), and the gauges of debt, of a stall,
+ * and of the seconds to one.
  */
 #ifndef ENGINE_DEBT_H
 #define ENGINE_DEBT_H

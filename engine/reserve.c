@@ -111,11 +111,22 @@ void reserve_free(struct reserve **rp)
 
 /* ---- states ---- */
 
+static uint64_t resume_at(const struct reserve *r, bool spent)
+{
+	return r->mark + r->mark / 8 + r->segment_bytes + (spent ? r->ballast_bytes : 0);
+}
+
+uint64_t reserve_resume(const struct reserve *r)
+{
+	return r ? resume_at(r, atomic_load_explicit(&r->state, memory_order_relaxed) == RESERVE_SPENT) : 0;
+}
+
 static void tell(const struct reserve *r, uint64_t free_bytes)
 {
 	if (reserve_refuses(r))
 		log_warn("The disk has %" PRIu64 " MiB left, and writes need more than %" PRIu64 " MiB (DISK_LOW_WATER): they "
-			 "are refused until there is room. Reads and deletes go on.", free_bytes >> 20, r->mark >> 20);
+			 "are refused until %" PRIu64 " MiB are free. Reads and deletes go on.", free_bytes >> 20, r->mark >> 20,
+			 (reserve_resume(r) + (1 << 20) - 1) >> 20);
 	else
 		log_info("The disk has %" PRIu64 " MiB left: writes are accepted.", free_bytes >> 20);
 }
@@ -133,7 +144,7 @@ static void give_back(struct reserve *r)
 /* The state drawing of reserve.h. */
 static void judge(struct reserve *r, uint64_t free_bytes)
 {
-	uint64_t back = r->mark + r->mark / 8 + r->segment_bytes;
+	uint64_t back = resume_at(r, false);
 
 	switch ((enum reserve_state)atomic_load(&r->state)) {
 	case RESERVE_PLENTY:
@@ -148,7 +159,7 @@ static void judge(struct reserve *r, uint64_t free_bytes)
 			give_back(r);
 		break;
 	case RESERVE_SPENT:
-		if (free_bytes >= back + r->ballast_bytes && make_ballast(r))
+		if (free_bytes >= resume_at(r, true) && make_ballast(r))
 			atomic_store(&r->state, RESERVE_PLENTY);
 		break;
 	}
@@ -159,6 +170,7 @@ static void show(const struct reserve *r, uint64_t free_bytes)
 	stats_set(M_disk_free, free_bytes);
 	stats_set(M_disk_reserve, r->ballast ? r->ballast_bytes : 0);
 	stats_set(M_disk_low_water, r->mark);
+	stats_set(M_disk_resume, reserve_refuses(r) ? reserve_resume(r) : 0);
 	stats_set(M_disk_writes_refused, reserve_refuses(r));
 }
 

@@ -40,6 +40,9 @@ void reserve_free(struct reserve **rp);                  /* the ballast stays on
 /* Looks at the disk and draws the conclusions. True: writes are accepted again, or no longer. */
 bool reserve_look(struct reserve *r);
 
+/* So much has to be free before writes that are refused now are accepted again. NULL: 0. */
+uint64_t reserve_resume(const struct reserve *r);
+
 /* Are writes refused now (deletes never are)? NULL: no. */
 bool reserve_refuses(const struct reserve *r);
 

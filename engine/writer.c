@@ -164,7 +164,8 @@ bool writer_refuses(const struct writer *w, const struct write_counts *counts, s
 	enum pressure_cause cause = pressure_stops(&f);
 
 	if (counts->puts > 0 && reserve_refuses(w->conf.reserve)) {
-		refuse(rp, ST_FULL, "the disk is nearly full: only deletes are accepted until there is room again");
+		refuse(rp, ST_FULL, "the disk is nearly full: only deletes are accepted until %" PRIu64 " bytes are free",
+		       reserve_resume(w->conf.reserve));
 		return true;
 	}
 	if (cause != PRESSURE_NONE)

@@ -80,7 +80,7 @@ static void refuse_write(struct http_request *r, const struct write_reply *reply
 	p = write_problem(reply->status);
 	seconds = (reply->retry_after_ms + 999) / 1000;
 	snprintf(fields, sizeof fields, "Retry-After: %u\r\n", seconds ? seconds : 1);
-	http_answer_problem_with(r, p, reply->detail, problem_status(p) == 503 ? fields : NULL);
+	http_answer_problem_with(r, p, reply->detail, problem_status(p) == 503 || problem_status(p) == 507 ? fields : NULL);
 }
 
 static void on_written(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p)
@@ -191,6 +191,8 @@ static struct health_facts gather_facts(struct front *f)
 		.wal_bytes = stats_sum(M_wal_size),
 		.disk_mark = stats_sum(M_disk_low_water),
 		.disk_refuses = stats_sum(M_disk_writes_refused) != 0,
+		.disk_resume = stats_sum(M_disk_resume),
+		.stalled = stats_sum(M_write_stalled) != 0,
 		.replay_eta_us = stats_sum(M_recovery_eta),
 		.engine_there = pending_engine_there(f->pending),
 		.engine_pid = stats_worker_pid(SLOT_ENGINE),

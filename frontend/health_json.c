@@ -52,7 +52,7 @@ enum health health_judge(const struct health_facts *f)
 {
 	if (!f->desc || !f->directory_there)
 		return HEALTH_UNHEALTHY;
-	if (!engine_serves(f) || disk_is_low(f) || f->desc->damage_count)
+	if (!engine_serves(f) || disk_is_low(f) || f->stalled || f->desc->damage_count)
 		return HEALTH_DEGRADED;
 	return HEALTH_HEALTHY;
 }
@@ -64,6 +64,14 @@ static const char *disk_word(const struct health_facts *f)
 	if (f->disk_refuses)
 		return "full";
 	return disk_is_low(f) ? "low" : "ok";
+}
+
+static void write_disk_reason(struct buf *out, const struct health_facts *f)
+{
+	buf_append_str(out, "the disk is nearly full: writes are refused, reads and deletes go on");
+	if (f->disk_resume)
+		buf_printf(out, "; %llu bytes are free, writes begin again at %llu", (unsigned long long)f->disk_free,
+			   (unsigned long long)f->disk_resume);
 }
 
 /* Why it is not healthy: the first thing to look at. */
@@ -79,7 +87,9 @@ static void write_reason(struct buf *out, const struct health_facts *f)
 	else if (!f->desc)
 		buf_append_str(out, "the engine's view is not attached yet");
 	else if (f->disk_refuses)
-		buf_append_str(out, "the disk is nearly full: writes are refused, reads and deletes go on");
+		write_disk_reason(out, f);
+	else if (f->stalled)
+		buf_append_str(out, "flush or compaction is behind: writes are refused as busy, reads go on");
 	else if (f->desc->damage_count)
 		buf_printf(out, "%zu ranges of keys are damaged and cannot be read: see lsmctl damage", f->desc->damage_count);
 	else if (disk_is_low(f))
@@ -108,7 +118,7 @@ static const char *wal_word(const struct health_facts *f)
 {
 	if (!f->engine_there)
 		return "unavailable";
-	return engine_serves(f) ? "ok" : "refusing";
+	return engine_serves(f) && !f->stalled ? "ok" : "refusing";
 }
 
 static const char *damage_word(const struct health_facts *f)

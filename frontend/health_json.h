@@ -3,7 +3,8 @@
  * GET /api/health: seven validators and the verdict.
  *
  *	healthy    reads and writes are served
- *	degraded   reads are served, but the engine is away or refuses writes, ranges of keys are damaged, or the
+ *	degraded   reads are served, but the engine is away or refuses writes (flush or compaction may be too far
+ *	           behind), ranges of keys are damaged, or the
  *	           disk is nearly full: less than twice DISK_LOW_WATER (200 all the same: restarting this process would not help)
  *	unhealthy  nothing can be read: no view, or the data directory is not there (503)
  *
@@ -23,6 +24,8 @@ struct health_facts {
 	uint64_t disk_mark;              /* below it the engine refuses writes; 0: not known yet */
 	bool disk_known, directory_there;
 	bool disk_refuses;               /* and now it does */
+	uint64_t disk_resume;            /* until so much is free; 0: not known */
+	bool stalled;                    /* it refuses them as busy: flush or compaction is behind */
 	bool engine_there;               /* greets and takes writes */
 	int engine_pid;                  /* 0 = not running */
 	enum board_state engine_state;

@@ -97,6 +97,7 @@ START_TEST(a_disk_without_room_for_the_ballast_takes_no_writes_until_there_is)
 
 	begin(&d, BACK + BALLAST - 1);
 	ck_assert(reserve_refuses(d.reserve));
+	ck_assert_uint_ge(stats_sum(M_disk_resume), MARK + SEGMENT);
 	ck_assert_uint_eq(ballast_size(&d), 0);
 	ck_assert_uint_eq(stats_sum(M_disk_writes_refused), 1);
 	d.no_room = true;

@@ -70,6 +70,9 @@ START_TEST(readable_but_not_writable_is_degraded)
 	f.disk_refuses = true;
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
 	f = well();
+	f.stalled = true;
+	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
+	f = well();
 	desc.damage_count = 1;
 	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
 	desc.damage_count = 0;

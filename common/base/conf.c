@@ -64,6 +64,12 @@ static bool parse_digits(const char *s, uint64_t *vp, const char **restp)
 	return p > s;
 }
 
+/* "bytes", "bytes/s" */
+static bool counts_bytes(const struct conf_row *row)
+{
+	return strncmp(row->unit, "bytes", 5) == 0;
+}
+
 /* A number, with a suffix when it counts bytes. NULL, or what is wrong. */
 static const char *parse_number(const struct conf_row *row, const char *s, uint64_t *vp)
 {
@@ -73,7 +79,7 @@ static const char *parse_number(const struct conf_row *row, const char *s, uint6
 
 	if (!parse_digits(s, &v, &rest))
 		return rest == s && !(*s >= '0' && *s <= '9') ? "not a number" : "too large";
-	if (*rest && strcmp(row->unit, "bytes") == 0) {
+	if (*rest && counts_bytes(row)) {
 		shift = *rest == 'K' || *rest == 'k' ? 10 : *rest == 'M' || *rest == 'm' ? 20 :
 		    *rest == 'G' || *rest == 'g' ? 30 : 0;
 		rest += shift != 0;
@@ -100,7 +106,7 @@ static enum st set_number(const struct conf_row *row, const char *value, uint64_
 	buf_printf(complaint, "%s; give %s from %llu to %llu, e.g. %s", wrong,
 	    *row->unit ? row->unit : "a number", (unsigned long long)row->min,
 	    (unsigned long long)row->max, row->def);
-	if (strcmp(row->unit, "bytes") == 0 && def && def % (1u << 20) == 0)
+	if (counts_bytes(row) && def && def % (1u << 20) == 0)
 		buf_printf(complaint, " or %lluM", (unsigned long long)(def >> 20));
 	return ST_INVALID;
 }
