@@ -54,16 +54,15 @@ static enum st seal(const struct commands *c, struct seq *lastp, struct buf *tex
 
 /* ---- the commands ---- */
 
-static enum st do_flush(const struct commands *c, const struct command *q, struct buf *text)
+/* Everything answered so far, up to *lastp, is in tables. */
+static enum st flush_all(const struct commands *c, struct seq *lastp, struct buf *text)
 {
 	uint64_t until = clock_mono_us() + FLUSH_WAIT_MS * 1000ull;
-	struct seq last;
-	enum st st = seal(c, &last, text);
+	enum st st = seal(c, lastp, text);
 
-	(void)q;
 	if (st)
 		return st;
-	while (!truth_wait_flushed(c->truth, last, SLICE_MS)) {
+	while (!truth_wait_flushed(c->truth, *lastp, SLICE_MS)) {
 		if (asked_to_stop(c, text))
 			return ST_UNAVAILABLE;
 		if (clock_mono_us() >= until) {
@@ -71,8 +70,18 @@ static enum st do_flush(const struct commands *c, const struct command *q, struc
 			return ST_TIMEOUT;
 		}
 	}
-	buf_printf(text, "everything up to sequence %" PRIu64 " is in tables\n", last.v);
 	return ST_OK;
+}
+
+static enum st do_flush(const struct commands *c, const struct command *q, struct buf *text)
+{
+	struct seq last;
+	enum st st = flush_all(c, &last, text);
+
+	(void)q;
+	if (st == ST_OK)
+		buf_printf(text, "everything up to sequence %" PRIu64 " is in tables\n", last.v);
+	return st;
 }
 
 static bool is_below(const char *dir, const char *root)
@@ -197,6 +206,53 @@ static enum st do_set(const struct commands *c, const struct command *q, struct 
 	return ST_OK;
 }
 
+static void tell_asked(const struct asked_status *s, struct buf *text)
+{
+	uint64_t until = s->state == ASKED_UNDER_WAY ? clock_mono_us() : s->ended_us;
+
+	buf_printf(text, "everything up to sequence %" PRIu64 ": %" PRIu64 " jobs, %.1f MiB merged to %.1f MiB, %.1f s", s->up_to.v,
+		   s->jobs, (double)s->bytes_in / (1 << 20), (double)s->bytes_out / (1 << 20),
+		   (double)(until - s->began_us) / 1e6);
+	if (s->state != ASKED_DONE)
+		buf_printf(text, "; %zu tables (%.1f MiB) are left", s->left, (double)s->left_bytes / (1 << 20));
+	if (s->state == ASKED_ENDED_EARLY)
+		buf_printf(text, ": %s", s->why);
+	buf_append_byte(text, '\n');
+}
+
+/* ST_BUSY: it is under way. */
+static enum st compact_status(const struct commands *c, struct buf *text)
+{
+	struct asked_status s = jobs_asked(c->jobs);
+
+	if (s.state == ASKED_NEVER) {
+		buf_append_str(text, "no compaction was asked for since the engine began\n");
+		return ST_NOT_FOUND;
+	}
+	tell_asked(&s, text);
+	return s.state == ASKED_UNDER_WAY ? ST_BUSY : s.state == ASKED_DONE ? ST_OK : ST_UNAVAILABLE;
+}
+
+/* Begins it only: lsmctl asks for its status until it is over, so that other commands get their turn. */
+static enum st do_compact(const struct commands *c, const struct command *q, struct buf *text)
+{
+	struct seq last;
+	enum st st;
+
+	if (q->count == 2 && strcmp(q->words[1], "status") == 0)
+		return compact_status(c, text);
+	if (q->count == 2) {
+		buf_printf(text, "nothing is known of \"%.40s\"; there is: compact status\n", q->words[1]);
+		return ST_INVALID;
+	}
+	st = flush_all(c, &last, text);
+	if (st)
+		return st;
+	jobs_compact(c->jobs, last);
+	buf_printf(text, "begun, for everything up to sequence %" PRIu64 "; lsmctl compact status\n", last.v);
+	return ST_OK;
+}
+
 static enum st do_compactions(const struct commands *c, const struct command *q, struct buf *text)
 {
 	struct stats_job jobs[STATS_JOBS_MOST];
@@ -318,6 +374,7 @@ enum st commands_run(const struct commands *c, const struct command *q, struct b
 	if (q->count - 1 < row->least || q->count - 1 > row->most)
 		return refuse("wrong number of words for", row->name, text);
 	st = commands[row - command_rows].run(c, q, text);
-	log_info("Command %s: %s, %" PRIu64 " ms.", row->name, st_text(st), (clock_mono_us() - began_us) / 1000);
+	if (st != ST_BUSY)               /* lsmctl asks again, many times */
+		log_info("Command %s: %s, %" PRIu64 " ms.", row->name, st_text(st), (clock_mono_us() - began_us) / 1000);
 	return st;
 }

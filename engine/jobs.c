@@ -30,6 +30,7 @@
 #include "common/stats/running.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "engine/asked.h"
 #include "engine/compaction.h"
 #include "engine/inspect.h"
 #include "engine/pick.h"
@@ -41,6 +42,7 @@
 #define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
 #define ROOM_LOOK_MS 1000
 #define LOOK_MS 30000
+#define ASKED_LOOK_MS 1000
 #define PART_TARGETS 4u                  /* a part of a job has at least so many table size targets */
 
 struct worker {
@@ -74,11 +76,13 @@ struct jobs {
 	size_t running_count;
 	uint64_t rate_told;              /* what each worker was told last */
 	uint64_t next_job, retry_us, retry_at_us;    /* retry_us 0: the last job went well */
+	struct seq asked_seen;           /* what the latest pick was asked for */
 	bool held_for_room;              /* there is something to do and no room for it */
 
 	/* anybody's */
 	int wake_fd;
 	_Atomic bool woken, stop;
+	struct asked asked;
 	_Atomic uint64_t rate_limit;     /* bytes per second over all compactors; 0: none */
 };
 
@@ -100,6 +104,7 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 	obj_init(j, JOBS_MAGIC);
 	j->levels_conf = (struct levels_conf){ conf->compaction_trigger_ratio, conf->memtable_size_limit,
 					       conf->level_size_ratio };
+	asked_init(&j->asked);
 	j->rest_us = conf->compaction_rest_ms * 1000;
 	j->table_size_target = conf->table_size_target;
 	j->codec = conf->block_compression;
@@ -208,10 +213,13 @@ static bool pick_within(struct jobs *j, struct compaction *job, uint64_t room)
 	bool hurry = reserve_refuses(j->reserve), rest = at_rest(j);
 	struct pick_question q = { .levels = j->levels_conf, .table_size_target = j->table_size_target,
 				   .running = running, .now_ms = clock_wall_ms(), .at_rest = rest || hurry, .hurry = hurry };
+	struct asked_status asked = asked_status(&j->asked);
 	uint64_t running_bytes;
 	bool found;
 
 	q.running_count = list_running(j, running, &running_bytes);
+	q.asked = asked.state == ASKED_UNDER_WAY ? asked.up_to : seq(0);
+	j->asked_seen = q.asked;
 	q.room_bytes = room_beside(room, running_bytes);
 	q.version = truth_lock(j->truth);
 	found = pick_next(&q, &job->arena, &job->pick);
@@ -259,6 +267,7 @@ static void back_off(struct jobs *j)
 {
 	uint64_t most = reserve_refuses(j->reserve) ? RETRY_FULL_US : RETRY_MOST_US;
 
+	asked_fail(&j->asked, clock_mono_us());
 	j->retry_us = j->retry_us ? j->retry_us * 2 : RETRY_FIRST_US;
 	if (j->retry_us > most)
 		j->retry_us = most;
@@ -426,6 +435,8 @@ static bool do_next(struct jobs *j)
 		give_room(j, st);
 		back_off(j);
 	}
+	if (!st && move)
+		asked_note(&j->asked, 0, 0, clock_mono_us());
 	if (st || move)
 		compaction_free(&job);
 	return st == ST_OK;
@@ -466,6 +477,7 @@ static void install(struct jobs *j, struct compaction *job)
 		return;
 	}
 	note_speed(j, job);
+	asked_note(&j->asked, job->pick.input_bytes, compaction_output_bytes(job), clock_mono_us());
 	tell_result(job);
 	forget(j, &job);
 	j->retry_us = 0;
@@ -573,6 +585,29 @@ static void wait_for_work(struct jobs *j, int timeout_ms)
 	atomic_store(&j->woken, false);
 }
 
+/* With nothing begun: is what was asked for done, or cannot be? True: look again soon. */
+static bool look_at_asked(struct jobs *j, bool held_back)
+{
+	struct asked_status s = asked_status(&j->asked);
+	struct asked_view v = { .running = j->running_count > 0 };
+
+	if (s.state != ASKED_UNDER_WAY)
+		return false;
+	v.stuck = !held_back && s.up_to.v == j->asked_seen.v && !j->held_for_room && idle_workers(j) > 0;
+	asked_count(truth_lock(j->truth), s.up_to, &v);
+	truth_unlock(j->truth);
+	asked_look(&j->asked, &v, clock_mono_us());
+	return asked_status(&j->asked).state == ASKED_UNDER_WAY;
+}
+
+/* How long to wait for work, with nothing begun. */
+static int pause_ms(struct jobs *j, bool held_back)
+{
+	int ms = held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : look_again(j);
+
+	return look_at_asked(j, held_back) && ms > ASKED_LOOK_MS ? ASKED_LOOK_MS : ms;
+}
+
 static void *run(void *arg)
 {
 	struct jobs *j = arg;
@@ -586,7 +621,7 @@ static void *run(void *arg)
 		held_back = patience(j) > 0;
 		if (!held_back && do_next(j))
 			continue;
-		wait_for_work(j, held_back ? patience(j) : j->held_for_room ? ROOM_LOOK_MS : look_again(j));
+		wait_for_work(j, pause_ms(j, held_back));
 	}
 	return NULL;
 }
@@ -627,6 +662,28 @@ void jobs_set_rate(struct jobs *j, uint64_t bytes_per_second)
 	obj_check(j, JOBS_MAGIC);
 	atomic_store(&j->rate_limit, bytes_per_second);
 	jobs_wake(j);
+}
+
+void jobs_compact(struct jobs *j, struct seq up_to)
+{
+	obj_check(j, JOBS_MAGIC);
+	asked_begin(&j->asked, up_to, clock_mono_us());
+	jobs_wake(j);
+}
+
+struct asked_status jobs_asked(struct jobs *j)
+{
+	struct asked_status s = asked_status(&j->asked);
+	struct asked_view v;
+
+	obj_check(j, JOBS_MAGIC);
+	if (s.state != ASKED_UNDER_WAY)
+		return s;
+	asked_count(truth_lock(j->truth), s.up_to, &v);
+	truth_unlock(j->truth);
+	s.left = v.left;
+	s.left_bytes = v.left_bytes;
+	return s;
 }
 
 void jobs_guard(struct jobs *j)

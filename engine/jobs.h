@@ -21,6 +21,7 @@
 #define ENGINE_JOBS_H
 
 #include "common/base/conf.h"
+#include "engine/asked.h"
 #include "engine/drain.h"
 #include "engine/inspect.h"
 #include "engine/install.h"
@@ -39,6 +40,10 @@ void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, 
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
 /* Bytes that all compactors together read and write per second, from now on; 0: no limit. Any thread. */
 void jobs_set_rate(struct jobs *j, uint64_t bytes_per_second);
+
+/* Takes everything up to a sequence, which is in tables, to the last level. Any thread. */
+void jobs_compact(struct jobs *j, struct seq up_to);
+struct asked_status jobs_asked(struct jobs *j);
 
 void jobs_stop(struct jobs *j);              /* after what it is doing; running jobs are given up */
 void jobs_guard(struct jobs *j);             /* link_guard() for every link */

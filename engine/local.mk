@@ -47,6 +47,7 @@ libengine_a_SOURCES += \
 	engine/pick.c engine/pick.h \
 	engine/parts.c engine/parts.h \
 	engine/compaction.c engine/compaction.h \
+	engine/asked.c engine/asked.h \
 	engine/jobs.c engine/jobs.h \
 	engine/copydir.c engine/copydir.h \
 	engine/checkpoint.c engine/checkpoint.h \

@@ -130,14 +130,15 @@ static double merit_of(const struct picker *p, unsigned level, const struct live
 	return (double)t->facts.size_bytes * (1 + garbage_share(&t->facts, p->q->now_ms)) / ((double)s.bytes + 1);
 }
 
-static bool pick_deep(struct picker *p, unsigned level, struct pick_job *job)
+/* One of the tables that hold something up to a sequence. */
+static bool pick_deep(struct picker *p, unsigned level, uint64_t up_to, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, level);
 	struct candidate *c = arena_alloc(p->a, (l.count + 1) * sizeof(*c));
 	size_t n = 0;
 
 	for (size_t i = 0; i < l.count; i++)
-		if (pick__free(p->q, l.tables[i]))
+		if (l.tables[i]->facts.min_seq.v <= up_to && pick__free(p->q, l.tables[i]))
 			c[n++] = (struct candidate){ i, merit_of(p, level, l.tables[i]) };
 	return take_best(p, level, c, n, job);
 }
@@ -155,7 +156,7 @@ static bool pick_by_score(struct picker *p, double *scores, unsigned *levelp, do
 			return false;
 		*levelp = best;
 		*scorep = scores[best];
-		if (best == 0 ? pick_level0(p, job) : pick_deep(p, best, job))
+		if (best == 0 ? pick_level0(p, job) : pick_deep(p, best, UINT64_MAX, job))
 			return true;
 		scores[best] = 0;
 	}
@@ -254,6 +255,29 @@ static bool pick_garbage(struct picker *p, struct pick_job *job)
 	return found;
 }
 
+/* ---- asked ---- */
+
+/* Does it take something deeper that was asked for? All of level 0 may be newer. */
+static bool serves_asked(const struct picker *p, const struct pick_job *job)
+{
+	for (size_t i = 0; i < job->input_count; i++)
+		if (job->inputs[i]->level < job->output_level && job->inputs[i]->facts.min_seq.v <= p->q->asked.v)
+			return true;
+	return false;
+}
+
+static bool pick_asked(struct picker *p, struct pick_job *job)
+{
+	unsigned level = 0;
+	bool found = pick_level0(p, job) && serves_asked(p, job);
+
+	while (!found && ++level < LEVEL_LAST)
+		found = pick_deep(p, level, p->q->asked.v, job);
+	if (found)
+		(void)snprintf(job->reason, sizeof(job->reason), "asked for: level %u goes down", level);
+	return found;
+}
+
 /* ---- at rest ---- */
 
 /* What a level may hide on the last one, in bytes: its own, and for each tombstone and expired entry one more entry. */
@@ -308,7 +332,8 @@ bool pick_next(const struct pick_question *q, struct arena *a, struct pick_job *
 	struct picker p = { .q = q, .a = a };
 
 	levels_measure(q->version, &q->levels, &p.levels);
-	if (!pick_pressing(&p, jobp) && !pick_garbage(&p, jobp) && !(q->at_rest && pick_at_rest(&p, jobp)))
+	if (!pick_pressing(&p, jobp) && !pick_garbage(&p, jobp) && !(q->asked.v && pick_asked(&p, jobp)) &&
+	    !(q->at_rest && pick_at_rest(&p, jobp)))
 		return false;
 	pick__finish(q, a, jobp);
 	return true;

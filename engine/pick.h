@@ -4,6 +4,7 @@
  *
  *	pressing   the level with the highest score of at least 1 (levels.h), that can be served now
  *	garbage    a table of which enough are tombstones or expired: downwards, on the last level in place
+ *	asked      an operator wants everything up to a sequence on the last level: from the top
  *	at rest    while nobody writes: what lies above the last level, until it is SETTLED_SHARE of it
  *
  * On a level the table goes that meets the fewest bytes below for each of its own, garbage counted in its favour.
@@ -16,7 +17,8 @@
  * 4. `deeper` covers every key of the job that may have an older version below the output level. It may cover more: a
  *    tombstone that stays where it need not does no harm.
  * 5. A job makes progress: it takes its tables to a deeper level, or it rewrites a table of the last level of which at
- *    least one entry has expired and goes. So there are only so many jobs between two writes.
+ *    least one entry has expired and goes. So there are only so many jobs between two writes. One that was asked for
+ *    takes a table deeper that holds something up to that sequence; whatever is written meanwhile, it comes to an end.
  * 6. A table with tombstones is not moved to where nothing lies deeper: it is rewritten, and loses them.
  */
 #ifndef ENGINE_PICK_H

@@ -23,6 +23,7 @@ struct pick_question {
 	const struct pick_running *running;  size_t running_count;
 	int64_t now_ms;
 	bool at_rest;                    /* nobody has been writing for a while */
+	struct seq asked;                /* what is up to it is to go to the last level; 0: nobody asked */
 	uint64_t room_bytes;             /* the inputs of a job may have so many bytes; 0: any number */
 	bool hurry;                      /* the disk is nearly full: level 0 is compacted whatever it holds */
 };

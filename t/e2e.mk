@@ -5,6 +5,7 @@ E2E_TESTS = \
 	t/e2e_api.py \
 	t/e2e_backup.py \
 	t/e2e_checkpoint.py \
+	t/e2e_compact.py \
 	t/e2e_damage.py \
 	t/e2e_dataset.py \
 	t/e2e_disk.py \

@@ -132,3 +132,7 @@ sweep: t/engine_sweep_test
 	LSM_SWEEP=1 t/engine_sweep_test
 
 .PHONY: sweep
+
+check_PROGRAMS += t/engine_asked_test
+t_engine_asked_test_SOURCES = t/engine_asked_test.c
+t_engine_asked_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -676,8 +676,81 @@ START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 }
 END_TEST
 
+static struct asked_status wait_for_end(struct bench *b)
+{
+	while (jobs_asked(b->jobs).state == ASKED_UNDER_WAY)
+		usleep(LOOK_EVERY_US);
+	return jobs_asked(b->jobs);
+}
+
+/* Less than what triggers level 0, one more than what was asked for. */
+static struct seq three_tables(struct bench *b)
+{
+	struct seq second = { 0 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 2)
+			second = truth_visible(b->w.db.truth);
+		world_put1(&b->w, "apple", "v");
+		world_rotate(&b->w);
+		world_flush_all(&b->w);
+	}
+	return second;
+}
+
+START_TEST(what_was_asked_for_goes_to_the_last_level_and_then_it_is_over)
+{
+	struct asked_status s;
+	struct seq up_to;
+	struct bench b;
+
+	start(&b);
+	dial(&b);
+	up_to = three_tables(&b);
+	ck_assert_int_eq(jobs_asked(b.jobs).state, ASKED_NEVER);
+	jobs_compact(b.jobs, up_to);
+	next_order(&b);
+	ck_assert_uint_eq(b.order.input_count, 3);
+	ck_assert_uint_eq(b.order.output_level, LEVEL_LAST);
+	ck_assert_int_eq(jobs_asked(b.jobs).state, ASKED_UNDER_WAY);
+	finish_order(&b);
+	s = wait_for_end(&b);
+	ck_assert(s.state == ASKED_DONE && s.jobs == 1 && s.left == 0 && s.bytes_in > s.bytes_out && s.bytes_out > 0);
+	jobs_compact(b.jobs, up_to);             /* nothing is left of it: done at once, without a job */
+	s = wait_for_end(&b);
+	ck_assert(s.state == ASKED_DONE && s.jobs == 0);
+	end(&b);
+}
+END_TEST
+
+START_TEST(what_was_asked_for_ends_when_jobs_fail_again_and_again)
+{
+	struct asked_status s;
+	struct compact_report r;
+	struct bench b;
+
+	start(&b);
+	dial(&b);
+	jobs_compact(b.jobs, three_tables(&b));
+	for (unsigned i = 0; i < ASKED_FAILURES_MOST; i++) {
+		do
+			next_order(&b);
+		while (b.order.cancel);          /* a word to all who were at the one that failed */
+		r = done(&b, ST_IO);
+		report(&b, &r);
+	}
+	s = wait_for_end(&b);
+	ck_assert_int_eq(s.state, ASKED_ENDED_EARLY);
+	ck_assert_uint_eq(s.left, 2);
+	ck_assert_uint_eq(tables_on(&b, 0), 3);
+	end(&b);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, what_was_asked_for_goes_to_the_last_level_and_then_it_is_over);
+	tcase_add_test(tc, what_was_asked_for_ends_when_jobs_fail_again_and_again);
 	tcase_add_test(tc, a_large_job_is_cut_for_all_who_are_idle_and_installed_at_once);
 	tcase_add_test(tc, when_one_of_its_compactors_dies_nothing_of_a_job_is_left);
 	tcase_add_test(tc, a_part_that_fails_takes_the_others_with_it);

@@ -35,6 +35,7 @@ struct one_case {
 	uint64_t room;                   /* 0: any */
 	bool hurry;
 	const char *damaged;             /* a key on record */
+	uint64_t asked;                  /* the sequence of a table is its id */
 };
 
 static const struct one_case cases[] = {
@@ -177,6 +178,21 @@ static const struct one_case cases[] = {
 	{ .name = "a move needs no room",
 	  .rows = { { 1, 1, "a", "b", 500, 0 } },
 	  .room = 1, .want = { 1 }, .move = true, .to = 6 },
+	{ .name = "what was asked for goes down though nothing presses, from the top",
+	  .rows = { { 1, 6, "a", "b", 12000, 0 }, { 2, 5, "a", "b", 10, 0 }, { 3, 0, "a", "b", 10, 0 } },
+	  .asked = 3, .want = { 3, 2 }, .to = 5, .deeper = "a-b" },
+	{ .name = "then from further below, to the last level",
+	  .rows = { { 1, 6, "a", "b", 12000, 0 }, { 2, 5, "a", "b", 10, 0 } },
+	  .asked = 2, .want = { 2, 1 }, .to = 6 },
+	{ .name = "what was written after it was asked for stays",
+	  .rows = { { 1, 6, "a", "b", 12000, 0 }, { 4, 5, "c", "d", 10, 0 }, { 5, 0, "a", "b", 10, 0 } }, .asked = 3 },
+	{ .name = "and is passed over",
+	  .rows = { { 1, 6, "a", "d", 12000, 0 }, { 2, 5, "a", "b", 10, 0 }, { 4, 5, "c", "d", 100, 0 } },
+	  .asked = 3, .want = { 2, 1 }, .to = 6 },
+	{ .name = "on level 0 too",
+	  .rows = { { 4, 0, "a", "b", 10, 0 }, { 5, 0, "a", "b", 10, 0 } }, .asked = 3 },
+	{ .name = "all that was asked for is there",
+	  .rows = { { 1, 6, "a", "b", 100, 0 }, { 2, 6, "c", "d", 100, 0 } }, .asked = 2 },
 	{ .name = "under load that can wait",
 	  .rows = { { 1, 0, "a", "b", 10, '9' }, { 3, 6, "a", "b", 400, 0 } } },
 };
@@ -278,6 +294,7 @@ START_TEST(each_layout_gives_the_job_it_must)
 
 			version_set_damages(v, &d, 1, 2);
 		}
+		q.asked = seq(c->asked);
 		if (c->running.min) {
 			running.min = slice_str(c->running.min);
 			running.max = slice_str(c->running.max);

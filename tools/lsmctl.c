@@ -25,6 +25,7 @@
 #define EXIT_NO_SERVER 69
 #define RESTART_PATIENCE_US (60u * 1000000u)
 #define POLL_US 20000u
+#define COMPACT_POLL_US 200000u
 #define ANSWER_TIMEOUT_S 5
 #define COMMAND_TIMEOUT_S 600            /* the engine says itself when it gives up */
 
@@ -159,8 +160,8 @@ static char *absolute(char *dir)
 	return whole;
 }
 
-/* Has the engine do what the words say; prints what it answers, a refusal always. */
-static int tell_engine(struct session *s, char **words, size_t count, bool print)
+/* What the engine answers to the words; its text lives until the next question. */
+static struct command_reply ask_engine(struct session *s, char **words, size_t count)
 {
 	struct command q = { words, count };
 	struct command_reply r;
@@ -173,6 +174,14 @@ static int tell_engine(struct session *s, char **words, size_t count, bool print
 	buf_fini(&out);
 	if (command_reply_decode(got, &s->memory, &r) != ST_OK)
 		refuse(EXIT_NO_SERVER, "the engine's answer is of another version", NULL);
+	return r;
+}
+
+/* Has the engine do what the words say; prints what it answers, a refusal always. */
+static int tell_engine(struct session *s, char **words, size_t count, bool print)
+{
+	struct command_reply r = ask_engine(s, words, count);
+
 	if (r.status == ST_OK) {
 		if (print)
 			fputs(r.text, stdout);
@@ -180,6 +189,19 @@ static int tell_engine(struct session *s, char **words, size_t count, bool print
 	}
 	fprintf(stderr, "lsmctl: %s", r.text[0] ? r.text : st_text(r.status));
 	return r.status == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED;
+}
+
+/* Begins a compaction of everything, and waits until the engine says that it is over. */
+static int compact(struct session *s, bool wait)
+{
+	char *words[] = { (char[]){ "compact" }, (char[]){ "status" } };
+	int code = tell_engine(s, words, 1, !wait);
+
+	if (code != EXIT_DONE || !wait)
+		return code;
+	while (ask_engine(s, words, 2).status == ST_BUSY)
+		clock_sleep_us(COMPACT_POLL_US);
+	return tell_engine(s, words, 2, true);
 }
 
 static void print_uptime(uint64_t ms)
@@ -345,6 +367,10 @@ int main(int argc, char **argv)
 		return status(&s);
 	if (i + 2 == argc && strcmp(argv[i], "restart") == 0)
 		return restart(&s, argv[i + 1]);
+	if (i + 1 == argc && strcmp(argv[i], "compact") == 0)
+		return compact(&s, true);
+	if (i + 2 == argc && strcmp(argv[i], "compact") == 0 && strcmp(argv[i + 1], "--no-wait") == 0)
+		return compact(&s, false);
 	if (i < argc && command_find(argv[i]) && argc - i <= (int)COMMAND_WORDS_MAX) {
 		if (strcmp(argv[i], "checkpoint") == 0 && i + 2 == argc)
 			argv[i + 1] = absolute(argv[i + 1]);
