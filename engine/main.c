@@ -100,8 +100,6 @@ static void tell_opened(const struct engine *e, uint64_t began_us)
 {
 	const struct recovery_report *r = &e->db.report;
 
-	if (r->sentence[0])
-		log_warn("%s", r->sentence);
 	log_info("Database %s: %" PRIu32 " log segments, %" PRIu64 " records, %" PRIu64 " entries replayed, sequence %" PRIu64
 		 ", %" PRIu64 " ms.", e->db.created ? "created" : "opened", r->segments, r->records, r->entries,
 		 r->last_seq.v, (clock_mono_us() - began_us) / 1000);
