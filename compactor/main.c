@@ -45,6 +45,8 @@ struct compactor {
 	/* an order that waits for the job before it to wind down; NULL: none */
 	struct link_msg *waiting;
 	uint64_t waiting_connection;
+	uint64_t waiting_job, waiting_incarnation;
+	uint64_t waiting_rate;           /* the last word on its bytes per second */
 };
 
 static void wake(void *ctx)
@@ -94,11 +96,21 @@ static void refuse(struct compactor *c, uint64_t connection, const struct compac
 
 /* ---- orders ---- */
 
+/* An order that cannot be read has no number to answer under, and the engine would wait for it without end. A link that
+ * ends tells the engine to give the job up, so the process does. */
+_Noreturn static void end_on_nonsense(void)
+{
+	log_error("A message of the engine cannot be read: are both of one version? The compactor ends, so that the engine "
+		  "gives its job up.");
+	exit(EXIT_CRASH);
+}
+
 static void start(struct compactor *c, struct link_msg **mp, uint64_t connection)
 {
 	arena_reset(&c->memory);
-	if (compact_order_decode(link_msg_slice(*mp), &c->memory, &c->order) == ST_OK && !c->order.cancel &&
-	    !c->order.adjust) {
+	if (compact_order_decode(link_msg_slice(*mp), &c->memory, &c->order))
+		end_on_nonsense();
+	if (!c->order.cancel && !c->order.adjust) {
 		c->connection = connection;
 		c->progress_due_us = clock_mono_us() + PROGRESS_MS * 1000u;
 		runner_start(c->runner, &c->order);
@@ -106,7 +118,37 @@ static void start(struct compactor *c, struct link_msg **mp, uint64_t connection
 	link_msg_free(mp);
 }
 
-/* A message while a job is at hand: its cancellation, or an order that has to wait or is refused. */
+static void keep_waiting(struct compactor *c, struct link_msg **mp, uint64_t connection, const struct compact_order *o)
+{
+	if (c->waiting)
+		link_msg_free(&c->waiting);
+	c->waiting = *mp;
+	*mp = NULL;
+	c->waiting_connection = connection;
+	c->waiting_job = o->job;
+	c->waiting_incarnation = o->incarnation;
+	c->waiting_rate = o->rate_limit;
+}
+
+/* An order is cancelled or its rate changed: the one at hand, or the one that waits. */
+static void take_word(struct compactor *c, const struct compact_order *o)
+{
+	bool at_hand = o->job == c->order.job && o->incarnation == c->order.incarnation;
+	bool waits = c->waiting && o->job == c->waiting_job && o->incarnation == c->waiting_incarnation;
+
+	if (!at_hand && !waits)
+		log_debug("the job that this is about has ended");
+	else if (at_hand && o->cancel)
+		runner_cancel(c->runner);
+	else if (at_hand)
+		runner_set_rate(c->runner, o->rate_limit);
+	else if (o->cancel)
+		link_msg_free(&c->waiting);
+	else
+		c->waiting_rate = o->rate_limit;
+}
+
+/* A message while a job is at hand: a word about it, or an order that has to wait or is refused. */
 static void take_in_between(struct compactor *c, struct link_msg **mp, uint64_t connection)
 {
 	struct compact_order o;
@@ -116,18 +158,9 @@ static void take_in_between(struct compactor *c, struct link_msg **mp, uint64_t 
 	if (compact_order_decode(link_msg_slice(*mp), &a, &o) != ST_OK) {
 		log_warn("A message of the engine was not understood and is left.");
 	} else if (o.cancel || o.adjust) {
-		if (o.job != c->order.job || o.incarnation != c->order.incarnation)
-			log_debug("the job that this is about has ended");
-		else if (o.cancel)
-			runner_cancel(c->runner);
-		else
-			runner_set_rate(c->runner, o.rate_limit);
+		take_word(c, &o);
 	} else if (runner_cancelled(c->runner)) {
-		if (c->waiting)
-			link_msg_free(&c->waiting);
-		c->waiting = *mp;
-		c->waiting_connection = connection;
-		*mp = NULL;
+		keep_waiting(c, mp, connection, &o);
 	} else {
 		refuse(c, connection, &o);
 	}
@@ -176,8 +209,10 @@ static void take_result(struct compactor *c)
 		log_info("Compaction job %llu: the engine that ordered it is gone, its result does not count",
 			 (unsigned long long)r->job);
 	runner_release(c->runner, sent && r->status == ST_OK);
-	if (c->waiting)
-		start(c, &c->waiting, c->waiting_connection);
+	if (!c->waiting)
+		return;
+	start(c, &c->waiting, c->waiting_connection);
+	runner_set_rate(c->runner, c->waiting_rate);
 }
 
 /* ---- the loop ---- */

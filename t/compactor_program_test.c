@@ -191,6 +191,52 @@ START_TEST(cancelled_order_is_reported_as_such_and_the_next_one_is_taken)
 }
 END_TEST
 
+/* Orders the next job, which waits for the one before it to wind down, and cancels it there. */
+START_TEST(order_that_is_cancelled_while_it_waits_is_never_begun)
+{
+	struct compact_report r;
+	struct arena memory;
+	struct link *l;
+
+	begin(LARGE);
+	arena_init(&memory);
+	h.order.table_size_target = 1 << 20;
+	l = engine();
+	ck_assert_int_eq(next_event(l).kind, LINK_PEER_CAME);
+	send_order(l);
+	send_cancel(l);
+	h.order.job++;
+	send_order(l);
+	send_cancel(l);
+	r = final_report(l, &memory);
+	ck_assert_int_eq(r.status, ST_CANCELLED);
+	ck_assert_uint_eq(r.job, h.order.job - 1);
+	h.order.job++;
+	send_order(l);
+	r = final_report(l, &memory);
+	ck_assert_int_eq(r.status, ST_OK);
+	ck_assert_uint_eq(r.job, h.order.job);
+	arena_fini(&memory);
+	end();
+}
+END_TEST
+
+START_TEST(order_that_cannot_be_read_ends_the_compactor)
+{
+	struct link_msg *m = link_msg_new(7);
+	struct link *l;
+
+	begin(SMALL);
+	l = engine();
+	ck_assert_int_eq(next_event(l).kind, LINK_PEER_CAME);
+	memset(link_msg_body(m), 0xff, 7);
+	ck_assert_int_eq(link_send(l, 0, &m), ST_OK);
+	ck_assert_int_eq(exit_status(), EXIT_CRASH);
+	help_job_end(&h);
+	help_end();
+}
+END_TEST
+
 START_TEST(second_order_at_a_time_is_refused_as_busy)
 {
 	struct compact_report r;
@@ -279,6 +325,8 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, orders_are_carried_out_and_reported_one_after_the_other);
 	tcase_add_test(tc, cancelled_order_is_reported_as_such_and_the_next_one_is_taken);
+	tcase_add_test(tc, order_that_is_cancelled_while_it_waits_is_never_begun);
+	tcase_add_test(tc, order_that_cannot_be_read_ends_the_compactor);
 	tcase_add_test(tc, second_order_at_a_time_is_refused_as_busy);
 	tcase_add_test(tc, result_for_an_engine_that_is_gone_is_removed);
 	tcase_add_test(tc, sigterm_during_a_job_clears_away_and_ends);
