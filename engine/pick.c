@@ -19,6 +19,7 @@ struct picker {
 	const struct pick_question *q;
 	struct arena *a;
 	struct levels levels;
+	bool level0_waits;               /* for tables of the base that another job has */
 };
 
 /* ---- level 0 ---- */
@@ -58,7 +59,8 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 	pick__begin(job, 0, p->levels.base);
 	for (size_t i = l.count > PICK_LEVEL0_MOST ? l.count - PICK_LEVEL0_MOST : 0; i < l.count; i++)
 		pick__add(job, p->a, l.tables[i]);
-	if (!pick__add_below(p->q, p->a, job))
+	p->level0_waits = !pick__add_below(p->q, p->a, job);
+	if (p->level0_waits)
 		return false;
 	pick__consider_move(p->q, job);
 	return pick__fits(p->q, job);
@@ -159,6 +161,8 @@ static bool pick_by_score(struct picker *p, double *scores, unsigned *levelp, do
 		if (best == 0 ? pick_level0(p, job) : pick_deep(p, best, UINT64_MAX, job))
 			return true;
 		scores[best] = 0;
+		if (p->level0_waits && p->levels.base < LEVEL_LAST)
+			scores[p->levels.base] = 0;      /* or with several compactors its turn might never come */
 	}
 }
 
