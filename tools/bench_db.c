@@ -19,7 +19,7 @@
 
 #define LOCK_WAIT_MS 2000u
 #define OPEN_TABLES 4096u
-#define QUIET_US 300000u                 /* nothing to do for so long: settled */
+#define QUIET_US 500000u                 /* nothing done for so long, after the time of rest has passed: settled */
 #define LOOK_EVERY_US 10000u
 
 void bench__need(enum st st, const char *what)
@@ -190,9 +190,10 @@ void bench_db_flush(struct bench_db *db)
 
 void bench_db_settle(struct bench_db *db)
 {
+	uint64_t quiet_us = db->conf.compaction_rest_ms * 1000 + QUIET_US;       /* what a database at rest merges counts too */
 	uint64_t quiet_since = clock_mono_us(), seen = 0;
 
-	while (clock_mono_us() - quiet_since < QUIET_US) {
+	while (clock_mono_us() - quiet_since < quiet_us) {
 		uint64_t generation = board_generation(db->board);
 
 		if (generation != seen || truth_frozen_count(db->db.truth) > 0 || stats_sum(M_compaction_in_progress) > 0)
