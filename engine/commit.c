@@ -312,7 +312,7 @@ static bool drain(struct commit *c, struct asker *a)
 	return true;
 }
 
-/* The group is empty. Refused for now: there will be another turn. */
+/* The group is empty. A refusal leaves everything as it was; the next turn asks again. */
 static void clean_up(struct commit *c)
 {
 	struct write_reply unused = { 0 };
