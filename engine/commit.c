@@ -65,7 +65,7 @@ struct commit {
 
 	/* fixed after start */
 	struct asker *askers;
-	unsigned asker_count;
+	unsigned asker_count, first_slot;        /* of the frontends, as many as askers */
 	struct writer *writer;
 	uint64_t incarnation;
 	commit_damage_f *tell_damage;    /* NULL: nobody */
@@ -100,7 +100,8 @@ enum st commit_listen(const struct conf *conf, struct commit **cp)
 
 	*cp = NULL;
 	obj_init(c, COMMIT_MAGIC);
-	c->asker_count = (unsigned)conf->frontend_workers;
+	c->asker_count = 2 * (unsigned)conf->frontend_workers;   /* a successor may serve beside its predecessor */
+	c->first_slot = heritage_slot(conf, ROLE_FRONTEND, 0);
 	c->askers = mem_zalloc(c->asker_count * sizeof(*c->askers));
 	pthread_mutex_init(&c->wish.lock, NULL);
 	pthread_cond_init(&c->wish.fulfilled, NULL);
@@ -478,8 +479,17 @@ bool commit_is_alive(const struct commit *c)
 	return atomic_load(&c->waiting) || clock_mono_us() - turn_us < ALIVE_US;
 }
 
+/* The place of a frontend's twin that rests: nobody wants to connect there. */
+static bool is_resting(const struct commit *c, unsigned i)
+{
+	unsigned twin = (i + c->asker_count / 2) % c->asker_count;
+
+	return stats_worker_pid(c->first_slot + i) == 0 && stats_worker_pid(c->first_slot + twin) != 0;
+}
+
 void commit_guard(struct commit *c)
 {
 	for (unsigned i = 0; i < c->asker_count; i++)
-		link_guard(c->askers[i].link);
+		if (!is_resting(c, i))
+			link_guard(c->askers[i].link);
 }

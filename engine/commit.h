@@ -2,7 +2,7 @@
 /*
  * The commit thread: takes what all frontends have asked, makes it one group, answers each frontend with one message.
  *
- * 1. One link per frontend slot; every new connection, and every request meant for another incarnation, is answered
+ * 1. One link per frontend slot, of which each frontend has two (heritage.h); every new connection, and every request meant for another incarnation, is answered
  *    with a hello. Such a request is not applied and not replied to: the frontend repeats it, addressed to us.
  * 2. A group is all that is queued, bounded in bytes.
  * 3. When the log fails nobody is answered and the engine ends (EXIT_IO): frontends repeat to the next incarnation,

@@ -345,7 +345,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 		.handoff_path = handoff.s,
 		.data_dir = conf->data_dir,
 		.memory = { conf->memory_limit, conf->cache_size_limit, conf->memtable_size_limit,
-			    (unsigned)conf->frontend_workers, setup->index },
+			    (unsigned)conf->frontend_workers, setup->number },
 		.max_open_tables = setup->max_open_tables,
 	};
 	enum st st = attach_new(&attach, &f->attach);

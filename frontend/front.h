@@ -20,7 +20,7 @@ struct front;
 struct front_setup {
 	struct loop *loop;
 	const struct conf *conf;
-	unsigned index;                  /* which frontend this is */
+	unsigned index, number;          /* as in struct heritage */
 	int board_fd, listener;
 	uint64_t max_connections;
 	size_t max_open_tables;

@@ -433,7 +433,7 @@ static void check_time(struct http_conn *c)
 		return;
 	if (c->parser.in_head ? age > l->head_s : c->parser.in_body && age > l->body_s)
 		refuse(c, PROBLEM_REQUEST_TIMEOUT);
-	else if (!http_parser_busy(&c->parser) && (age > l->idle_s || c->shared->draining))
+	else if (!http_parser_busy(&c->parser) && age > l->idle_s)
 		abandon(c);
 }
 
@@ -448,11 +448,10 @@ void http_conn_tick(struct http_shared *s)
 	http_flush(s);
 }
 
-void http_conn_drain(struct http_shared *s)
+void http_conn_close_idle(struct http_shared *s)
 {
 	struct http_conn *c;
 
-	s->draining = true;
 	for (c = s->conns; c; c = c->next)
 		if (!c->first && !http_parser_busy(&c->parser) && unsent_bytes(c) == 0)
 			abandon(c);

@@ -61,7 +61,7 @@ void http_shared_fini(struct http_shared *s);    /* ends all connections */
 
 void http_conn_open(struct http_shared *s, int fd);      /* takes over a connected, non-blocking socket */
 void http_conn_tick(struct http_shared *s);              /* every second: time-outs */
-void http_conn_drain(struct http_shared *s);             /* no further requests: finish what is under way */
+void http_conn_close_idle(struct http_shared *s);        /* those that are between two requests */
 
 /* Writes what was answered since; at the end of every turn that answered outside http_handle_f. */
 void http_flush(struct http_shared *s);

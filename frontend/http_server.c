@@ -135,7 +135,12 @@ void http_server_adopt(struct http_server *s, int fd)
 void http_server_drain(struct http_server *s)
 {
 	set_accepting(s, false);
-	http_conn_drain(&s->shared);
+	s->shared.draining = true;
+}
+
+void http_server_close_idle(struct http_server *s)
+{
+	http_conn_close_idle(&s->shared);
 }
 
 size_t http_server_connections(const struct http_server *s)

@@ -21,7 +21,13 @@ void http_server_new(struct loop *loop, int listener, size_t max_connections,
 void http_server_free(struct http_server **sp);
 
 void http_server_adopt(struct http_server *s, int fd);       /* serves a connected socket, taken over */
-void http_server_drain(struct http_server *s); /* accepts no more, ends each connection after its answers */
+
+/* Accepts no more, and ends each connection after its next answers. */
+void http_server_drain(struct http_server *s);
+
+/* Ends the connections that wait for a request, which would be lost if it were on its way: so some time after the drain
+ * began. */
+void http_server_close_idle(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 void http_server_flush(struct http_server *s);               /* http_flush() */
 

@@ -3,11 +3,17 @@
  * lsm-frontend: one event loop that speaks HTTP, a few reading threads, and the threads of the link to the
  * engine.
  *
- * It ends on SIGTERM after finishing what is under way (at most DRAIN_S seconds), and when the supervisor is
- * gone.
+ * How it ends: it accepts nothing more, answers what is under way, says Connection: close with each last answer, and
+ * closes what is idle only after a grace in which a request may still be on its way. At most DRAIN_S seconds.
+ *
+ *	SIGUSR1   its successor serves: a long grace, as clients that come back are served at once
+ *	SIGTERM   the server stops: a short one
+ *
+ * When the supervisor is gone it ends at once.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,7 +25,8 @@
 #include "frontend/loop.h"
 #include "frontend/shares.h"
 
-enum { BEAT_MS = 500, DRAIN_S = 10, DRAIN_CHECK_MS = 50, READY_CHECK_MS = 3, READY_CHECKS = 300 };
+enum { BEAT_MS = 500, READY_CHECK_MS = 3, READY_CHECKS = 300 };
+enum { DRAIN_S = 10, DRAIN_CHECK_MS = 50, GRACE_STOP_MS = 200, GRACE_RETIRE_MS = 3000 };
 
 struct program {
 	struct loop *loop;
@@ -27,6 +34,7 @@ struct program {
 	struct loop_event *drain, *ready;
 	int signals;
 	unsigned drain_checks, ready_checks;
+	unsigned grace_ms;               /* for idle connections, from the beginning of the drain */
 };
 
 /* Ready is who can read. Without an engine for a second we serve what can be served without one. */
@@ -62,8 +70,12 @@ static void on_lifeline(void *ctx)
 static void on_drain(void *ctx)
 {
 	struct program *p = ctx;
-	size_t left = http_server_connections(front_server(p->front));
+	struct http_server *server = front_server(p->front);
+	size_t left;
 
+	if (p->drain_checks * DRAIN_CHECK_MS >= p->grace_ms)
+		http_server_close_idle(server);
+	left = http_server_connections(server);
 	if (left && ++p->drain_checks < DRAIN_S * 1000 / DRAIN_CHECK_MS)
 		return;
 	if (left)
@@ -71,17 +83,26 @@ static void on_drain(void *ctx)
 	loop_stop(p->loop);
 }
 
+static void drain(struct program *p, unsigned grace_ms)
+{
+	if (p->drain) {                  /* from now on in a hurry, perhaps */
+		p->grace_ms = grace_ms < p->grace_ms ? grace_ms : p->grace_ms;
+		return;
+	}
+	log_info("stopping: %zu connections are being finished",
+		 http_server_connections(front_server(p->front)));
+	p->grace_ms = grace_ms;
+	http_server_drain(front_server(p->front));
+	p->drain = loop_every(p->loop, DRAIN_CHECK_MS, on_drain, p);
+}
+
 static void on_signal(void *ctx)
 {
 	struct program *p = ctx;
 	struct signalfd_siginfo info;
 
-	if (read(p->signals, &info, sizeof info) != sizeof info || p->drain)
-		return;
-	log_info("stopping: %zu connections are being finished",
-		 http_server_connections(front_server(p->front)));
-	http_server_drain(front_server(p->front));
-	p->drain = loop_every(p->loop, DRAIN_CHECK_MS, on_drain, p);
+	while (read(p->signals, &info, sizeof info) == sizeof info)
+		drain(p, info.ssi_signo == SIGUSR1 ? GRACE_RETIRE_MS : GRACE_STOP_MS);
 }
 
 /* Deals the descriptors out; false when there are too few to begin with. */
@@ -108,6 +129,7 @@ static bool share_descriptors(const struct conf *c, struct front_setup *setup)
 
 int main(int argc, char **argv)
 {
+	static const int signals[] = { SIGUSR1 };
 	struct program p = { 0 };
 	struct heritage h;
 	struct front_setup setup = { .conf = &h.conf,
@@ -115,11 +137,12 @@ int main(int argc, char **argv)
 				     .listener = HERITAGE_LISTENER };
 
 	proc_begin(ROLE_FRONTEND, argc, argv, &h);
-	p.signals = proc_signal_fd();
+	p.signals = proc_signal_fd_also(signals, sizeof signals / sizeof *signals);
 	if (stats_begin(HERITAGE_SCOREBOARD, h.slot) != ST_OK)
 		return EXIT_OSERR;
 	p.loop = setup.loop = loop_new();
 	setup.index = h.index;
+	setup.number = h.number;
 	if (!share_descriptors(&h.conf, &setup) || front_new(&setup, &p.front) != ST_OK)
 		return EXIT_OSERR;
 	(void)loop_every(p.loop, BEAT_MS, on_beat, NULL);

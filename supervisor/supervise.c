@@ -56,7 +56,7 @@ struct supervisor {
 	/* changing */
 	struct control *control;
 	struct worker *workers;
-	unsigned worker_count;
+	unsigned worker_count;          /* twins count as two */
 	enum phase phase;
 	bool told_ready;
 	int exit_code;
@@ -70,7 +70,8 @@ struct supervisor {
 static void describe(const struct worker *w, struct worker_status *out)
 {
 	*out = (struct worker_status){
-		.name = w->name, .state = worker_state_name(w->state), .last_end = w->last_end,
+		.name = w->name, .last_end = w->last_end,
+		.state = w->twin && w->twin->candidate ? "restarting" : worker_state_name(w->state),
 		.pid = (int)w->pid, .restarts = w->restarts,
 		.uptime_ms = w->pid ? (clock_mono_us() - w->started_us) / 1000 : 0,
 	};
@@ -81,29 +82,39 @@ static void answer_status(struct supervisor *s, struct control_reply *r)
 	mem_drop(&s->statuses);
 	s->statuses = mem_zalloc(s->worker_count * sizeof *s->statuses);
 	for (unsigned i = 0; i < s->worker_count; i++)
-		describe(&s->workers[i], &s->statuses[i]);
+		if (worker_represents(&s->workers[i]))
+			describe(&s->workers[i], &s->statuses[r->worker_count++]);
 	r->workers = s->statuses;
-	r->worker_count = s->worker_count;
+}
+
+static struct worker *find_worker(struct supervisor *s, const char *name)
+{
+	for (unsigned i = 0; i < s->worker_count; i++)
+		if (worker_represents(&s->workers[i]) && strcmp(s->workers[i].name, name) == 0)
+			return &s->workers[i];
+	return NULL;
 }
 
 static void answer_restart(struct supervisor *s, const char *name, struct control_reply *r)
 {
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		struct worker *w = &s->workers[i];
+	struct worker *w = find_worker(s, name);
 
-		if (strcmp(w->name, name) != 0)
-			continue;
-		snprintf(s->detail, sizeof s->detail, "restarting %s (pid %d)", w->name, (int)w->pid);
-		log_info("%s, as asked by lsmctl", s->detail);
-		w->restart.early_deaths = 0;
-		w->start_at_us = 0;
-		if (w->state == WORKER_FAILED)
-			w->state = WORKER_WAITING;
-		worker_stop(w, w->role == ROLE_FRONTEND ? DRAIN_GRACE_MS : STOP_GRACE_MS);
+	if (!w) {
+		r->status = ST_NOT_FOUND;
+		snprintf(s->detail, sizeof s->detail, "there is no worker \"%.40s\"; lsmctl status lists them", name);
 		return;
 	}
-	r->status = ST_NOT_FOUND;
-	snprintf(s->detail, sizeof s->detail, "there is no worker \"%.40s\"; lsmctl status lists them", name);
+	snprintf(s->detail, sizeof s->detail, "restarting %s (pid %d)", w->name, (int)w->pid);
+	log_info("%s, as asked by lsmctl", s->detail);
+	if (w->twin && w->state == WORKER_RUNNING) {
+		worker_succeed(w);
+		return;
+	}
+	w->restart.early_deaths = 0;
+	w->start_at_us = 0;
+	if (w->state == WORKER_FAILED)
+		w->state = WORKER_WAITING;
+	worker_stop(w, w->role == ROLE_FRONTEND ? DRAIN_GRACE_MS : STOP_GRACE_MS);
 }
 
 static void answer(void *ctx, const struct control_request *q, struct control_reply *r)
@@ -172,12 +183,15 @@ static void add_workers(struct supervisor *s)
 	const struct conf *c = s->conf;
 	unsigned n = 0;
 
-	s->worker_count = (unsigned)(1 + c->compactor_workers + c->frontend_workers);
+	s->worker_count = (unsigned)(1 + c->compactor_workers + 2 * c->frontend_workers);
 	must(s->worker_count < SLOT_MAX);
 	s->workers = mem_zalloc(s->worker_count * sizeof *s->workers);
 	worker_init(&s->workers[n++], c, ROLE_ENGINE, 0);
-	for (unsigned i = 0; i < c->frontend_workers; i++)
-		worker_init(&s->workers[n++], c, ROLE_FRONTEND, i);
+	for (unsigned i = 0; i < c->frontend_workers; i++, n += 2) {
+		worker_init(&s->workers[n], c, ROLE_FRONTEND, i);
+		worker_init(&s->workers[n + 1], c, ROLE_FRONTEND, i);
+		worker_pair(&s->workers[n], &s->workers[n + 1], c);
+	}
 	for (unsigned i = 0; i < c->compactor_workers; i++)
 		worker_init(&s->workers[n++], c, ROLE_COMPACTOR, i);
 }
@@ -280,6 +294,16 @@ static void tell_ready(struct supervisor *s)
 	sd_notifyf(0, "READY=1\nSTATUS=serving http://%s", s->listeners->address);
 }
 
+/* A worker said something; when it has just become ready, it takes the place it is meant for. */
+static void hear(struct supervisor *s, struct worker *w)
+{
+	if (!worker_listen(w))
+		return;
+	if (w->candidate)
+		worker_take_over(w, DRAIN_GRACE_MS);
+	tell_ready(s);
+}
+
 static void stop_role(struct supervisor *s, enum role role, uint64_t grace_ms)
 {
 	for (unsigned i = 0; i < s->worker_count; i++)
@@ -337,8 +361,7 @@ static void reap(struct supervisor *s)
 
 			if (w->pid != pid)
 				continue;
-			if (worker_listen(w))
-				tell_ready(s);
+			hear(s, w);
 			worker_ended(w, status, s->phase != PHASE_SERVING);
 			consider_failure(s, w);
 		}
@@ -391,8 +414,8 @@ static void take_event(struct supervisor *s, void *who)
 		take_signals(s);
 	else if (who == s->control)
 		control_turn(s->control);
-	else if (worker_listen(who))
-		tell_ready(s);
+	else
+		hear(s, who);
 }
 
 int supervisor_run(struct supervisor *s)

@@ -42,6 +42,20 @@ void worker_init(struct worker *w, const struct conf *c, enum role role, unsigne
 		snprintf(w->name, sizeof w->name, "%s.%u", role_name(role), index);
 }
 
+void worker_pair(struct worker *a, struct worker *b, const struct conf *c)
+{
+	must(a->role == ROLE_FRONTEND && b->role == ROLE_FRONTEND && a->index == b->index);
+	a->twin = b;
+	b->twin = a;
+	b->slot = heritage_slot(c, b->role, b->index + (unsigned)c->frontend_workers);
+	b->state = WORKER_RESTING;
+}
+
+bool worker_represents(const struct worker *w)
+{
+	return !w->twin || (w->state != WORKER_RESTING && !w->candidate && !w->retired);
+}
+
 const char *worker_state_name(enum worker_state s)
 {
 	static const char *const names[] = {
@@ -62,12 +76,14 @@ bool worker_has_process(const struct worker *w)
 static void set_state(struct worker *w, enum worker_state to)
 {
 	static const unsigned allowed[] = {
-		[WORKER_WAITING] = 1u << WORKER_STARTING | 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
+		[WORKER_WAITING] = 1u << WORKER_STARTING | 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED |
+			1u << WORKER_RESTING,
 		[WORKER_STARTING] = 1u << WORKER_RUNNING | 1u << WORKER_STOPPING | 1u << WORKER_WAITING | 1u << WORKER_FAILED |
-			1u << WORKER_ENDED,
+			1u << WORKER_ENDED | 1u << WORKER_RESTING,
 		[WORKER_RUNNING] = 1u << WORKER_STOPPING | 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
-		[WORKER_STOPPING] = 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED,
-		[WORKER_FAILED] = 1u << WORKER_WAITING | 1u << WORKER_ENDED,
+		[WORKER_STOPPING] = 1u << WORKER_WAITING | 1u << WORKER_FAILED | 1u << WORKER_ENDED | 1u << WORKER_RESTING,
+		[WORKER_FAILED] = 1u << WORKER_WAITING | 1u << WORKER_ENDED | 1u << WORKER_RESTING,
+		[WORKER_RESTING] = 1u << WORKER_WAITING,
 		[WORKER_ENDED] = 0,
 	};
 
@@ -191,13 +207,79 @@ bool worker_listen(struct worker *w)
 	return became_ready;
 }
 
-void worker_stop(struct worker *w, uint64_t grace_ms)
+static void tell_to_end(struct worker *w, int signal_number, uint64_t grace_ms)
 {
-	if (!worker_has_process(w) || w->state == WORKER_STOPPING)
-		return;
 	set_state(w, WORKER_STOPPING);
 	w->kill_at_us = clock_mono_us() + grace_ms * 1000;
-	kill(w->pid, SIGTERM);
+	kill(w->pid, signal_number);
+}
+
+void worker_stop(struct worker *w, uint64_t grace_ms)
+{
+	if (w->state == WORKER_STOPPING && w->retired)
+		kill(w->pid, SIGTERM);          /* it need not be patient any more */
+	else if (worker_has_process(w) && w->state != WORKER_STOPPING)
+		tell_to_end(w, SIGTERM, grace_ms);
+}
+
+/* ---- twins ---- */
+
+static void wake(struct worker *w)
+{
+	struct worker *old = w->twin;
+
+	w->candidate = true;
+	w->retired = false;
+	w->ever_ready = false;
+	w->restart.early_deaths = 0;
+	w->start_at_us = 0;
+	w->restarts = old->restarts + 1;
+	snprintf(w->last_end, sizeof w->last_end, "%s", old->last_end);
+	set_state(w, WORKER_WAITING);
+}
+
+void worker_succeed(struct worker *w)
+{
+	must(w->twin && w->state == WORKER_RUNNING);
+	if (w->twin->state == WORKER_RESTING)
+		wake(w->twin);
+	else
+		w->restart_again = true;        /* once the twin rests; a candidate is under way already */
+	if (w->twin->candidate)
+		w->restart_again = false;
+}
+
+void worker_take_over(struct worker *w, uint64_t grace_ms)
+{
+	struct worker *old = w->twin;
+
+	must(w->candidate && w->state == WORKER_RUNNING);
+	w->candidate = false;
+	stats_add(M_worker_restarts, 1);
+	snprintf(w->last_end, sizeof w->last_end, "replaced pid %d", (int)old->pid);
+	old->retired = true;
+	if (!worker_has_process(old))
+		set_state(old, WORKER_RESTING);
+	else if (old->state != WORKER_STOPPING)
+		tell_to_end(old, SIGUSR1, grace_ms);
+}
+
+/* A twin has ended that is not to be started again: it was retired, or was a candidate in vain. */
+static void rest(struct worker *w)
+{
+	struct worker *other = w->twin;
+
+	if (w->candidate) {
+		log_error("the successor of %s %s; the process that serves goes on", w->name, w->last_end);
+		snprintf(other->last_end, sizeof other->last_end, "its successor %.80s", w->last_end);
+	}
+	w->candidate = w->retired = false;
+	set_state(w, WORKER_RESTING);
+	stats_retire(w->slot);
+	if (other->restart_again && other->state == WORKER_RUNNING) {
+		other->restart_again = false;
+		wake(w);
+	}
 }
 
 void worker_check_alive(struct worker *w, uint64_t now_us)
@@ -241,7 +323,7 @@ static uint64_t with_jitter_us(uint32_t pause_ms)
 
 void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 {
-	bool was_asked = w->state == WORKER_STOPPING;
+	bool was_asked = w->state == WORKER_STOPPING, rests = w->candidate || w->retired;
 	uint64_t now = clock_mono_us();
 	struct restart_verdict v = { false, 0 };
 	struct restart_life life = {
@@ -253,7 +335,7 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 	write_obituary(w, wait_status, was_asked);
 	life.permanent = restart_is_permanent(w->last_exit_code);
 	life.no_room = w->last_exit_code == EXIT_FULL;
-	if (!was_asked)
+	if (!was_asked && !rests)
 		v = restart_after(&w->restart, &life);
 	close(w->lifeline);
 	w->lifeline = -1;
@@ -261,6 +343,8 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 	stats_worker_up(w->slot, 0);
 	if (server_stopping) {
 		set_state(w, WORKER_ENDED);
+	} else if (rests) {
+		rest(w);
 	} else if (v.give_up) {
 		log_error("%s is given up after it %s%s", w->name, w->last_exit_code < 0 ? "was " : "", w->last_end);
 		set_state(w, WORKER_FAILED);

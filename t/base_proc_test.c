@@ -30,7 +30,7 @@ START_TEST(slots_are_distinct_and_in_order)
 	ck_assert_uint_eq(heritage_slot(&c, ROLE_ENGINE, 0), next++);
 	for (unsigned i = 0; i < 16; i++)
 		ck_assert_uint_eq(heritage_slot(&c, ROLE_COMPACTOR, i), next++);
-	for (unsigned i = 0; i < 32; i++)
+	for (unsigned i = 0; i < 2 * 32; i++)
 		ck_assert_uint_eq(heritage_slot(&c, ROLE_FRONTEND, i), next++);
 	ck_assert_uint_le(next, SLOT_MAX);
 	ck_assert_str_eq(role_name(ROLE_SUPERVISOR), "supervisor");
@@ -119,6 +119,20 @@ START_TEST(a_worker_knows_itself_and_dies_with_the_supervisor)
 }
 END_TEST
 
+/* The second slot of the same frontend. */
+static int knows_its_twin(const struct heritage *h)
+{
+	return strcmp(h->name, "frontend.1") == 0 && h->slot == 8 && h->index == 3 && h->number == 1 ? 0 : 1;
+}
+
+START_TEST(a_frontend_in_its_second_slot_has_the_same_name)
+{
+	struct worker w = start(ROLE_FRONTEND, "frontend", "8", knows_its_twin);
+
+	ck_assert_int_eq(end_of(&w), 0);
+}
+END_TEST
+
 static int only_one_engine(const struct heritage *h)
 {
 	return strcmp(h->name, "engine") == 0 && h->slot == SLOT_ENGINE && h->index == 0 ? 0 : 1;
@@ -163,7 +177,7 @@ static const struct { enum role role; const char *name, *slot; } wrong[] = {
 	{ ROLE_ENGINE, "frontend", "1" }, { ROLE_ENGINE, "engine", "0" }, { ROLE_ENGINE, "engine", "2" },
 	{ ROLE_ENGINE, "engine", "" }, { ROLE_ENGINE, "engine", "1x" }, { ROLE_ENGINE, "engine", "-1" },
 	{ ROLE_COMPACTOR, "compactor", "1" }, { ROLE_COMPACTOR, "compactor", "5" },
-	{ ROLE_FRONTEND, "frontend", "4" }, { ROLE_FRONTEND, "frontend", "7" },
+	{ ROLE_FRONTEND, "frontend", "4" }, { ROLE_FRONTEND, "frontend", "9" },
 };
 
 START_TEST(a_slot_that_is_not_of_the_role_is_refused)
@@ -313,6 +327,7 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, slots_are_distinct_and_in_order);
 	tcase_add_test(tc, a_worker_knows_itself_and_dies_with_the_supervisor);
+	tcase_add_test(tc, a_frontend_in_its_second_slot_has_the_same_name);
 	tcase_add_test(tc, the_engine_has_no_number_in_its_name);
 	tcase_add_test(tc, a_worker_may_open_as_many_files_as_the_system_allows);
 	tcase_add_loop_test(tc, a_slot_that_is_not_of_the_role_is_refused, 0,

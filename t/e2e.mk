@@ -13,6 +13,7 @@ E2E_TESTS = \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
 	t/e2e_recovery.py \
+	t/e2e_restart.py \
 	t/e2e_table_reader.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py

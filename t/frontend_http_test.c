@@ -90,10 +90,12 @@ static void on_wake(void *ctx)
 	char c;
 
 	(void)ctx;
-	if (read(rig.wake[0], &c, 1) == 1 && c == 'd')
+	if (read(rig.wake[0], &c, 1) != 1 || c == 'q')
+		loop_stop(rig.loop);
+	else if (c == 'd')
 		http_server_drain(rig.server);
 	else
-		loop_stop(rig.loop);
+		http_server_close_idle(rig.server);
 }
 
 static void *serve(void *arg)
@@ -543,19 +545,27 @@ START_TEST(beyond_the_limit_connections_wait_in_the_kernel)
 }
 END_TEST
 
-START_TEST(draining_ends_idle_connections_and_closes_behind_answers)
+START_TEST(draining_closes_behind_answers_and_ends_idle_connections_when_told)
 {
 	struct answer a = { 0 };
-	int busy, idle;
+	int busy, idle, late;
 
 	start(100);
 	busy = dial();
 	idle = dial();
+	late = dial();
 	ask_canary(busy);
 	ask_canary(idle);
+	ask_canary(late);
 	say_text(busy, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
 	new_canary();
 	tell('d');
+	do {                                     /* it was idle, and is still answered, once */
+		say_text(late, "GET /late HTTP/1.1\r\nHost: a\r\n\r\n");
+		ck_assert(hear(late, &a, true));
+	} while (strstr(a.head, "Connection: close") == NULL);
+	ck_assert(at_end(late));
+	tell('i');
 	ck_assert(at_end(idle));
 	say_text(busy, "b");
 	ck_assert(hear(busy, &a, true));
@@ -564,6 +574,7 @@ START_TEST(draining_ends_idle_connections_and_closes_behind_answers)
 	free(a.body);
 	close(busy);
 	close(idle);
+	close(late);
 	stop();
 }
 END_TEST
@@ -600,7 +611,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, only_a_few_answers_of_unknown_size_are_awaited_by_one_connection);
 	tcase_add_test(tc, slow_heads_and_bodies_are_told_and_idle_connections_end);
 	tcase_add_test(tc, beyond_the_limit_connections_wait_in_the_kernel);
-	tcase_add_test(tc, draining_ends_idle_connections_and_closes_behind_answers);
+	tcase_add_test(tc, draining_closes_behind_answers_and_ends_idle_connections_when_told);
 	tcase_add_test(tc, answers_and_errors_are_counted);
 }
 

@@ -182,8 +182,111 @@ START_TEST(a_program_that_is_missing_is_an_early_death)
 }
 END_TEST
 
+/* ---- twins ---- */
+
+static struct worker twins[2];
+
+static void play_frontend(const char *script)
+{
+	char frontend[2 * sizeof program];
+	struct conf c;
+
+	play(script);
+	snprintf(frontend, sizeof frontend, "%s/lsm-frontend", folder);
+	ck_assert_int_eq(rename(program, frontend), 0);
+	memcpy(program, frontend, sizeof program);
+	conf_defaults(&c);
+	c.frontend_workers = 3;
+	for (unsigned i = 0; i < 2; i++)
+		worker_init(&twins[i], &c, ROLE_FRONTEND, 1);
+	worker_pair(&twins[0], &twins[1], &c);
+	ck_assert_uint_eq(twins[0].slot, heritage_slot(&c, ROLE_FRONTEND, 1));
+	ck_assert_uint_eq(twins[1].slot, heritage_slot(&c, ROLE_FRONTEND, 4));
+	ck_assert_str_eq(twins[1].name, "frontend.1");
+	ck_assert_int_eq(worker_spawn(&twins[0], folder, &heritage), ST_OK);
+}
+
+/* Exactly this one stands for both. */
+static void expect_representative(const struct worker *w)
+{
+	ck_assert(worker_represents(w) && !worker_represents(w->twin));
+}
+
+START_TEST(a_candidate_takes_over_when_it_serves_and_the_first_finishes)
+{
+	struct worker *first = &twins[0], *second = &twins[1];
+
+	play_frontend("trap 'exit 7' USR1; printf R >&4; while :; do sleep 0.02; done");
+	await_ready(first);
+	expect_representative(first);
+	worker_succeed(first);
+	ck_assert(second->candidate && second->state == WORKER_WAITING);
+	worker_succeed(first);                   /* asked twice: once is enough */
+	ck_assert(!first->restart_again);
+	expect_representative(first);
+	ck_assert_int_eq(worker_spawn(second, folder, &heritage), ST_OK);
+	await_ready(second);
+	worker_take_over(second, 10000);
+	expect_representative(second);
+	ck_assert_int_eq(first->state, WORKER_STOPPING);
+	ck_assert_uint_eq(second->restarts, 1);
+	worker_succeed(second);                  /* the first has not ended yet */
+	ck_assert(second->restart_again);
+	worker_ended(first, await_end(first), false);
+	ck_assert_int_eq(first->last_exit_code, 7);
+	ck_assert(first->candidate && first->state == WORKER_WAITING && !second->restart_again);
+	expect_representative(second);
+	worker_stop(second, 1000);
+	worker_ended(second, await_end(second), true);
+	ck_assert_int_eq(second->state, WORKER_ENDED);
+	clean();
+}
+END_TEST
+
+START_TEST(a_candidate_that_ends_before_it_served_rests_and_the_first_goes_on)
+{
+	struct worker *first = &twins[0], *second = &twins[1];
+
+	play_frontend("[ \"$2\" = 4 ] || exit 65; printf R >&4; exec sleep 60");       /* slot 4 is the first's */
+	await_ready(first);
+	worker_succeed(first);
+	ck_assert_int_eq(worker_spawn(second, folder, &heritage), ST_OK);
+	worker_ended(second, await_end(second), false);
+	ck_assert_int_eq(second->state, WORKER_RESTING);
+	ck_assert(!second->candidate && first->state == WORKER_RUNNING);
+	expect_representative(first);
+	ck_assert_ptr_nonnull(strstr(first->last_end, "its successor ended with status 65"));
+	worker_stop(first, 1000);
+	worker_ended(first, await_end(first), true);
+	clean();
+}
+END_TEST
+
+START_TEST(a_retired_one_is_hurried_when_the_server_stops)
+{
+	struct worker *first = &twins[0], *second = &twins[1];
+
+	play_frontend("trap '' USR1; trap 'exit 9' TERM; printf R >&4; while :; do sleep 0.02; done");
+	await_ready(first);
+	worker_succeed(first);
+	ck_assert_int_eq(worker_spawn(second, folder, &heritage), ST_OK);
+	await_ready(second);
+	worker_take_over(second, 10000);
+	worker_stop(first, 10000);
+	worker_stop(second, 10000);
+	worker_ended(first, await_end(first), true);
+	worker_ended(second, await_end(second), true);
+	ck_assert_int_eq(first->last_exit_code, 9);
+	ck_assert(first->state == WORKER_ENDED && second->state == WORKER_ENDED);
+	clean();
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, a_candidate_takes_over_when_it_serves_and_the_first_finishes);
+	tcase_add_test(tc, a_candidate_that_ends_before_it_served_rests_and_the_first_goes_on);
+	tcase_add_test(tc, a_retired_one_is_hurried_when_the_server_stops);
 	tcase_add_test(tc, it_runs_from_its_word_until_it_is_told_to_end);
 	tcase_add_test(tc, it_inherits_its_descriptors_and_nothing_else);
 	tcase_add_test(tc, an_obituary_names_the_signal);

@@ -230,7 +230,7 @@ static int status(struct session *s)
 		printf("%-14s %8d  %-9s ", w->name, w->pid, w->state);
 		print_uptime(w->uptime_ms);
 		printf(" %9u  %s\n", w->restarts, w->last_end);
-		all_run = all_run && strcmp(w->state, "running") == 0;
+		all_run = all_run && (strcmp(w->state, "running") == 0 || strcmp(w->state, "restarting") == 0);
 	}
 	print_recovery(s->report_path, stdout);
 	return all_run ? EXIT_DONE : EXIT_REFUSED;
@@ -261,6 +261,8 @@ static void restart_one(struct session *s, const char *name)
 			return;
 		}
 		if (w && strcmp(w->state, "failed") == 0)
+			refuse(EXIT_REFUSED, name, w->last_end);
+		if (w && w->pid == old_pid && strncmp(w->last_end, "its successor", 13) == 0 && strcmp(w->state, "running") == 0)
 			refuse(EXIT_REFUSED, name, w->last_end);
 		clock_sleep_us(POLL_US);
 	}

@@ -11,7 +11,8 @@
  *   7  listener    frontends only: a listening TCP socket
  *
  * argv: <program> <role name> <slot>, for ps. Slots number the scoreboard: supervisor 0, engine 1, then compactors,
- * then frontends. index counts within the role from 0.
+ * then frontends. index counts within the role from 0. A frontend has two slots, so that a successor can begin to serve
+ * before it ends: its index, and that plus FRONTEND_WORKERS.
  */
 #ifndef BASE_HERITAGE_H
 #define BASE_HERITAGE_H
@@ -19,7 +20,7 @@
 #include "common/base/conf.h"
 
 enum { HERITAGE_CONFIG = 3, HERITAGE_LIFELINE = 4, HERITAGE_BOARD = 5, HERITAGE_SCOREBOARD = 6, HERITAGE_LISTENER = 7 };
-enum { SLOT_SUPERVISOR = 0, SLOT_ENGINE = 1, SLOT_MAX = 64 };
+enum { SLOT_SUPERVISOR = 0, SLOT_ENGINE = 1, SLOT_MAX = 96 };
 
 enum role { ROLE_SUPERVISOR, ROLE_ENGINE, ROLE_COMPACTOR, ROLE_FRONTEND };
 
@@ -32,6 +33,7 @@ struct heritage {
 	struct conf conf;
 	enum role role;
 	unsigned slot, index;
+	unsigned number;         /* which frontend: index without the second slots; else index */
 	char name[32];           /* "engine", "frontend.0" */
 };
 

@@ -62,7 +62,7 @@ static bool read_settings(struct conf *c)
 static bool read_slot(struct heritage *h, enum role role, int argc, char **argv)
 {
 	uint64_t workers = role == ROLE_COMPACTOR ? h->conf.compactor_workers :
-			   role == ROLE_FRONTEND ? h->conf.frontend_workers : 1;
+			   role == ROLE_FRONTEND ? 2 * h->conf.frontend_workers : 1;
 	unsigned long first = heritage_slot(&h->conf, role, 0), slot;
 	char *end;
 
@@ -74,10 +74,11 @@ static bool read_slot(struct heritage *h, enum role role, int argc, char **argv)
 	h->role = role;
 	h->slot = (unsigned)slot;
 	h->index = (unsigned)(slot - first);
+	h->number = role == ROLE_FRONTEND ? h->index % (unsigned)h->conf.frontend_workers : h->index;
 	if (role == ROLE_ENGINE)
 		snprintf(h->name, sizeof h->name, "%s", role_name(role));
 	else
-		snprintf(h->name, sizeof h->name, "%s.%u", role_name(role), h->index);
+		snprintf(h->name, sizeof h->name, "%s.%u", role_name(role), h->number);
 	return true;
 }
 
@@ -142,12 +143,19 @@ void proc_beat(void)
 
 int proc_signal_fd(void)
 {
+	return proc_signal_fd_also(NULL, 0);
+}
+
+int proc_signal_fd_also(const int *more, size_t n)
+{
 	sigset_t set;
 	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	for (size_t i = 0; i < n; i++)
+		sigaddset(&set, more[i]);
 	must(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0) {

@@ -28,6 +28,7 @@ bool proc_orphaned(void);
 
 /* Blocks SIGTERM and SIGINT in the calling thread (so all threads made later inherit that) and returns a signalfd for them. */
 int proc_signal_fd(void);
+int proc_signal_fd_also(const int *more, size_t n);      /* and for these */
 
 /* A thread with a name for ps -L and gdb (15 bytes are kept). Ends the process when the system refuses one. */
 pthread_t proc_thread(const char *name, void *(*run)(void *), void *arg);

@@ -2,7 +2,7 @@
 /*
  * The scoreboard's segment, writing one's own slot, and the sums (stats.h). Any thread after begin.
  *
- *   segment = head { magic, layout, pids } slot{SLOT_MAX} running jobs (running.c)
+ *   segment = head { magic, layout, pids, used } slot{SLOT_MAX} running jobs (running.c)
  *   slot    = one cell per counter and gauge, LEVELS per level gauge, one histogram per operation
  *
  * 1. Cells are written with relaxed atomics: a sum may be a moment old, never torn.
@@ -54,6 +54,7 @@ struct segment {
 	uint64_t magic;
 	uint64_t slot_bytes;            /* differs when two programs of different builds meet */
 	_Atomic int pids[SLOT_MAX];
+	_Atomic unsigned used;          /* slots from here on were never used */
 	struct slot slots[SLOT_MAX];
 	struct stats_running running;
 };
@@ -111,10 +112,20 @@ static void clear_gauges(struct slot *slot)
 	}
 }
 
+/* Slots below `used` are summed. It only grows, by whoever begins with a higher one. */
+static void count_slot(struct segment *s, unsigned slot)
+{
+	unsigned used = atomic_load_explicit(&s->used, memory_order_relaxed);
+
+	while (used <= slot && !atomic_compare_exchange_weak(&s->used, &used, slot + 1))
+		;
+}
+
 static void use_segment(struct segment *s, unsigned slot)
 {
 	segment = s;
 	own = &s->slots[slot];
+	count_slot(s, slot);
 	clear_gauges(own);
 }
 
@@ -147,6 +158,13 @@ void stats_begin_private(void)
 struct stats_running *stats__running(void)
 {
 	return segment ? &segment->running : NULL;
+}
+
+void stats_retire(unsigned slot)
+{
+	must(slot < SLOT_MAX);
+	if (segment)
+		clear_gauges(&segment->slots[slot]);
 }
 
 static void cell_add(cell *c, uint64_t n)
@@ -189,12 +207,18 @@ void stats_time(enum operation op, uint64_t duration_us)
 	cell_add(&own->operation_duration[op].sum_us, duration_us);
 }
 
+static unsigned slots_used(void)
+{
+	return segment ? atomic_load_explicit(&segment->used, memory_order_acquire) : 0;
+}
+
 /* Sum over all slots of the index-th cell of a metric. */
 static uint64_t sum_cells(enum metric m, unsigned index)
 {
 	uint64_t sum = 0;
+	unsigned n = slots_used();
 
-	for (unsigned i = 0; segment && i < SLOT_MAX; i++)
+	for (unsigned i = 0; i < n; i++)
 		sum += cell_get(cell_of(&segment->slots[i], m) + index);
 	return sum;
 }
@@ -215,7 +239,7 @@ void stats__durations(enum operation op, struct stats_durations *d)
 {
 	must(op < OP_COUNT);
 	memset(d, 0, sizeof(*d));
-	for (unsigned i = 0; segment && i < SLOT_MAX; i++) {
+	for (unsigned i = 0, n = slots_used(); i < n; i++) {
 		const struct histogram *h = &segment->slots[i].operation_duration[op];
 
 		d->sum_us += cell_get(&h->sum_us);

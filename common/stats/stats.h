@@ -50,6 +50,9 @@ void stats_set(enum metric m, uint64_t v);                       /* gauges; GAUG
 void stats_set_level(enum metric m, unsigned level, uint64_t v); /* level gauges, level < 7 */
 void stats_time(enum operation op, uint64_t duration_us);        /* the duration histogram */
 
+/* The slot's worker is gone and nobody takes its place soon: what it held is held no more. The supervisor's. */
+void stats_retire(unsigned slot);
+
 /* Sums over all slots (a gauge: the sum too, as each is set by one worker only). */
 uint64_t stats_sum(enum metric m);
 uint64_t stats_sum_level(enum metric m, unsigned level);

@@ -30,7 +30,7 @@ struct path path_recovery_report(const char *run_dir);                  /* recov
 struct path path_control_socket(const char *run_dir);                   /* control.sock: the supervisor's */
 struct path path_engine_socket(const char *run_dir);            /* engine.sock */
 struct path path_handoff_socket(const char *run_dir);                   /* memtables.sock */
-struct path path_frontend_socket(const char *run_dir, unsigned index);  /* frontend-<n>.ipc: engine listens */
+struct path path_frontend_socket(const char *run_dir, unsigned index);  /* frontend-<n>.ipc: engine listens; n as heritage.h */
 struct path path_compactor_socket(const char *run_dir, unsigned index); /* compactor-<n>.ipc: so too */
 
 enum data_name { DATA_NAME_OTHER, DATA_NAME_WAL, DATA_NAME_SST };

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planned restarts and stops under load: no connection is refused, no request fails."""
+import http.client
+import socket
+import threading
+import time
+
+import harness
+
+RESTARTS = 5
+CLIENTS = 8
+
+
+class Load:
+    """Clients that repeat nothing: whatever fails is counted with what it was."""
+
+    def __init__(self, server):
+        self.server, self.stop, self.done, self.failures = server, threading.Event(), [0] * (CLIENTS + 2), []
+        jobs = [(self.keep_alive, n) for n in range(CLIENTS)] + [(self.come_and_go, CLIENTS), (self.think, CLIENTS + 1)]
+        self.threads = [harness.background(self.guarded, *job) for job in jobs]
+
+    def guarded(self, job, me):
+        try:
+            job(me)
+        except (OSError, http.client.HTTPException) as e:
+            self.failures.append(f"client {me} after {self.done[me]} requests: {e!r}")
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+
+    def ask(self, connection, me, n):
+        if n % 2:
+            connection.request("GET", f"/api/read/k{me}")
+        else:
+            connection.request("POST", "/api/write", '{"key":"k%d","value":"%d"}' % (me, n))
+        r = connection.getresponse()
+        r.read()
+        if r.status != 200:
+            self.failures.append(f"client {me}, request {n}: status {r.status}")
+        self.done[me] += 1
+
+    def keep_alive(self, me):
+        connection = self.connect()
+        for n in range(1 << 30):
+            if self.stop.is_set():
+                return
+            self.ask(connection, me, n)
+
+    def come_and_go(self, me):
+        for n in range(1 << 30):
+            if self.stop.is_set():
+                return
+            connection = self.connect()
+            self.ask(connection, me, n)
+            connection.close()
+
+    def think(self, me):
+        """Half a second between two requests of a connection: idle whenever a restart begins."""
+        connection = self.connect()
+        for n in range(1 << 30):
+            if self.stop.wait(0.5):
+                return
+            self.ask(connection, me, n)
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join()
+        harness.equal(self.failures, [], "failed requests")
+        assert all(self.done), f"a client did nothing: {self.done}"
+
+
+def restarts_of_frontends_fail_no_request(workers=1):
+    server = harness.Server(FRONTEND_WORKERS=workers).start()
+    load = Load(server)
+    pids = set()
+    for n in range(RESTARTS):
+        name = f"frontend.{n % workers}"
+        pids.add(server.pid_of(name))
+        got = server.ctl("restart", name)
+        harness.equal(got.returncode, 0, got.stderr)
+        pids.add(server.pid_of(name))
+        time.sleep(0.3)
+    load.end()
+    harness.equal(len(pids), RESTARTS + workers, "processes that served")
+    harness.equal(sum(w["restarts"] for n, w in server.workers().items() if n.startswith("frontend")), RESTARTS, "restarts told")
+    server.stop()
+
+
+def restarts_of_two_frontends_fail_no_request():
+    restarts_of_frontends_fail_no_request(2)
+
+
+def the_successor_serves_while_its_predecessor_finishes():
+    """A connection that is in the middle of a request holds the predecessor; another one is served meanwhile."""
+    server = harness.Server().start()
+    old = server.pid_of("frontend.0")
+    body = b'{"key":"slow","value":"1"}'
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.settimeout(20)
+        s.sendall(b"POST /api/write HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(0.2)
+        harness.equal(server.ctl("restart", "frontend.0").returncode, 0)
+        assert server.pid_of("frontend.0") != old
+        harness.equal(server.client().write("quick", "1")[0], 200, "the successor")
+        s.sendall(body[5:])
+        answer = s.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"\r\nConnection: close\r\n" in answer, answer
+        harness.equal(s.recv(10), b"", "the end of the connection")
+    harness.equal(server.client().read("slow")[0], 200)
+    server.stop()
+
+
+def a_stop_answers_what_is_under_way_and_is_over_soon():
+    server = harness.Server().start()
+    body = b'{"key":"last","value":"1"}'
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.settimeout(20)
+        s.sendall(b"POST /api/write HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:5])
+        time.sleep(0.2)
+        server.process.terminate()
+        harness.wait_until(lambda: "connections are being finished" in server.log_tail(), 20, "the drain")
+        s.sendall(body[5:])
+        answer = s.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 200 ") and b"\r\nConnection: close\r\n" in answer, answer
+    harness.equal(server.process.wait(30), 0, "exit status, with idle connections open")
+    for c in idle:
+        c.close()
+    server.stop()
+    server.start()
+    harness.equal(server.client().read("last")[0], 200, "what was answered last")
+    server.stop()
+
+
+harness.run(restarts_of_frontends_fail_no_request,
+            restarts_of_two_frontends_fail_no_request,
+            the_successor_serves_while_its_predecessor_finishes,
+            a_stop_answers_what_is_under_way_and_is_over_soon)
