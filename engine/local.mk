@@ -42,6 +42,7 @@ libengine_a_SOURCES += \
 	engine/rebuild.c engine/rebuild.h \
 	engine/restore.c engine/restore.h \
 	engine/commit.c engine/commit.h \
+	engine/setback.c engine/setback.h \
 	engine/garbage.c engine/garbage.h \
 	engine/pick_job.c engine/pick_job.h \
 	engine/pick.c engine/pick.h \

@@ -37,6 +37,8 @@ static bool pick_lonely(struct picker *p, const struct level_list *l, struct pic
 {
 	const struct live_table *oldest = l->tables[l->count - 1];
 
+	if (!pick__free(p->q, oldest))
+		return false;
 	for (size_t i = 0; i + 1 < l->count; i++)
 		if (pick__overlaps(l->tables[i], oldest->facts.min_key, oldest->facts.max_key))
 			return false;
@@ -48,6 +50,33 @@ static bool pick_lonely(struct picker *p, const struct level_list *l, struct pic
 	return job->move;
 }
 
+/* Does the i-th table meet an older one that stays? */
+static bool meets_one_that_stays(const struct level_list *l, const bool *goes, size_t i)
+{
+	const struct table_facts *f = &l->tables[i]->facts;
+
+	for (size_t older = i + 1; older < l->count; older++)
+		if (!goes[older] && pick__overlaps(l->tables[older], f->min_key, f->max_key))
+			return true;
+	return false;
+}
+
+/* Adds the tables that may go (2, 3), PICK_LEVEL0_MOST at most, from the oldest on. */
+static void add_level0(struct picker *p, const struct level_list *l, struct pick_job *job)
+{
+	bool *goes = arena_alloc(p->a, l->count * sizeof(*goes));
+	size_t n = 0, newest = l->count;
+
+	while (newest > 0 && n < PICK_LEVEL0_MOST) {
+		newest--;
+		goes[newest] = pick__free(p->q, l->tables[newest]) && !meets_one_that_stays(l, goes, newest);
+		n += goes[newest];
+	}
+	for (size_t i = newest; i < l->count; i++)
+		if (goes[i])
+			pick__add(job, p->a, l->tables[i]);
+}
+
 static bool pick_level0(struct picker *p, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, 0);
@@ -57,11 +86,13 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 	if (pick_lonely(p, &l, job))
 		return true;
 	pick__begin(job, 0, p->levels.base);
-	for (size_t i = l.count > PICK_LEVEL0_MOST ? l.count - PICK_LEVEL0_MOST : 0; i < l.count; i++)
-		pick__add(job, p->a, l.tables[i]);
-	p->level0_waits = !pick__add_below(p->q, p->a, job);
-	if (p->level0_waits)
+	add_level0(p, &l, job);
+	if (job->input_count == 0)
 		return false;
+	if (!pick__add_below(p->q, p->a, job)) {
+		p->level0_waits = !pick__meets_resting(p->q, job);       /* a rest may be long: nobody waits for its end */
+		return false;
+	}
 	pick__consider_move(p->q, job);
 	return pick__fits(p->q, job);
 }

@@ -13,7 +13,8 @@
  *    levels it passes.
  * 2. Order of age is kept: every table between input and output level that the job's range meets is one of its inputs;
  *    of level 0 the oldest PICK_LEVEL0_MOST tables go, or the oldest alone when it meets no other.
- * 3. Busy tables are never picked, and nothing is moved past them (1, 2). Damaged ones are as any other (damage.h).
+ * 3. Busy tables are never picked, nor those that rest after a failure (setback.h), and nothing is moved past them (1, 2): of
+ *    level 0 those go that meet no older one that stays. Damaged ones are as any other (damage.h).
  * 4. `deeper` covers every key of the job that may have an older version below the output level. It may cover more: a
  *    tombstone that stays where it need not does no harm.
  * 5. A job makes progress: it takes its tables to a deeper level, or it rewrites a table of the last level of which at

@@ -18,9 +18,21 @@ bool pick__overlaps(const struct live_table *t, struct slice min, struct slice m
 	return ranges_meet(t->facts.min_key, t->facts.max_key, min, max);
 }
 
+static int id_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct file_id *)a)->v, y = ((const struct file_id *)b)->v;
+
+	return (x > y) - (x < y);
+}
+
+static bool rests(const struct pick_question *q, const struct live_table *t)
+{
+	return q->resting_count > 0 && bsearch(&t->facts.id, q->resting, q->resting_count, sizeof(*q->resting), id_order);
+}
+
 bool pick__free(const struct pick_question *q, const struct live_table *t)
 {
-	return !version_is_busy(q->version, t->facts.id);
+	return !version_is_busy(q->version, t->facts.id) && !rests(q, t);
 }
 
 /* The first table of a level below 0 that ends at or behind the key. */
@@ -110,6 +122,19 @@ bool pick__add_below(const struct pick_question *q, struct arena *a, struct pick
 		}
 	}
 	return !collides(q, job);
+}
+
+bool pick__meets_resting(const struct pick_question *q, const struct pick_job *job)
+{
+	for (unsigned n = job->input_level + 1; n <= job->output_level; n++) {
+		struct level_list below = version_level(q->version, n);
+		struct pick_span s = pick__span(q->version, n, job->min, job->max);
+
+		for (size_t i = s.from; i < s.to; i++)
+			if (rests(q, below.tables[i]))
+				return true;
+	}
+	return false;
 }
 
 /* ---- moves ---- */

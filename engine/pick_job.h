@@ -26,6 +26,7 @@ struct pick_question {
 	struct seq asked;                /* what is up to it is to go to the last level; 0: nobody asked */
 	uint64_t room_bytes;             /* the inputs of a job may have so many bytes; 0: any number */
 	bool hurry;                      /* the disk is nearly full: level 0 is compacted whatever it holds */
+	const struct file_id *resting;  size_t resting_count;        /* tables to go round for now, in order of their ids */
 };
 
 struct pick_job {
@@ -46,7 +47,7 @@ struct pick_job {
 struct pick_span { size_t from, to; uint64_t bytes, entries; };
 
 bool pick__overlaps(const struct live_table *t, struct slice min, struct slice max);
-bool pick__free(const struct pick_question *q, const struct live_table *t);
+bool pick__free(const struct pick_question *q, const struct live_table *t);      /* neither busy nor at rest */
 struct pick_span pick__span(const struct version *v, unsigned level, struct slice min, struct slice max);
 
 /* An empty job between these levels. */
@@ -56,6 +57,9 @@ void pick__add(struct pick_job *job, struct arena *a, const struct live_table *t
 /* Adds what its range meets from the level below its input down to its output level (2); false: some of it is not to
  * be had (3), or another job writes there (1). */
 bool pick__add_below(const struct pick_question *q, struct arena *a, struct pick_job *job);
+
+/* Is one of these a table that rests? */
+bool pick__meets_resting(const struct pick_question *q, const struct pick_job *job);
 
 /* Makes a move of a job of one table, where it may be one, and takes it as deep as it can go. */
 void pick__consider_move(const struct pick_question *q, struct pick_job *job);

@@ -16,6 +16,10 @@ check_PROGRAMS += t/engine_levels_test
 t_engine_levels_test_SOURCES = t/engine_levels_test.c
 t_engine_levels_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_setback_test
+t_engine_setback_test_SOURCES = t/engine_setback_test.c
+t_engine_setback_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_garbage_test
 t_engine_garbage_test_SOURCES = t/engine_garbage_test.c
 t_engine_garbage_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

@@ -15,7 +15,7 @@ struct row {
 	unsigned level;
 	const char *min, *max;
 	uint64_t size;
-	char state;      /* 0, 'b' busy, 't' half tombstones, '1' a tenth tombstones, 'x' half expired */
+	char state;      /* 0, 'b' busy, 'r' at rest, 't' half tombstones, '1' a tenth tombstones, 'x' half expired */
 };
 
 /*
@@ -122,6 +122,27 @@ static const struct one_case cases[] = {
 	{ .name = "a move ends above where a running job writes",
 	  .rows = { { 1, 3, "a", "b", 4000, 0 } },
 	  .running = { 5, 6, "a", "f" }, .want = { 1 }, .move = true, .to = 5 },
+	{ .name = "a table that rests is passed over, and so is one above it",
+	  .rows = { { 1, 5, "a", "b", 4000, 'r' }, { 2, 5, "c", "d", 4000, 0 }, { 3, 5, "e", "f", 4000, 0 },
+		    { 4, 6, "d", "d", 10, 'r' }, { 5, 6, "f", "g", 10, 0 }, LAST_12000 },
+	  .want = { 3, 5 }, .to = 6 },
+	{ .name = "of level 0 what is older than a table that rests goes",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "z", 10, 'r' }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 6, "a", "b", 10, 0 } },
+	  .want = { 2, 1, 5 }, .to = 6 },
+	{ .name = "and what is newer, but for those that meet it, and those that meet these",
+	  .rows = { { 1, 0, "c", "d", 10, 'r' }, { 2, 0, "a", "b", 10, 0 }, { 3, 0, "d", "f", 10, 0 }, { 4, 0, "f", "g", 10, 0 },
+		    { 5, 0, "a", "a", 10, 0 }, { 6, 0, "h", "i", 10, 0 } },
+	  .want = { 6, 5, 2 }, .to = 6 },
+	{ .name = "nothing of it when all meet the oldest, which rests",
+	  .rows = { { 1, 0, "a", "d", 10, 'r' }, { 2, 0, "a", "b", 10, 0 }, { 3, 0, "d", "f", 10, 0 }, { 4, 0, "c", "g", 10, 0 } } },
+	{ .name = "one that rests does not even move",
+	  .rows = { { 1, 0, "a", "b", 10, 'r' }, { 2, 0, "c", "d", 10, 0 }, { 3, 0, "e", "f", 10, 0 }, { 4, 0, "c", "h", 10, 0 } },
+	  .want = { 4, 3, 2 }, .to = 6 },
+	{ .name = "one that rests in the base holds level 0 up, and the rest of the base goes on",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 0, "a", "d", 10, 0 }, { 6, 5, "a", "b", 10, 'r' }, { 7, 5, "c", "d", 1900, 0 }, LAST_12000 },
+	  .want = { 7 }, .move = true, .to = 6 },
 	{ .name = "what lies deeper is told, merged and in order",
 	  .rows = { { 1, 1, "d", "h", 400, 0 }, { 2, 2, "c", "e", 10, 0 }, { 3, 3, "a", "c", 10, 'b' }, { 4, 3, "g", "k", 10, 'b' },
 		    { 5, 4, "b", "d", 10, 'b' }, { 6, 5, "x", "z", 10, 'b' } },
@@ -277,6 +298,16 @@ static struct pick_question question_of(const struct version *v)
 	return (struct pick_question){ .version = v, .levels = conf, .table_size_target = 100, .now_ms = NOW_MS };
 }
 
+static size_t resting_of(const struct row *rows, struct file_id *ids)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MOST && rows[i].id; i++)
+		if (rows[i].state == 'r')
+			ids[n++] = file_id(rows[i].id);
+	return n;
+}
+
 START_TEST(each_layout_gives_the_job_it_must)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -284,10 +315,13 @@ START_TEST(each_layout_gives_the_job_it_must)
 		struct pick_running running = { .input_level = c->running.from, .output_level = c->running.to };
 		struct version *v = build(c->rows);
 		struct pick_question q = question_of(v);
+		struct file_id resting[MOST];
 		struct pick_job job;
 		struct arena a;
 
 		arena_init(&a);
+		q.resting = resting;
+		q.resting_count = resting_of(c->rows, resting);
 		q.at_rest = c->at_rest;
 		q.room_bytes = c->room;
 		q.hurry = c->hurry;

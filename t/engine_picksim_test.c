@@ -14,7 +14,7 @@
 #include "common/table/entry.h"
 #include "engine/pick.h"
 
-enum { KEYS = 2000, KEY_BYTES = 8, VALUE_BYTES = 100, TOMBSTONE_BYTES = 16, TABLE_ENTRIES = 40, IDS = 200000, AT_ONCE = 2 };
+enum { KEYS = 2000, KEY_BYTES = 8, VALUE_BYTES = 100, TOMBSTONE_BYTES = 16, TABLE_ENTRIES = 40, IDS = 200000, AT_ONCE = 2, RESTING = 4 };
 
 struct item { unsigned key; uint64_t seq; bool tombstone; int64_t expires_ms; };
 struct items { struct item *e; size_t n; };
@@ -30,6 +30,8 @@ struct sim {
 	uint64_t next_id, next_seq;
 	int64_t now_ms;
 	struct started started[AT_ONCE];
+	struct file_id resting[RESTING];         /* in order */
+	size_t resting_count;
 	unsigned jobs, moves, in_place;
 };
 
@@ -231,11 +233,20 @@ static struct items merge(struct sim *s, const struct started *st)
 	return all;
 }
 
+static bool rests(const struct sim *s, struct file_id id)
+{
+	for (size_t i = 0; i < s->resting_count; i++)
+		if (s->resting[i].v == id.v)
+			return true;
+	return false;
+}
+
 static bool start_job(struct sim *s, bool at_rest)
 {
 	struct pick_running running[AT_ONCE];
 	struct pick_question q = { .version = s->v, .levels = conf, .table_size_target = TABLE_ENTRIES * VALUE_BYTES,
-				   .running = running, .now_ms = s->now_ms, .at_rest = at_rest };
+				   .running = running, .now_ms = s->now_ms, .at_rest = at_rest,
+				   .resting = s->resting, .resting_count = s->resting_count };
 	struct started *st = NULL;
 
 	for (unsigned i = 0; i < AT_ONCE; i++) {
@@ -256,7 +267,7 @@ static bool start_job(struct sim *s, bool at_rest)
 	}
 	ck_assert_uint_le(st->job.input_count, 4096);
 	for (size_t i = 0; i < st->job.input_count; i++) {
-		ck_assert(!version_is_busy(s->v, st->job.inputs[i]->facts.id));
+		ck_assert(!version_is_busy(s->v, st->job.inputs[i]->facts.id) && !rests(s, st->job.inputs[i]->facts.id));
 		st->ids[i] = st->job.inputs[i]->facts.id;
 		version_set_busy(s->v, st->ids[i], true);
 	}
@@ -311,6 +322,7 @@ static void finish_job(struct sim *s, struct started *st)
 /* Does all there is to do. */
 static void settle(struct sim *s, bool at_rest)
 {
+	s->resting_count = 0;
 	for (;;) {
 		struct started *st = &s->started[rnd_below(&s->rnd, AT_ONCE)];
 		bool any = start_job(s, at_rest);
@@ -378,7 +390,27 @@ static void random_flush(struct sim *s, bool with_expiry)
 	s->now_ms += (int64_t)rnd_below(&s->rnd, 20);
 }
 
-static void play(uint64_t seed, bool with_expiry)
+static int id_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct file_id *)a)->v, y = ((const struct file_id *)b)->v;
+
+	return (x > y) - (x < y);
+}
+
+/* Some tables rest, others no more: of each level any, of level 0 often. */
+static void random_rest(struct sim *s)
+{
+	s->resting_count = 0;
+	for (unsigned i = 0; i < RESTING; i++) {
+		struct level_list l = version_level(s->v, i < 2 ? 0 : (unsigned)rnd_below(&s->rnd, LEVEL_COUNT));
+
+		if (l.count > 0)
+			s->resting[s->resting_count++] = l.tables[rnd_below(&s->rnd, l.count)]->facts.id;
+	}
+	qsort(s->resting, s->resting_count, sizeof(*s->resting), id_order);
+}
+
+static void play(uint64_t seed, bool with_expiry, bool with_rests)
 {
 	struct sim *s = begin(seed);
 
@@ -386,6 +418,8 @@ static void play(uint64_t seed, bool with_expiry)
 		unsigned which = (unsigned)rnd_below(&s->rnd, AT_ONCE);
 
 		random_flush(s, with_expiry);
+		if (with_rests && rnd_below(&s->rnd, 4) == 0)
+			random_rest(s);
 		if (rnd_below(&s->rnd, 3))
 			(void)start_job(s, rnd_below(&s->rnd, 10) == 0);
 		if (s->started[which].busy && rnd_below(&s->rnd, 2))
@@ -406,13 +440,19 @@ static void play(uint64_t seed, bool with_expiry)
 
 START_TEST(every_job_makes_progress_loses_nothing_and_leaves_little_garbage)
 {
-	play(1 + (uint64_t)_i, false);
+	play(1 + (uint64_t)_i, false, false);
 }
 END_TEST
 
 START_TEST(with_entries_that_expire_too)
 {
-	play(100 + (uint64_t)_i, true);
+	play(100 + (uint64_t)_i, true, false);
+}
+END_TEST
+
+START_TEST(with_tables_at_rest_that_jobs_go_round)
+{
+	play(200 + (uint64_t)_i, false, true);
 }
 END_TEST
 
@@ -472,6 +512,7 @@ static void suite(TCase *tc)
 {
 	tcase_add_loop_test(tc, every_job_makes_progress_loses_nothing_and_leaves_little_garbage, 0, 4);
 	tcase_add_loop_test(tc, with_entries_that_expire_too, 0, 4);
+	tcase_add_loop_test(tc, with_tables_at_rest_that_jobs_go_round, 0, 4);
 	tcase_add_test(tc, a_database_most_of_which_is_deleted_shrinks_by_itself);
 	tcase_add_test(tc, what_expires_goes_though_nothing_is_written_any_more);
 	tcase_add_test(tc, in_order_of_keys_nothing_is_ever_rewritten);
