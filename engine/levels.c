@@ -20,7 +20,7 @@ static void measure_tables(const struct version *v, struct levels *l, double *sh
 
 			stored += (double)t->facts.size_bytes;
 			raw += (double)t->facts.uncompressed_bytes;
-			if (version_is_busy(v, t->facts.id))
+			if (version_is_busy(t))
 				continue;
 			l->free_bytes[n] += t->facts.size_bytes;
 			l->free_level0_tables += n == 0;

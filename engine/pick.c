@@ -24,10 +24,10 @@ struct picker {
 
 /* ---- level 0 ---- */
 
-static bool any_is_busy(const struct picker *p, const struct level_list *l)
+static bool any_is_busy(const struct level_list *l)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (version_is_busy(p->q->version, l->tables[i]->facts.id))
+		if (version_is_busy(l->tables[i]))
 			return true;
 	return false;
 }
@@ -81,7 +81,7 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, 0);
 
-	if (l.count == 0 || any_is_busy(p, &l))
+	if (l.count == 0 || any_is_busy(&l))
 		return false;
 	if (pick_lonely(p, &l, job))
 		return true;

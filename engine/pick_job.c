@@ -32,7 +32,7 @@ static bool rests(const struct pick_question *q, const struct live_table *t)
 
 bool pick__free(const struct pick_question *q, const struct live_table *t)
 {
-	return !version_is_busy(q->version, t->facts.id) && !rests(q, t);
+	return !version_is_busy(t) && !rests(q, t);
 }
 
 /* The first table of a level below 0 that ends at or behind the key. */

@@ -130,11 +130,9 @@ void version_set_busy(struct version *v, struct file_id id, bool busy)
 	n->busy = busy;
 }
 
-bool version_is_busy(const struct version *v, struct file_id id)
+bool version_is_busy(const struct live_table *live)
 {
-	struct table_node *n = node_find(v, id);
-
-	return n && n->busy;
+	return ((const struct table_node *)live)->busy;
 }
 
 const struct damages *version_damages(const struct version *v)
@@ -383,7 +381,7 @@ static void describe_one(const struct live_table *t, struct arena *a, struct vie
 		.min_key = arena_dup(a, f->min_key),
 		.max_key = arena_dup(a, f->max_key),
 		.max_seq = f->max_seq,
-		.compacting = ((const struct table_node *)t)->busy,
+		.compacting = version_is_busy(t),
 	};
 }
 

@@ -26,7 +26,7 @@ const struct live_table *version_find(const struct version *v, struct file_id id
 
 /* Marks a table as an input of a running job (or not). */
 void version_set_busy(struct version *v, struct file_id id, bool busy);
-bool version_is_busy(const struct version *v, struct file_id id);
+bool version_is_busy(const struct live_table *live);     /* as version_level() and version_find() give it, no copy */
 
 const struct damages *version_damages(const struct version *v);
 void version_set_damages(struct version *v, const struct table_damage *list, size_t n, uint64_t next);   /* at start */

@@ -267,7 +267,7 @@ static bool start_job(struct sim *s, bool at_rest)
 	}
 	ck_assert_uint_le(st->job.input_count, 4096);
 	for (size_t i = 0; i < st->job.input_count; i++) {
-		ck_assert(!version_is_busy(s->v, st->job.inputs[i]->facts.id) && !rests(s, st->job.inputs[i]->facts.id));
+		ck_assert(!version_is_busy(version_find(s->v, st->job.inputs[i]->facts.id)) && !rests(s, st->job.inputs[i]->facts.id));
 		st->ids[i] = st->job.inputs[i]->facts.id;
 		version_set_busy(s->v, st->ids[i], true);
 	}
