@@ -49,6 +49,10 @@ libengine_a_SOURCES += \
 	engine/parts.c engine/parts.h \
 	engine/compaction.c engine/compaction.h \
 	engine/asked.c engine/asked.h \
+	engine/chooser.c engine/chooser.h \
+	engine/crew.c engine/crew.h \
+	engine/jobnews.c engine/jobnews.h \
+	engine/underway.c engine/underway.h \
 	engine/jobs.c engine/jobs.h \
 	engine/copydir.c engine/copydir.h \
 	engine/checkpoint.c engine/checkpoint.h \

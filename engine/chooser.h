@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What to do next, as things stand: puts the question together that pick.h answers.
+ *
+ *   the levels, what runs, what was asked for, whether anybody writes      -->  pick  -->  a compaction that fits on the disk
+ *
+ * 1. What fits into the room there is comes first; else what fits when the ballast is given back, which it then is.
+ * 2. When nothing that is due fits, that is known (held_for_room), and said once.
+ *
+ * The jobs thread's.
+ */
+#ifndef ENGINE_CHOOSER_H
+#define ENGINE_CHOOSER_H
+
+#include "engine/compaction.h"
+#include "engine/reserve.h"
+#include "engine/truth.h"
+
+struct chooser {
+	/* fixed after start */
+	struct truth *truth;
+	struct reserve *reserve;         /* NULL: the disk is never full */
+	struct levels_conf levels;
+	uint64_t rest_us;                /* nobody wrote for so long: at rest; 0: never */
+	uint64_t table_size_target;
+	/* found on the way */
+	struct seq rest_seq;             /* the last write, as of rest_since_us */
+	uint64_t rest_since_us;
+	struct seq asked;                /* what the latest question asked for */
+	bool held_for_room;              /* there is something to do and no room for it */
+};
+
+/* How things stand: what is under way, what was asked for (0: nothing), and whether a compactor is idle. */
+struct chooser_scene {
+	struct compaction *const *running;  size_t running_count;
+	struct seq asked;
+	bool idle;
+};
+
+/* Fills job with the next thing to do, its inputs owned and set; false: nothing. */
+bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct compaction *job);
+
+/* Milliseconds until something may be to be done that nobody tells of, and that is not to be waited for otherwise. */
+int chooser_look_ms(const struct chooser *c);
+
+#endif
