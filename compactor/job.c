@@ -116,7 +116,7 @@ static enum st blame(struct job *j, size_t i, enum st st)
 {
 	const struct compact_input *in = &j->order->inputs[i];
 
-	if (st == ST_CORRUPT || st == ST_NOT_FOUND)
+	if (st == ST_CORRUPT || st == ST_NOT_FOUND || st == ST_IO)
 		j->report.damaged_input = in->id;
 	snprintf(j->detail, sizeof j->detail, "input table %" PRIu64 " of level %u: %s", in->id.v, in->level,
 		 st_text(st));

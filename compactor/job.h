@@ -6,7 +6,8 @@
  *
  * 1. A run that does not end in ST_OK leaves no file of its own behind.
  * 2. Inputs are only read. Nothing here names a file outside DATA_DIR/tmp for writing (invariant 6).
- * 3. ST_CORRUPT and ST_NOT_FOUND name the input in damaged_input.
+ * 3. An input that is damaged or missing, or that the disk does not read, is named in damaged_input (ST_CORRUPT, ST_NOT_FOUND,
+ *    ST_IO); when an output cannot be written nobody is.
  * 4. cancel and progress may be called from any thread while another one runs; the rest by one thread at a
  *    time.
  */

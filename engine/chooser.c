@@ -2,12 +2,16 @@
 /* Choosing within the room there is; see chooser.h. */
 #include "engine/chooser.h"
 
+#include <inttypes.h>
+
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/stats/stats.h"
 #include "engine/pick.h"
 
 #define LOOK_MS 30000
 #define ROOM_LOOK_MS 1000
+#define DOUBTED_MOST 128u                /* inputs of one job: if one of them rests it is not picked again */
 
 /* Has nobody written for a while? */
 static bool at_rest(struct chooser *c)
@@ -43,6 +47,21 @@ static uint64_t room_beside(uint64_t room, uint64_t running_bytes)
 	return room == UINT64_MAX ? 0 : room > running_bytes ? room - running_bytes : 1;
 }
 
+/* Who rests; the version's lock is held. */
+static void go_round(struct chooser *c, const struct version *v, struct arena *a, struct pick_question *q)
+{
+	uint64_t now = clock_mono_us();
+
+	setback_heed(&c->setback, v, now);
+	if (c->setback.count > 0) {
+		struct file_id *ids = arena_alloc(a, SETBACK_ROWS * sizeof(*ids));
+
+		q->resting_count = setback_resting(&c->setback, now, ids);
+		q->resting = ids;
+	}
+	stats_set(M_compaction_resting, q->resting_count);
+}
+
 static bool pick_within(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, uint64_t room)
 {
 	bool hurry = reserve_refuses(c->reserve), rest = at_rest(c), found;
@@ -54,6 +73,7 @@ static bool pick_within(struct chooser *c, const struct chooser_scene *scene, st
 	q.running = list_running(scene, &job->arena, &running_bytes);
 	q.room_bytes = room_beside(room, running_bytes);
 	q.version = truth_lock(c->truth);
+	go_round(c, q.version, &job->arena, &q);
 	found = pick_next(&q, &job->arena, &job->pick);
 	if (found)
 		compaction_own(job, q.version);
@@ -89,11 +109,43 @@ bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct c
 	return found;
 }
 
+bool chooser_blame(struct chooser *c, const struct compaction *job, struct file_id culprit)
+{
+	if (!compaction_reads(job, culprit))
+		return false;
+	log_warn("Table %" PRIu64 " made compaction %" PRIu64 " fail; it rests, and others go on.", culprit.v, job->number);
+	return setback_blame(&c->setback, culprit, compaction_passes(job, culprit), true, clock_mono_us());
+}
+
+bool chooser_doubt(struct chooser *c, const struct compaction *job)
+{
+	uint64_t now = clock_mono_us();
+	size_t resting = 0;
+
+	for (size_t i = 0; i < job->pick.input_count && i < DOUBTED_MOST; i++)
+		resting += setback_blame(&c->setback, job->inputs[i], compaction_passes(job, job->inputs[i]), false, now);
+	if (resting)
+		log_warn("It is not the first job to fail with these tables: %zu of them rest, and others go on.", resting);
+	return resting > 0;
+}
+
+bool chooser_goes_round(const struct chooser *c)
+{
+	return setback_next_us(&c->setback, clock_mono_us()) > 0;
+}
+
+/* The sooner of the two. */
+static int until(int ms, uint64_t at_us, uint64_t now_us)
+{
+	return at_us > now_us && (at_us - now_us) / 1000 + 1 < (uint64_t)ms ? (int)((at_us - now_us) / 1000 + 1) : ms;
+}
+
 int chooser_look_ms(const struct chooser *c)
 {
-	uint64_t now = clock_mono_us(), rest_at = c->rest_since_us + c->rest_us;
+	uint64_t now = clock_mono_us();
+	int ms = c->held_for_room ? ROOM_LOOK_MS : LOOK_MS;
 
-	if (c->held_for_room)
-		return ROOM_LOOK_MS;
-	return c->rest_us && rest_at > now ? (int)((rest_at - now) / 1000 + 1) : LOOK_MS;
+	if (c->rest_us)
+		ms = until(ms, c->rest_since_us + c->rest_us, now);
+	return until(ms, setback_next_us(&c->setback, now), now);
 }

@@ -2,10 +2,11 @@
 /*
  * What to do next, as things stand: puts the question together that pick.h answers.
  *
- *   the levels, what runs, what was asked for, whether anybody writes      -->  pick  -->  a compaction that fits on the disk
+ *   the levels, what runs, what was asked for, whether anybody writes, who rests   -->  pick  -->  one that fits on the disk
  *
  * 1. What fits into the room there is comes first; else what fits when the ballast is given back, which it then is.
  * 2. When nothing that is due fits, that is known (held_for_room), and said once.
+ * 3. Inputs that made jobs fail rest, each for itself, and jobs go round them (setback.h).
  *
  * The jobs thread's.
  */
@@ -14,6 +15,7 @@
 
 #include "engine/compaction.h"
 #include "engine/reserve.h"
+#include "engine/setback.h"
 #include "engine/truth.h"
 
 struct chooser {
@@ -28,6 +30,7 @@ struct chooser {
 	uint64_t rest_since_us;
 	struct seq asked;                /* what the latest question asked for */
 	bool held_for_room;              /* there is something to do and no room for it */
+	struct setback setback;
 };
 
 /* How things stand: what is under way, what was asked for (0: nothing), and whether a compactor is idle. */
@@ -39,6 +42,13 @@ struct chooser_scene {
 
 /* Fills job with the next thing to do, its inputs owned and set; false: nothing. */
 bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct compaction *job);
+
+/* The job failed because of this input, or nobody knows which one it was. Whoever is to blame rests; false: nobody does, so
+ * what comes next may fail as well. */
+bool chooser_blame(struct chooser *c, const struct compaction *job, struct file_id culprit);
+bool chooser_doubt(struct chooser *c, const struct compaction *job);
+
+bool chooser_goes_round(const struct chooser *c);        /* does anybody rest? */
 
 /* Milliseconds until something may be to be done that nobody tells of, and that is not to be waited for otherwise. */
 int chooser_look_ms(const struct chooser *c);

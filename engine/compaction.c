@@ -24,12 +24,21 @@ void compaction_free(struct compaction **cp)
 	mem_drop(cp);
 }
 
-static bool is_input(const struct compaction *c, struct file_id table)
+bool compaction_reads(const struct compaction *c, struct file_id table)
 {
 	for (size_t i = 0; i < c->pick.input_count; i++)
 		if (c->pick.inputs[i]->facts.id.v == table.v)
 			return true;
 	return false;
+}
+
+size_t compaction_passes(const struct compaction *c, struct file_id table)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->passed_count; i++)
+		n += c->passed[i].table.v == table.v;
+	return n;
 }
 
 void compaction_own(struct compaction *c, const struct version *v)
@@ -40,7 +49,7 @@ void compaction_own(struct compaction *c, const struct version *v)
 
 	c->passed = arena_alloc(&c->arena, (d->count + 1) * sizeof(*c->passed));
 	for (size_t i = 0; i < d->count; i++)
-		if (is_input(c, met[i].table))
+		if (compaction_reads(c, met[i].table))
 			c->passed[c->passed_count++] = met[i];
 	for (size_t i = 0; i < d->count; i++)
 		if (slice_cmp(met[i].min, c->pick.max) <= 0 && slice_cmp(c->pick.min, met[i].max) <= 0)

@@ -54,6 +54,10 @@ void compaction_own(struct compaction *c, const struct version *v);
 /* After that: remembers the inputs' ids, which outlive the version's tables. */
 void compaction_set_inputs(struct compaction *c);
 
+/* Is the table one of the inputs, and how many of its blocks are passed over? */
+bool compaction_reads(const struct compaction *c, struct file_id table);
+size_t compaction_passes(const struct compaction *c, struct file_id table);
+
 /* Cuts it into at most `most` parts, of at least least_bytes each; says how many ids they need. */
 uint32_t compaction_cut(struct compaction *c, size_t most, uint64_t least_bytes, uint64_t table_size_target);
 void compaction_set_ids(struct compaction *c, struct file_id first);

@@ -87,11 +87,11 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 
 /* ---- failures ---- */
 
+/* Everything waits, longer each time. */
 static void back_off(struct jobs *j)
 {
 	uint64_t most = reserve_refuses(j->reserve) ? RETRY_FULL_US : RETRY_MOST_US;
 
-	asked_fail(&j->asked, clock_mono_us());
 	j->retry_us = j->retry_us ? j->retry_us * 2 : RETRY_FIRST_US;
 	if (j->retry_us > most)
 		j->retry_us = most;
@@ -105,10 +105,33 @@ static void give_room(struct jobs *j, enum st st)
 		log_info("Compaction goes on with what the reserve gave back.");
 }
 
-static void give_up(struct jobs *j, struct compaction *job)
+/* What a compactor could not read may be damaged: once it is on record the next job passes it over. */
+static bool blame(struct jobs *j, const struct compaction *job, struct file_id culprit)
 {
+	if (!chooser_blame(&j->chooser, job, culprit))
+		return false;
+	if (j->inspect)
+		inspect_suspect(j->inspect, culprit, DAMAGE_WHOLE);
+	return true;
+}
+
+/* May it be what was read, though nobody says so? A compactor that dies of it cannot, and a result that makes no sense does not.
+ * What a disk or a compactor refuses to do has nothing to do with the inputs. */
+static bool is_doubtful(enum st st)
+{
+	return st != ST_FULL && st != ST_IO && st != ST_BUSY && st != ST_CANCELLED;
+}
+
+/* The job failed, culprit: the input that says so. Others go on at once when what is to blame rests. */
+static void give_up(struct jobs *j, struct compaction *job, enum st st, struct file_id culprit)
+{
+	bool rests = blame(j, job, culprit) || (is_doubtful(st) && chooser_doubt(&j->chooser, job));
+
+	give_room(j, st);
 	underway_drop(&j->under, job);
-	back_off(j);
+	asked_fail(&j->asked, clock_mono_us());
+	if (!rests)
+		back_off(j);
 }
 
 /* ---- ordering ---- */
@@ -120,7 +143,7 @@ static enum st order(struct jobs *j, struct compaction *job)
 	enum st st = underway_begin(&j->under, job);
 
 	if (!st && underway_send(&j->under, job, atomic_load(&j->rate_limit)))
-		give_up(j, job);
+		give_up(j, job, ST_CANCELLED, file_id(0));
 	return st;
 }
 
@@ -151,6 +174,7 @@ static bool do_next(struct jobs *j)
 	st = move ? compaction_move(job, j->truth) : order(j, job);
 	if (st) {
 		give_room(j, st);
+		asked_fail(&j->asked, clock_mono_us());
 		back_off(j);
 	}
 	if (!st && move)
@@ -169,8 +193,7 @@ static void install(struct jobs *j, struct compaction *job)
 
 	if (st) {
 		log_warn("Compaction %" PRIu64 " is worthless: %s.", number, st_text(st));
-		give_room(j, st);
-		give_up(j, job);
+		give_up(j, job, st, file_id(0));
 		return;
 	}
 	asked_note(&j->asked, in, out, clock_mono_us());
@@ -191,17 +214,9 @@ static void take_part(struct jobs *j, struct worker *w, const struct compact_rep
 	w->job = NULL;
 	share_rate(j);
 	if (st)
-		give_up(j, job);
+		give_up(j, job, st, file_id(0));
 	else if (job->done_count == job->part_count)
 		install(j, job);
-}
-
-/* What it could not read may be damaged: the next job passes it over once it is on record. */
-static void suspect(struct jobs *j, const struct compaction *job, struct file_id table)
-{
-	for (size_t i = 0; i < job->pick.input_count; i++)
-		if (job->inputs[i].v == table.v && j->inspect)
-			inspect_suspect(j->inspect, table, DAMAGE_WHOLE);
 }
 
 static void take_report(struct jobs *j, struct worker *w, struct slice message)
@@ -218,9 +233,7 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 		take_part(j, w, &r);
 	} else if (r.done) {
 		log_warn("Compaction %" PRIu64 " failed: %s.", r.job, st_text(r.status));
-		suspect(j, w->job, r.damaged_input);
-		give_room(j, r.status);
-		give_up(j, w->job);
+		give_up(j, w->job, r.status, r.damaged_input);
 	} else {
 		w->job->parts[w->part].bytes_read = r.bytes_read;
 		underway_tell(&j->under);
@@ -250,7 +263,7 @@ static void drain(struct jobs *j, struct worker *w)
 			w->connection = 0;
 			if (w->job) {
 				log_warn("The compactor of compaction %" PRIu64 " went away.", w->job->number);
-				give_up(j, w->job);
+				give_up(j, w->job, ST_UNAVAILABLE, file_id(0));
 			}
 			underway_tell(&j->under);
 			break;
@@ -284,7 +297,8 @@ static bool look_at_asked(struct jobs *j, bool held_back)
 
 	if (s.state != ASKED_UNDER_WAY)
 		return false;
-	v.stuck = !held_back && s.up_to.v == j->chooser.asked.v && !j->chooser.held_for_room && crew_idle(&j->under.crew) > 0;
+	v.stuck = !held_back && s.up_to.v == j->chooser.asked.v && !j->chooser.held_for_room &&
+		  !chooser_goes_round(&j->chooser) && crew_idle(&j->under.crew) > 0;
 	asked_count(truth_lock(j->truth), s.up_to, &v);
 	truth_unlock(j->truth);
 	asked_look(&j->asked, &v, clock_mono_us());

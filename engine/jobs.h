@@ -8,7 +8,8 @@
  * 2. A report counts only for the incarnation and the job that it names (invariant 7).
  * 3. A table is installed after this process opened it, read all of it, synced it and its name (invariant 3); inputs are
  *    removed after the commit (invariant 4).
- * 4. A job that fails leaves no trace but its ids; the next one waits a little, longer each time.
+ * 4. A job that fails leaves no trace but its ids. An input that is to blame for it rests, longer each time, and so do all of
+ *    them when compactors die of jobs with them; other jobs go on. When none is to blame the next job waits, whichever it is.
  * 5. A job begins only when its output, at most as large as its input, fits on the disk beside those of the running ones.
  *    While writes are refused for want of room, level 0 is compacted whatever it holds: there may be deletes in it.
  * 6. What a compactor cannot read is looked at (inspect.h); blocks on record are passed over by the next job, whose order names
