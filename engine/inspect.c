@@ -3,7 +3,7 @@
  * The inspector; see inspect.h.
  *
  *   suspicion -> still live? not on record? -> open -> look at the block (or at all) -> note what is damaged
- *                                               |--> damaged end, or missing: note the whole table, move its file
+ *                                               |--> damaged or unreadable end, or missing: note the whole table, move its file
  */
 #include "engine/inspect.h"
 
@@ -23,6 +23,7 @@
 #define INSPECT_MAGIC 0x696e7370u
 #define SUSPICIONS_MAX 256u
 #define BLOCKS_MAX 1024u                 /* of one table on record; one with more is given up as a whole */
+#define OTHERS_MOST 8u                   /* tables that are tried to see whether the disk reads any */
 
 struct suspicion { struct file_id table; uint64_t offset; };
 
@@ -225,12 +226,54 @@ static void note_missing(struct subject *s)
 
 /* ---- looking ---- */
 
+static enum st open_table(const struct inspect *i, struct file_id id, struct table_reader **rp)
+{
+	return table_open(i->dir.vfs, path_sst(i->dir.data_dir, id).s, id, i->dir.database, NULL, rp);
+}
+
+/* Some live tables but this one. */
+static size_t list_others(const struct subject *s, struct file_id *ids)
+{
+	const struct version *v = truth_lock(s->inspect->truth);
+	size_t n = 0;
+
+	for (unsigned level = 0; level < LEVEL_COUNT; level++) {
+		struct level_list l = version_level(v, level);
+
+		for (size_t i = 0; i < l.count && n < OTHERS_MOST; i++)
+			if (l.tables[i]->facts.id.v != s->facts.id.v)
+				ids[n++] = l.tables[i]->facts.id;
+	}
+	truth_unlock(s->inspect->truth);
+	return n;
+}
+
+/* Can another one be opened? Then it is this table, and not the whole disk (5). */
+static bool disk_reads_others(const struct subject *s)
+{
+	struct file_id ids[OTHERS_MOST];
+	size_t n = list_others(s, ids);
+	struct table_reader *r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (open_table(s->inspect, ids[i], &r))
+			continue;
+		table_close(&r);
+		return true;
+	}
+	return false;
+}
+
 static void look(struct subject *s, uint64_t offset)
 {
-	const struct install_dir *d = &s->inspect->dir;
 	struct table_reader *r;
-	enum st st = table_open(d->vfs, path_sst(d->data_dir, s->facts.id).s, s->facts.id, d->database, NULL, &r);
+	enum st st = open_table(s->inspect, s->facts.id, &r);
 
+	if (st == ST_IO && disk_reads_others(s)) {
+		st = open_table(s->inspect, s->facts.id, &r);    /* once is no damage */
+		if (st == ST_IO)
+			note_whole(s, "the disk does not read its end");
+	}
 	if (st == ST_OK) {
 		st = table_scrub(r, offset, on_found, s);
 		table_close(&r);

@@ -87,6 +87,38 @@ START_TEST(disk_that_broke_for_good_never_yields_a_success)
 }
 END_TEST
 
+/* Whatever it is that cannot be read of it: its end, or a block. */
+START_TEST(input_that_the_disk_does_not_read_is_named)
+{
+	struct vfs *sim = disk_new(), *faulty = fault_new(sim);
+	struct rnd rnd = { 4 };
+	struct help_job h;
+	char name[32];
+	uint64_t nth;
+
+	help_job_begin(&h, sim, DIR, &rnd, 600);
+	snprintf(name, sizeof(name), "sst/sstable_%llu.", (unsigned long long)h.inputs[1].id.v);
+	fault_narrow(faulty, name);
+	for (nth = 1;; nth++) {
+		struct compact_report r;
+		struct job *j = job_new(faulty, DIR, &h.order, HELP_NOW_MS);
+
+		fault_arm(faulty, FAULT_READ, nth, true, ST_IO);
+		job_run(j, &r);
+		job_free(&j);
+		if (!fault_fired(faulty))
+			break;
+		ck_assert_int_eq(r.status, ST_IO);
+		ck_assert_uint_eq(r.damaged_input.v, h.inputs[1].id.v);
+		ck_assert_uint_eq(help_files_in_tmp(&h), 0);
+	}
+	ck_assert_uint_gt(nth, 4);
+	help_job_end(&h);
+	fault_free(&faulty);
+	sim_free(&sim);
+}
+END_TEST
+
 /* Invariant 3's first half, as far as it is the compactor's. */
 START_TEST(reported_outputs_survive_a_power_cut)
 {
@@ -117,6 +149,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, any_single_failure_ends_the_job_and_leaves_no_file);
+	tcase_add_test(tc, input_that_the_disk_does_not_read_is_named);
 	tcase_add_test(tc, disk_that_broke_for_good_never_yields_a_success);
 	tcase_add_test(tc, reported_outputs_survive_a_power_cut);
 }

@@ -266,6 +266,7 @@ START_TEST(file_of_a_reserved_id_is_never_overwritten)
 	j = job_new(h.vfs, h.dir, &h.order, HELP_NOW_MS);
 	job_run(j, &r);
 	ck_assert_int_eq(r.status, ST_IO);
+	ck_assert_uint_eq(r.damaged_input.v, 0);         /* no input is to blame for it */
 	ck_assert_uint_eq(help_files_in_tmp(&h), 1);
 	job_free(&j);
 	help_job_end(&h);

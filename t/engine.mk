@@ -124,7 +124,7 @@ t_engine_inspect_test_LDADD = $(ENGINE_LIBS) $(VFSTEST_LIBS) $(CHECK_LIBS)
 # The engine's orders carried out by the compactor's code.
 check_PROGRAMS += t/engine_damagelife_test
 t_engine_damagelife_test_SOURCES = t/engine_damagelife_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
-t_engine_damagelife_test_LDADD = libcompactor.a $(ENGINE_LIBS) $(CHECK_LIBS)
+t_engine_damagelife_test_LDADD = libvfstest.a libcompactor.a $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_sweep_test
 t_engine_sweep_test_SOURCES = t/engine_sweep_test.c t/engine_world.h t/engine_testlib.h

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/stats/stats.h"
+#include "common/vfs/fault.h"
 #include "compactor/job.h"
 #include "engine/inspect.h"
 #include "t/engine_peer.h"
@@ -21,6 +22,7 @@
 
 struct bench {
 	struct world w;
+	struct vfs *disk;                /* fails on demand */
 	struct jobs *jobs;
 	struct inspect *inspect;
 	struct install_dir dir;
@@ -86,7 +88,8 @@ static void start(struct bench *b)
 {
 	memset(b, 0, sizeof(*b));
 	stats_begin_private();
-	world_prepare(&b->w, vfs_posix());
+	b->disk = fault_new(vfs_posix());
+	world_prepare(&b->w, b->disk);
 	b->w.conf.memtable_size_limit = 32 << 10;
 	b->w.conf.level_size_ratio = 4;
 	b->w.conf.table_size_target = 64 << 10;
@@ -112,6 +115,7 @@ static void end(struct bench *b)
 	pthread_join(b->compactor, NULL);
 	peer_drop(&b->peer);
 	world_end(&b->w);
+	fault_free(&b->disk);
 }
 
 static size_t tables_on(struct bench *b, unsigned level)
@@ -320,6 +324,21 @@ START_TEST(what_is_deleted_after_the_damage_stays_not_found_through_every_merge)
 }
 END_TEST
 
+/* 0: it is missing; 1: it is cut; 2: the disk does not read it, however often it is tried. */
+static void put_out_of_reach(struct bench *b, struct file_id id, int how)
+{
+	static char name[32];
+
+	if (how == 0)
+		ck_assert_int_eq(unlink(path_sst(b->w.dir, id).s), 0);
+	else if (how == 1)
+		ck_assert_int_eq(truncate(path_sst(b->w.dir, id).s, 200), 0);
+	snprintf(name, sizeof(name), "sst/sstable_%llu.", (unsigned long long)id.v);
+	fault_narrow(b->disk, name);
+	if (how == 2)
+		fault_arm(b->disk, FAULT_READ, 1, true, ST_IO);
+}
+
 START_TEST(a_level0_table_that_cannot_be_opened_does_not_hold_up_compaction)
 {
 	bool after[KEYS];
@@ -332,7 +351,7 @@ START_TEST(a_level0_table_that_cannot_be_opened_does_not_hold_up_compaction)
 	put_range(&b, 0, KEYS, "new");
 	flush(&b);
 	id = newest_of_level0(&b);
-	ck_assert_int_eq(_i ? truncate(path_sst(b.w.dir, id).s, 200) : unlink(path_sst(b.w.dir, id).s), 0);
+	put_out_of_reach(&b, id, _i);
 	start_compactor(&b);
 	for (unsigned i = 0; i < 4; i++) {
 		put_range(&b, 0, 1, "new");
@@ -351,7 +370,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, writes_go_on_over_a_damaged_level0_table_for_hundreds_of_flushes);
 	tcase_add_test(tc, a_damaged_block_merged_away_leaves_its_keys_corrupt_and_its_file_in_quarantine);
 	tcase_add_test(tc, what_is_deleted_after_the_damage_stays_not_found_through_every_merge);
-	tcase_add_loop_test(tc, a_level0_table_that_cannot_be_opened_does_not_hold_up_compaction, 0, 2);
+	tcase_add_loop_test(tc, a_level0_table_that_cannot_be_opened_does_not_hold_up_compaction, 0, 3);
 }
 
 CHECK_MAIN("engine/damagelife", suite)

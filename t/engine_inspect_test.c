@@ -251,6 +251,54 @@ START_TEST(a_block_that_the_disk_refuses_to_read_goes_on_record)
 }
 END_TEST
 
+/* The end of one file, and of no other one. */
+START_TEST(a_table_whose_end_the_disk_refuses_to_read_leaves_and_its_keys_are_corrupt)
+{
+	struct file_id id, older;
+	struct table_damage d;
+	struct bench b;
+	char name[32];
+
+	start(&b);
+	id = newest(&b);
+	snprintf(name, sizeof(name), "sst/%s", strrchr(path_sst(b.w.dir, id).s, '/') + 1);
+	fault_narrow(b.disk, name);
+	fault_arm(b.disk, FAULT_READ, 1, false, ST_IO);          /* once is no damage */
+	inspect_suspect(b.inspect, id, DAMAGE_WHOLE);
+	ck_assert(inspect_one(b.inspect) && fault_fired(b.disk));
+	ck_assert_uint_eq(records(&b), 0);
+	fault_arm(b.disk, _i == 0 ? FAULT_READ : FAULT_READ | FAULT_META, 1, true, ST_IO);
+	inspect_suspect(b.inspect, id, DAMAGE_WHOLE);
+	ck_assert(inspect_one(b.inspect));
+	fault_arm(b.disk, FAULT_ALL, 0, false, ST_IO);
+	ck_assert_uint_eq(records(&b), 1);
+	ck_assert_uint_eq(live_tables(&b), 1);
+	older = newest(&b);
+	ck_assert_uint_ne(older.v, id.v);
+	ck_assert_uint_eq(count_corrupt(&b, &d), KEYS);          /* never the old value below it */
+	ck_assert(d.offset == DAMAGE_WHOLE && d.table.v == id.v && d.record == 1);
+	restart(&b);
+	ck_assert_uint_eq(count_corrupt(&b, &d), KEYS);
+	end(&b);
+}
+END_TEST
+
+START_TEST(a_table_that_may_not_be_opened_is_not_damaged)
+{
+	struct bench b;
+
+	start(&b);
+	fault_narrow(b.disk, "/sst/");
+	fault_arm(b.disk, FAULT_META, 1, true, _i == 0 ? ST_INTERNAL : ST_IO);   /* no descriptors; no disk */
+	inspect_suspect(b.inspect, newest(&b), DAMAGE_WHOLE);
+	ck_assert(inspect_one(b.inspect) && fault_fired(b.disk));
+	fault_arm(b.disk, FAULT_ALL, 0, false, ST_IO);
+	ck_assert_uint_eq(records(&b), 0);
+	ck_assert_uint_eq(live_tables(&b), 2);
+	end(&b);
+}
+END_TEST
+
 START_TEST(what_is_written_or_deleted_anew_answers_and_the_record_survives_restarts)
 {
 	struct table_damage d;
@@ -418,6 +466,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_sound_block_or_one_that_is_none_is_not_put_on_record);
 	tcase_add_test(tc, a_suspicion_of_the_whole_table_finds_every_damaged_block);
 	tcase_add_test(tc, a_block_that_the_disk_refuses_to_read_goes_on_record);
+	tcase_add_loop_test(tc, a_table_whose_end_the_disk_refuses_to_read_leaves_and_its_keys_are_corrupt, 0, 2);
+	tcase_add_loop_test(tc, a_table_that_may_not_be_opened_is_not_damaged, 0, 2);
 	tcase_add_test(tc, what_is_written_or_deleted_anew_answers_and_the_record_survives_restarts);
 	tcase_add_test(tc, a_forgotten_record_is_gone_for_good_and_its_number_is_not_used_again);
 	tcase_add_loop_test(tc, a_table_of_which_nothing_can_be_read_leaves_and_its_keys_are_corrupt, 0, 3);

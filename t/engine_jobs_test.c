@@ -470,6 +470,84 @@ START_TEST(a_block_that_a_compactor_finds_damaged_is_passed_over_by_the_next_ord
 }
 END_TEST
 
+/* Two tables of some keys, two of others. */
+static void two_pairs(struct bench *b)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		world_put1(&b->w, i < 2 ? "apple" : "quince", "v");
+		world_put1(&b->w, i < 2 ? "pear" : "raisin", "v");
+		world_rotate(&b->w);
+		world_flush_all(&b->w);
+	}
+}
+
+/* 0: the disk does not read it; 1: it is damaged; 2: it is not there. */
+START_TEST(an_input_that_made_a_job_fail_rests_and_others_go_on)
+{
+	static const enum st failures[] = { ST_IO, ST_CORRUPT, ST_NOT_FOUND };
+	struct compact_report r;
+	struct file_id oldest;
+	struct bench b;
+
+	start(&b);
+	two_pairs(&b);
+	dial(&b);
+	next_order(&b);
+	ck_assert_uint_eq(b.order.input_count, 4);
+	oldest = b.order.inputs[3].id;
+	r = done(&b, failures[_i]);
+	r.damaged_input = oldest;
+	report(&b, &r);
+	do
+		next_order(&b);
+	while (b.order.cancel);
+	ck_assert_uint_eq(b.order.input_count, 2);       /* what meets it waits, too */
+	ck_assert(b.order.inputs[0].id.v > oldest.v && b.order.inputs[1].id.v > oldest.v);
+	finish_order(&b);
+	ck_assert_uint_eq(tables_on(&b, 0), 2);
+	world_put1(&b.w, "apple", "newer");              /* its time comes again */
+	world_rotate(&b.w);
+	world_put1(&b.w, "pear", "newer");
+	world_rotate(&b.w);
+	world_flush_all(&b.w);
+	next_order(&b);
+	ck_assert_uint_eq(b.order.input_count, 4);
+	ck_assert_uint_eq(b.order.inputs[3].id.v, oldest.v);
+	end(&b);
+}
+END_TEST
+
+START_TEST(inputs_of_a_job_that_fails_for_no_known_reason_rest_from_the_second_time_on)
+{
+	struct compact_report r;
+	struct bench b;
+
+	start(&b);
+	four_tables(&b);
+	dial(&b);
+	for (unsigned i = 0; i < 2; i++) {
+		do
+			next_order(&b);
+		while (b.order.cancel);
+		ck_assert_uint_eq(b.order.input_count, 4);
+		if (i == 1) {
+			world_put1(&b.w, "quince", "v");         /* meets none of them */
+			world_rotate(&b.w);
+			world_put1(&b.w, "quince", "v");
+			world_rotate(&b.w);
+			world_flush_all(&b.w);
+		}
+		r = done(&b, ST_INTERNAL);
+		report(&b, &r);
+	}
+	do
+		next_order(&b);
+	while (b.order.cancel);
+	ck_assert_uint_eq(b.order.input_count, 2);
+	end(&b);
+}
+END_TEST
+
 START_TEST(tables_that_meet_nothing_move_down_without_a_compactor)
 {
 	struct bench b;
@@ -765,6 +843,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_job_of_a_compactor_that_dies_is_ordered_from_the_next_one);
 	tcase_add_test(tc, a_compactor_that_dies_before_its_order_is_sent_takes_the_job_with_it);
 	tcase_add_test(tc, a_block_that_a_compactor_finds_damaged_is_passed_over_by_the_next_order);
+	tcase_add_loop_test(tc, an_input_that_made_a_job_fail_rests_and_others_go_on, 0, 3);
+	tcase_add_test(tc, inputs_of_a_job_that_fails_for_no_known_reason_rest_from_the_second_time_on);
 	tcase_add_test(tc, tables_that_meet_nothing_move_down_without_a_compactor);
 }
 

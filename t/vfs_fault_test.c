@@ -155,6 +155,32 @@ START_TEST(everything_passes_through_unchanged)
 }
 END_TEST
 
+START_TEST(narrowed_it_hits_only_files_whose_names_have_the_part)
+{
+	struct vfs *sim = sim_new(), *v = fault_new(sim);
+	struct vfs_file *f, *other;
+	size_t got;
+	char c;
+
+	ck_assert_int_eq(vfs_open(v, "table_1", VFS_CREATE, &f), ST_OK);
+	ck_assert_int_eq(vfs_open(v, "table_2", VFS_CREATE, &other), ST_OK);
+	fault_narrow(v, "le_2");
+	fault_arm(v, FAULT_ALL, 1, true, ST_IO);
+	ck_assert_int_eq(vfs_read(f, &c, 1, 0, false, &got), ST_OK);
+	ck_assert_int_eq(vfs_rename(v, "table_1", "table_20"), ST_OK);
+	ck_assert(!fault_fired(v) && fault_count(v) == 0);
+	ck_assert_int_eq(vfs_read(other, &c, 1, 0, false, &got), ST_IO);
+	ck_assert_int_eq(vfs_unlink(v, "table_2"), ST_IO);
+	ck_assert_uint_eq(fault_count(v), 2);
+	fault_narrow(v, NULL);
+	ck_assert_int_eq(vfs_read(f, &c, 1, 0, false, &got), ST_IO);
+	vfs_close(&f);
+	vfs_close(&other);
+	fault_free(&v);
+	sim_free(&sim);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, unarmed_injector_only_counts);
@@ -162,6 +188,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, failed_write_has_written_its_first_half);
 	tcase_add_test(tc, after_a_failed_sync_the_disk_lacks_what_reads_show);
 	tcase_add_test(tc, everything_passes_through_unchanged);
+	tcase_add_test(tc, narrowed_it_hits_only_files_whose_names_have_the_part);
 }
 
 CHECK_MAIN("vfs/fault", suite)

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -318,6 +319,25 @@ START_TEST(list_tells_every_name_once_and_stops_when_told)
 }
 END_TEST
 
+START_TEST(what_the_system_refuses_to_open_is_not_what_the_disk_refuses_to_read)
+{
+	struct rlimit limit, none;
+	struct vfs_file *f;
+
+	begin();
+	make("f", "content");
+	ck_assert_int_eq(vfs_open(vfs_posix(), at("f/below"), VFS_READ, &f), ST_IO);     /* f is no directory */
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_int_eq(vfs_open(vfs_posix(), at("f"), VFS_READ, &f), ST_INTERNAL);
+	ck_assert_int_eq(vfs_open(vfs_posix(), at("g"), VFS_CREATE, &f), ST_IO);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	expect("f", "content");
+	end();
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, written_bytes_are_read_back_at_their_offsets);
@@ -330,6 +350,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, offsets_beyond_the_last_are_invalid);
 	tcase_add_test(tc, slurp_keeps_to_its_bound);
 	tcase_add_test(tc, names_come_move_and_go);
+	tcase_add_test(tc, what_the_system_refuses_to_open_is_not_what_the_disk_refuses_to_read);
 	tcase_add_test(tc, list_tells_every_name_once_and_stops_when_told);
 }
 

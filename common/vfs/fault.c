@@ -15,6 +15,7 @@
 #include "common/vfs/fault.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 #include "common/base/must.h"
@@ -33,6 +34,7 @@ struct fault {
 	unsigned kinds;
 	uint64_t nth, count;
 	bool for_good, has_fired;
+	const char *part;                /* of names that count; NULL: all do */
 	enum st st;
 };
 
@@ -41,6 +43,7 @@ struct fault_file {
 	uint32_t magic;
 	struct fault *fault;
 	struct vfs_file *inner;
+	char *path;
 };
 
 static struct fault *fault_lock(struct vfs *v)
@@ -57,13 +60,13 @@ static void fault_unlock(struct fault *f)
 	must(pthread_mutex_unlock(&f->lock) == 0);
 }
 
-/* Counts an operation; what it shall answer, ST_OK when it may go on. */
-static enum st strike(struct vfs *v, enum fault_kind kind)
+/* Counts an operation on path; what it shall answer, ST_OK when it may go on. */
+static enum st strike(struct vfs *v, enum fault_kind kind, const char *path)
 {
 	struct fault *f = fault_lock(v);
 	enum st st = ST_OK;
 
-	if (f->kinds & (unsigned)kind) {
+	if ((f->kinds & (unsigned)kind) && (!f->part || strstr(path, f->part))) {
 		f->count++;
 		if (f->nth > 0 && (f->count == f->nth || (f->for_good && f->count > f->nth))) {
 			f->has_fired = true;
@@ -95,13 +98,14 @@ static void file_close(struct vfs_file *f)
 
 	vfs_close(&ff->inner);
 	obj_fini(ff);
+	mem_free(ff->path);
 	mem_free(ff);
 }
 
 static enum st file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset, bool nowait, size_t *gotp)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_READ), inner;
+	enum st st = strike(&ff->fault->head, FAULT_READ, ff->path), inner;
 
 	if (st && st != ST_CORRUPT)
 		return st;
@@ -114,7 +118,7 @@ static enum st file_read(struct vfs_file *f, void *p, size_t n, uint64_t offset,
 static enum st file_write(struct vfs_file *f, const void *p, size_t n, uint64_t offset)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_WRITE), half;
+	enum st st = strike(&ff->fault->head, FAULT_WRITE, ff->path), half;
 
 	if (st == ST_OK)
 		return vfs_write(ff->inner, p, n, offset);
@@ -125,7 +129,7 @@ static enum st file_write(struct vfs_file *f, const void *p, size_t n, uint64_t 
 static enum st file_sync(struct vfs_file *f, bool data_only)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_SYNC);
+	enum st st = strike(&ff->fault->head, FAULT_SYNC, ff->path);
 
 	if (st) {
 		(void)sim_lose_unsynced(ff->inner);
@@ -137,7 +141,7 @@ static enum st file_sync(struct vfs_file *f, bool data_only)
 static enum st file_truncate(struct vfs_file *f, uint64_t size)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_META);
+	enum st st = strike(&ff->fault->head, FAULT_META, ff->path);
 
 	return st ? st : vfs_truncate(ff->inner, size);
 }
@@ -145,7 +149,7 @@ static enum st file_truncate(struct vfs_file *f, uint64_t size)
 static enum st file_allocate(struct vfs_file *f, uint64_t size)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_META);
+	enum st st = strike(&ff->fault->head, FAULT_META, ff->path);
 
 	return st ? st : vfs_allocate(ff->inner, size);
 }
@@ -153,7 +157,7 @@ static enum st file_allocate(struct vfs_file *f, uint64_t size)
 static enum st file_size(struct vfs_file *f, uint64_t *sizep)
 {
 	struct fault_file *ff = fault_file(f);
-	enum st st = strike(&ff->fault->head, FAULT_META);
+	enum st st = strike(&ff->fault->head, FAULT_META, ff->path);
 
 	return st ? st : vfs_size(ff->inner, sizep);
 }
@@ -178,7 +182,7 @@ static enum st fault_open(struct vfs *v, const char *path, enum vfs_open_flags f
 {
 	struct vfs_file *inner;
 	struct fault_file *ff;
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	if (st == ST_OK)
 		st = vfs_open(inner_of(v), path, flags, &inner);
@@ -189,69 +193,70 @@ static enum st fault_open(struct vfs *v, const char *path, enum vfs_open_flags f
 	obj_init(ff, FAULT_FILE_MAGIC);
 	ff->fault = (struct fault *)v;
 	ff->inner = inner;
+	ff->path = mem_strdup(path);
 	*filep = &ff->head;
 	return ST_OK;
 }
 
 static enum st fault_mkdir(struct vfs *v, const char *path)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_mkdir(inner_of(v), path);
 }
 
 static enum st fault_rename(struct vfs *v, const char *from, const char *to)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, from);
 
 	return st ? st : vfs_rename(inner_of(v), from, to);
 }
 
 static enum st fault_link(struct vfs *v, const char *from, const char *to)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, from);
 
 	return st ? st : vfs_link(inner_of(v), from, to);
 }
 
 static enum st fault_unlink(struct vfs *v, const char *path)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_unlink(inner_of(v), path);
 }
 
 static enum st fault_rmdir(struct vfs *v, const char *path)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_rmdir(inner_of(v), path);
 }
 
 static enum st fault_sync_dir(struct vfs *v, const char *path)
 {
-	enum st st = strike(v, FAULT_SYNC);
+	enum st st = strike(v, FAULT_SYNC, path);
 
 	return st ? st : vfs_sync_dir(inner_of(v), path);
 }
 
 static enum st fault_exists(struct vfs *v, const char *path, bool *yesp)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_exists(inner_of(v), path, yesp);
 }
 
 static enum st fault_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_free_bytes(inner_of(v), path, bytesp);
 }
 
 static enum st fault_list(struct vfs *v, const char *path, vfs_each_f *each, void *ctx)
 {
-	enum st st = strike(v, FAULT_META);
+	enum st st = strike(v, FAULT_META, path);
 
 	return st ? st : vfs_list(inner_of(v), path, each, ctx);
 }
@@ -299,6 +304,14 @@ void fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, e
 	f->st = st;
 	f->count = 0;
 	f->has_fired = false;
+	fault_unlock(f);
+}
+
+void fault_narrow(struct vfs *fault, const char *part)
+{
+	struct fault *f = fault_lock(fault);
+
+	f->part = part;
 	fault_unlock(f);
 }
 

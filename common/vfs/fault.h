@@ -3,7 +3,7 @@
  * A vfs that passes everything to another one and fails the n-th operation, for tests only. Failing once is
  * a hiccup; failing for good is a broken disk. A failed write has written its first half. A failed sync
  * drops what was not yet safe when the inner vfs is a simulated disk. Failures may be narrowed to some
- * kinds of operation. A read that is to fail with ST_CORRUPT succeeds, with one byte of what it brings flipped.
+ * kinds of operation, and to some files. A read that is to fail with ST_CORRUPT succeeds, with one byte of what it brings flipped.
  */
 #ifndef VFS_FAULT_H
 #define VFS_FAULT_H
@@ -23,6 +23,8 @@ void fault_free(struct vfs **vp);
 /* The nth operation of these kinds from now (1 = the next) answers st; for_good: all after it too.
  * 0: none, it only counts. */
 void fault_arm(struct vfs *fault, unsigned kinds, uint64_t nth, bool for_good, enum st st);
+/* From now on only what is done to names that have this part counts and fails (a renamed file's old name); on loan. NULL: all. */
+void fault_narrow(struct vfs *fault, const char *part);
 uint64_t fault_count(struct vfs *fault);               /* operations of the armed kinds since fault_arm() */
 bool fault_fired(struct vfs *fault);
 

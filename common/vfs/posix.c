@@ -48,6 +48,14 @@ static enum st posix_fail(int err, const char *what, const char *path)
 	return fail(ST_IO, "cannot %s %s: %s", what, path, strerror(err));
 }
 
+/* Opening for reading: what the system refuses to this process says nothing about the file and the disk it is on. */
+static enum st posix_fail_open(int err, const char *path)
+{
+	if (err == EMFILE || err == ENFILE || err == ENOMEM || err == EACCES || err == EPERM)
+		return fail(ST_INTERNAL, "cannot open %s: %s", path, strerror(err));
+	return posix_fail(err, "open", path);
+}
+
 static struct posix_file *posix_file(struct vfs_file *f)
 {
 	struct posix_file *pf = (struct posix_file *)f;
@@ -229,7 +237,7 @@ static enum st posix_open(struct vfs *v, const char *path, enum vfs_open_flags f
 
 	(void)v;
 	if (fd < 0)
-		return posix_fail(errno, "open", path);
+		return flags == VFS_READ ? posix_fail_open(errno, path) : posix_fail(errno, "open", path);
 	pf = mem_zalloc(sizeof *pf);
 	pf->head.ops = &posix_file_ops;
 	obj_init(pf, POSIX_FILE_MAGIC);
