@@ -10,6 +10,7 @@
  * 1. A result counts only for the engine incarnation that ordered it (invariant 7): when the connection the
  *    order came on is gone, the job is cancelled and its outputs removed.
  * 2. Outputs are kept only when a report that names them could be sent.
+ * 3. Every order gets a last word on the connection it came on, a cancelled one too: the engine waits for it.
  *
  * Threads: main (this loop: link, signals, heartbeat, lifeline), job (runner.c), and those of nng.
  */
@@ -83,15 +84,27 @@ static void send_progress(struct compactor *c)
 		runner_cancel(c->runner);
 }
 
-static void refuse(struct compactor *c, uint64_t connection, const struct compact_order *o)
+/* The last word about an order that was never begun. */
+static void answer(struct compactor *c, uint64_t connection, const struct compact_order *o, enum st st, const char *why)
 {
-	struct compact_report r = { .incarnation = o->incarnation, .job = o->job, .done = true,
-				    .status = ST_BUSY, .detail = slice_str("another job is under way") };
+	struct compact_report r = { .incarnation = o->incarnation, .job = o->job, .done = true, .status = st,
+				    .detail = slice_str(why) };
 
-	log_warn("Compaction job %llu refused: job %llu is under way.", (unsigned long long)o->job,
-		 (unsigned long long)c->order.job);
 	if (send_report(c, connection, &r))
 		log_debug("and the engine that asked is gone already");
+}
+
+static void refuse(struct compactor *c, uint64_t connection, const struct compact_order *o)
+{
+	log_warn("Compaction job %llu refused: job %llu is under way.", (unsigned long long)o->job,
+		 (unsigned long long)c->order.job);
+	answer(c, connection, o, ST_BUSY, "another job is under way");
+}
+
+static void forget_waiting(struct compactor *c, const struct compact_order *o)
+{
+	link_msg_free(&c->waiting);
+	answer(c, c->waiting_connection, o, ST_CANCELLED, "cancelled before it was begun");
 }
 
 /* ---- orders ---- */
@@ -143,7 +156,7 @@ static void take_word(struct compactor *c, const struct compact_order *o)
 	else if (at_hand)
 		runner_set_rate(c->runner, o->rate_limit);
 	else if (o->cancel)
-		link_msg_free(&c->waiting);
+		forget_waiting(c, o);
 	else
 		c->waiting_rate = o->rate_limit;
 }

@@ -35,7 +35,7 @@ size_t crew_there(const struct crew *c)
 
 static bool is_idle(const struct worker *w)
 {
-	return w->connection && !w->job;
+	return w->connection && !w->job && !w->owes;
 }
 
 size_t crew_idle(const struct crew *c)
@@ -107,16 +107,26 @@ static void send_word(const struct crew *c, struct worker *w, const struct compa
 	buf_fini(&b);
 }
 
+static void cancel(const struct crew *c, struct worker *w)
+{
+	const struct compaction_part *part = &w->job->parts[w->part];
+
+	send_word(c, w, &(struct compact_order){ .cancel = true });
+	w->owes = w->job->number;
+	w->owes_first = part->first_output;
+	w->owes_count = part->id_count;
+}
+
 void crew_cancel(struct crew *c, const struct compaction *job)
 {
-	struct compact_order word = { .cancel = true };
-
 	for (unsigned i = 0; i < c->count; i++) {
-		if (c->workers[i].job != job)
+		struct worker *w = &c->workers[i];
+
+		if (w->job != job)
 			continue;
-		if (c->workers[i].connection)
-			send_word(c, &c->workers[i], &word);
-		c->workers[i].job = NULL;
+		if (w->connection)
+			cancel(c, w);
+		w->job = NULL;
 	}
 }
 

@@ -2,7 +2,13 @@
 /*
  * The compactors: who is there, who is at what, and what is said to them.
  *
- *   away --peer came--> idle --seated--> working --done report, or the job is given up--> idle         any --peer went--> away
+ *   away --peer came--> idle --seated--> working --done report--> idle                   any --peer went--> away
+ *                                           | the job is cancelled
+ *                                           v
+ *                                        owing a last word --done report--> idle
+ *
+ * 1. A job that is cancelled may have ended just then, and its outputs be on the way. So whoever was at it gets no other order
+ *    before his last word about it: then all that he made of it is there, and goes.
  *
  * The jobs thread's; crew_guard() is for any thread.
  */
@@ -18,6 +24,8 @@ struct worker {
 	uint64_t connection;             /* 0: away */
 	struct compaction *job;          /* NULL: idle */
 	size_t part;                     /* of it */
+	uint64_t owes;                   /* the job about which he owes a last word; 0: none */
+	struct file_id owes_first;  uint32_t owes_count;     /* the ids of what he may have made of it */
 };
 
 struct crew {
@@ -40,7 +48,7 @@ void crew_seat(struct crew *c, struct compaction *job);
 /* Sends everybody who is at the job the order for his part; common has what is the same for all orders. */
 enum st crew_order(struct crew *c, const struct compaction *job, const struct compact_order *common) MUST_USE;
 
-/* Whoever is at it stops, and is idle. */
+/* Whoever is at it stops, and owes a last word. */
 void crew_cancel(struct crew *c, const struct compaction *job);
 
 /* The rate in bytes per second (0: none) is for all of those at work together. When the share of one changed all are told,

@@ -219,6 +219,20 @@ static void take_part(struct jobs *j, struct worker *w, const struct compact_rep
 		install(j, job);
 }
 
+/* The compactor's last word about the job that it is at. */
+static void take_end(struct jobs *j, struct worker *w, const struct compact_report *r)
+{
+	struct compaction *job = w->job;
+
+	if (r->status == ST_OK) {
+		take_part(j, w, r);
+		return;
+	}
+	log_warn("Compaction %" PRIu64 " failed: %s.", r->job, st_text(r->status));
+	w->job = NULL;
+	give_up(j, job, r->status, r->damaged_input);
+}
+
 static void take_report(struct jobs *j, struct worker *w, struct slice message)
 {
 	struct compact_report r;
@@ -227,14 +241,13 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 	arena_init(&a);
 	if (compact_report_decode(message, &a, &r)) {
 		log_warn("A compactor sent a report that cannot be read.");
-	} else if (!w->job || r.incarnation != j->under.crew.incarnation || r.job != w->job->number) {
+	} else if (r.incarnation != j->under.crew.incarnation || r.job != (w->job ? w->job->number : w->owes)) {
 		log_debug("A report of another life or job is ignored.");        /* invariant 7 */
-	} else if (r.done && r.status == ST_OK) {
-		take_part(j, w, &r);
+	} else if (!w->job && r.done) {
+		underway_settle(&j->under, w);
 	} else if (r.done) {
-		log_warn("Compaction %" PRIu64 " failed: %s.", r.job, st_text(r.status));
-		give_up(j, w->job, r.status, r.damaged_input);
-	} else {
+		take_end(j, w, &r);
+	} else if (w->job) {
 		w->job->parts[w->part].bytes_read = r.bytes_read;
 		underway_tell(&j->under);
 	}
@@ -260,7 +273,7 @@ static void drain(struct jobs *j, struct worker *w)
 			underway_tell(&j->under);
 			break;
 		case LINK_PEER_WENT:
-			w->connection = 0;
+			w->connection = w->owes = 0;
 			if (w->job) {
 				log_warn("The compactor of compaction %" PRIu64 " went away.", w->job->number);
 				give_up(j, w->job, ST_UNAVAILABLE, file_id(0));

@@ -67,6 +67,12 @@ void underway_drop(struct underway *u, struct compaction *job)
 	forget(u, job);
 }
 
+void underway_settle(struct underway *u, struct worker *w)
+{
+	install_remove(&u->dir, w->owes_first, w->owes_count);
+	w->owes = 0;
+}
+
 enum st underway_install(struct underway *u, struct compaction *job)
 {
 	enum st st = compaction_install(job, u->truth, &u->dir);

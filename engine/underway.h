@@ -40,6 +40,9 @@ enum st underway_send(struct underway *u, struct compaction *job, uint64_t rate)
 /* All or nothing: its inputs stay what they were. Frees it. */
 void underway_drop(struct underway *u, struct compaction *job);
 
+/* The last word about a job that was dropped: what has come of it since goes, too. */
+void underway_settle(struct underway *u, struct worker *w);
+
 /* Every part is done: believes, commits, and frees it. On failure it is still under way, and to be dropped. */
 enum st underway_install(struct underway *u, struct compaction *job) MUST_USE;
 

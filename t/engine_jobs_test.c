@@ -738,6 +738,47 @@ START_TEST(a_part_that_fails_takes_the_others_with_it)
 }
 END_TEST
 
+/* The job is given up because of the other's part; this one's compactor finished at that very moment. */
+START_TEST(what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about_it)
+{
+	struct compact_report mine, r;
+	struct compact_order second;
+	struct buf bytes = BUF_INIT;
+	struct peer other;
+	struct arena keys;
+	struct bench b;
+	struct job *job;
+
+	stats_begin_private();
+	start_with(&b, 2);
+	dial(&b);
+	peer_dial(&other, path_compactor_socket(b.w.dir, 1).s, COMPACT_MESSAGE_MAX);
+	wait_for_compactors(2);
+	seven_tables(&b);
+	arena_init(&keys);
+	next_order(&b);
+	ck_ok(compact_order_decode(peer_receive(&other), &keys, &second));
+	r = (struct compact_report){ .incarnation = second.incarnation, .job = second.job, .done = true, .status = ST_IO };
+	compact_report_encode(&r, &bytes);
+	peer_send(&other, buf_slice(&bytes));
+	while (stats_sum(M_compaction_in_progress) > 0)
+		usleep(LOOK_EVERY_US);
+	job = carry_out(&b, &mine);
+	ck_assert(exists(&b, path_tmp_sst(b.w.dir, b.order.first_output_id)));
+	buf_reset(&bytes);
+	arena_reset(&keys);                      /* after its pause the engine orders anew, from who is idle only: all of it */
+	ck_ok(compact_order_decode(peer_receive(&other), &keys, &second));
+	ck_assert(second.job != b.order.job && second.begin.n == 0 && second.end.n == 0);
+	report(&b, &mine);
+	wait_until_gone(&b, path_tmp_sst(b.w.dir, b.order.first_output_id));
+	job_free(&job);
+	buf_fini(&bytes);
+	peer_drop(&other);
+	arena_fini(&keys);
+	end(&b);
+}
+END_TEST
+
 START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 {
 	struct bench b;
@@ -833,6 +874,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_large_job_is_cut_for_all_who_are_idle_and_installed_at_once);
 	tcase_add_test(tc, when_one_of_its_compactors_dies_nothing_of_a_job_is_left);
 	tcase_add_test(tc, a_part_that_fails_takes_the_others_with_it);
+	tcase_add_test(tc, what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about_it);
 	tcase_add_test(tc, a_rate_limit_is_shared_and_changes_while_a_job_runs);
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
 	tcase_add_test(tc, an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor);
