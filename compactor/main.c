@@ -228,6 +228,17 @@ static void take_result(struct compactor *c)
 	runner_set_rate(c->runner, c->waiting_rate);
 }
 
+/* A thread that does not come back from the system holds up everything that is ordered from here on. The supervisor starts
+ * another process. */
+static void end_when_stuck(const struct compactor *c)
+{
+	if (!runner_is_overdue(c->runner, clock_mono_us()))
+		return;
+	log_error("Compaction job %llu was cancelled and does not end; the compactor does. Is the disk well?",
+		  (unsigned long long)c->order.job);
+	exit(EXIT_CRASH);
+}
+
 /* ---- the loop ---- */
 
 /* One turn; false when the process is to end. */
@@ -252,6 +263,7 @@ static bool turn(struct compactor *c)
 	take_link_events(c);
 	take_result(c);
 	send_progress(c);
+	end_when_stuck(c);
 	return true;
 }
 

@@ -32,6 +32,7 @@ struct runner {
 	struct job *job;
 	pthread_t thread;
 	bool joined, cancelled;
+	uint64_t cancelled_us;           /* when it was first */
 	struct compact_report report;
 	_Atomic bool finished;
 };
@@ -91,8 +92,15 @@ void runner_cancel(struct runner *r)
 {
 	if (runner_state(r) == RUNNER_IDLE)
 		return;
+	if (!r->cancelled)
+		r->cancelled_us = clock_mono_us();
 	r->cancelled = true;
 	job_cancel(r->job);
+}
+
+bool runner_is_overdue(const struct runner *r, uint64_t now_us)
+{
+	return runner_state(r) == RUNNER_RUNNING && r->cancelled && now_us >= r->cancelled_us + RUNNER_WIND_DOWN_US;
 }
 
 bool runner_cancelled(const struct runner *r)

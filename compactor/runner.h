@@ -12,6 +12,8 @@
 
 #include "compactor/job.h"
 
+#define RUNNER_WIND_DOWN_US 300000000u   /* one sync of a table, or a look at all inputs, on a slow disk */
+
 struct runner;
 
 enum runner_state { RUNNER_IDLE, RUNNER_RUNNING, RUNNER_FINISHED };
@@ -28,6 +30,10 @@ void runner_start(struct runner *r, const struct compact_order *order);
 /* The run will end soon, and whatever it made goes: its report will say ST_CANCELLED. Fine in any state. */
 void runner_cancel(struct runner *r);
 bool runner_cancelled(const struct runner *r);   /* of the job at hand */
+
+/* The job was cancelled RUNNER_WIND_DOWN_US ago and has not ended: its thread hangs in the system, and only the process' end
+ * may get it out of there. */
+bool runner_is_overdue(const struct runner *r, uint64_t now_us);
 
 /* Another bound on bytes per second for the job at hand; fine in any state. */
 void runner_set_rate(struct runner *r, uint64_t bytes_per_second);

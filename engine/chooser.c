@@ -11,6 +11,9 @@
 
 #define LOOK_MS 30000
 #define ROOM_LOOK_MS 1000
+#define RETRY_FIRST_US 500000u
+#define RETRY_MOST_US 30000000u
+#define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
 #define DOUBTED_MOST 128u                /* inputs of one job: if one of them rests it is not picked again */
 
 /* Has nobody written for a while? */
@@ -109,7 +112,9 @@ bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct c
 	return found;
 }
 
-bool chooser_blame(struct chooser *c, const struct compaction *job, struct file_id culprit)
+/* ---- failures ---- */
+
+static bool blame(struct chooser *c, const struct compaction *job, struct file_id culprit)
 {
 	if (!compaction_reads(job, culprit))
 		return false;
@@ -117,7 +122,8 @@ bool chooser_blame(struct chooser *c, const struct compaction *job, struct file_
 	return setback_blame(&c->setback, culprit, compaction_passes(job, culprit), true, clock_mono_us());
 }
 
-bool chooser_doubt(struct chooser *c, const struct compaction *job)
+/* Nobody knows which input it was: do any rest? */
+static bool doubt(struct chooser *c, const struct compaction *job)
 {
 	uint64_t now = clock_mono_us();
 	size_t resting = 0;
@@ -127,6 +133,41 @@ bool chooser_doubt(struct chooser *c, const struct compaction *job)
 	if (resting)
 		log_warn("It is not the first job to fail with these tables: %zu of them rest, and others go on.", resting);
 	return resting > 0;
+}
+
+/* May it be what was read? A compactor that dies of it or hangs cannot say so, and a result that makes no sense does not. What a
+ * disk or a compactor refuses to do has nothing to do with the inputs. */
+static bool is_doubtful(enum st st)
+{
+	return st != ST_FULL && st != ST_IO && st != ST_BUSY && st != ST_CANCELLED;
+}
+
+void chooser_failed(struct chooser *c, const struct compaction *job, enum st st, struct file_id culprit)
+{
+	if (!blame(c, job, culprit) && !(is_doubtful(st) && doubt(c, job)))
+		chooser_back_off(c);
+}
+
+void chooser_back_off(struct chooser *c)
+{
+	uint64_t most = reserve_refuses(c->reserve) ? RETRY_FULL_US : RETRY_MOST_US;
+
+	c->retry_us = c->retry_us ? c->retry_us * 2 : RETRY_FIRST_US;
+	if (c->retry_us > most)
+		c->retry_us = most;
+	c->retry_at_us = clock_mono_us() + c->retry_us;
+}
+
+void chooser_went_well(struct chooser *c)
+{
+	c->retry_us = 0;
+}
+
+int chooser_held_ms(const struct chooser *c)
+{
+	uint64_t now = clock_mono_us();
+
+	return c->retry_us && c->retry_at_us > now ? (int)((c->retry_at_us - now) / 1000 + 1) : 0;
 }
 
 bool chooser_goes_round(const struct chooser *c)

@@ -7,6 +7,7 @@
  * 1. What fits into the room there is comes first; else what fits when the ballast is given back, which it then is.
  * 2. When nothing that is due fits, that is known (held_for_room), and said once.
  * 3. Inputs that made jobs fail rest, each for itself, and jobs go round them (setback.h).
+ * 4. After a failure that is no input's fault nothing is begun for a while, longer each time until a job goes well.
  *
  * The jobs thread's.
  */
@@ -31,6 +32,7 @@ struct chooser {
 	struct seq asked;                /* what the latest question asked for */
 	bool held_for_room;              /* there is something to do and no room for it */
 	struct setback setback;
+	uint64_t retry_us, retry_at_us;  /* (4); 0: the last job went well */
 };
 
 /* How things stand: what is under way, what was asked for (0: nothing), and whether a compactor is idle. */
@@ -43,11 +45,12 @@ struct chooser_scene {
 /* Fills job with the next thing to do, its inputs owned and set; false: nothing. */
 bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct compaction *job);
 
-/* The job failed because of this input, or nobody knows which one it was. Whoever is to blame rests; false: nobody does, so
- * what comes next may fail as well. */
-bool chooser_blame(struct chooser *c, const struct compaction *job, struct file_id culprit);
-bool chooser_doubt(struct chooser *c, const struct compaction *job);
+/* A job failed. culprit: the input that says so. Whoever is to blame rests (3), else all wait (4). */
+void chooser_failed(struct chooser *c, const struct compaction *job, enum st st, struct file_id culprit);
+void chooser_back_off(struct chooser *c);        /* nothing came of it, and no input is to blame */
+void chooser_went_well(struct chooser *c);
 
+int chooser_held_ms(const struct chooser *c);    /* how long nothing is to be begun; 0: go on */
 bool chooser_goes_round(const struct chooser *c);        /* does anybody rest? */
 
 /* Milliseconds until something may be to be done that nobody tells of, and that is not to be waited for otherwise. */

@@ -146,6 +146,29 @@ static bool as_told(const struct compaction_part *p, const struct compact_report
 	return true;
 }
 
+void compaction_note(struct compaction *c, size_t part, const struct compact_report *r, uint64_t now_us)
+{
+	struct compaction_part *p = &c->parts[part];
+	uint64_t shown = r->bytes_read + r->entries_in + r->throttled_us;
+
+	p->bytes_read = r->bytes_read;
+	if (shown > p->shown) {
+		p->shown = shown;
+		p->shown_us = now_us;
+	}
+}
+
+bool compaction_is_stuck(const struct compaction *c, uint64_t now_us, uint64_t patience_us)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		const struct compaction_part *p = &c->parts[i];
+
+		if (!p->done && now_us - (p->shown_us ? p->shown_us : c->ordered_us) >= patience_us)
+			return true;
+	}
+	return false;
+}
+
 static void add_up(struct compact_report *sums, const struct compact_report *r)
 {
 	sums->entries_in += r->entries_in;

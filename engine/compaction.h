@@ -28,6 +28,7 @@ struct compaction_part {
 	bool done;
 	struct table_facts *outputs;  size_t output_count;   /* once done; in the arena */
 	uint64_t bytes_read;             /* so far */
+	uint64_t shown, shown_us;        /* of its progress, and when it last grew; 0: not yet */
 };
 
 struct compaction {
@@ -64,6 +65,12 @@ void compaction_set_ids(struct compaction *c, struct file_id first);
 
 /* The order for a part; common has what is the same for all orders. */
 void compaction_encode(const struct compaction *c, size_t part, const struct compact_order *common, struct buf *out);
+
+/* How far a part is. */
+void compaction_note(struct compaction *c, size_t part, const struct compact_report *r, uint64_t now_us);
+
+/* Has one of its parts, not done, come no further for so long? To wait for the rate limit is to come further. */
+bool compaction_is_stuck(const struct compaction *c, uint64_t now_us, uint64_t patience_us);
 
 /* A part is done: ST_INVALID when it made what it was not told to. */
 enum st compaction_take(struct compaction *c, size_t part, const struct compact_report *r) MUST_USE;

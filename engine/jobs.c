@@ -27,10 +27,8 @@
 #include "engine/underway.h"
 
 #define JOBS_MAGIC 0x6a6f6273u
-#define RETRY_FIRST_US 500000u
-#define RETRY_MOST_US 30000000u
-#define RETRY_FULL_US 2000000u           /* at most, on a full disk: room may come back at any time */
 #define ASKED_LOOK_MS 1000
+#define STUCK_US 600000000u              /* no sync of a table and no look at all inputs takes so long on a disk that works */
 
 struct jobs {
 	uint32_t magic;
@@ -39,12 +37,13 @@ struct jobs {
 	struct truth *truth;
 	struct reserve *reserve;         /* NULL: the disk is never full */
 	struct inspect *inspect;         /* NULL: nobody looks at damage */
+	uint64_t stuck_us;
 	pthread_t thread;
 
 	/* the thread's */
 	struct chooser chooser;
 	struct underway under;
-	uint64_t next_job, retry_us, retry_at_us;    /* retry_us 0: the last job went well */
+	uint64_t next_job;
 
 	/* anybody's */
 	int wake_fd;
@@ -75,6 +74,7 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 	j->chooser.rest_us = conf->compaction_rest_ms * 1000;
 	j->chooser.table_size_target = conf->table_size_target;
 	j->rate_limit = conf->compaction_rate_limit;
+	j->stuck_us = STUCK_US;
 	j->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (j->wake_fd < 0)
 		st = fail(ST_INTERNAL, "the system refused an eventfd");
@@ -87,17 +87,6 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp)
 
 /* ---- failures ---- */
 
-/* Everything waits, longer each time. */
-static void back_off(struct jobs *j)
-{
-	uint64_t most = reserve_refuses(j->reserve) ? RETRY_FULL_US : RETRY_MOST_US;
-
-	j->retry_us = j->retry_us ? j->retry_us * 2 : RETRY_FIRST_US;
-	if (j->retry_us > most)
-		j->retry_us = most;
-	j->retry_at_us = clock_mono_us() + j->retry_us;
-}
-
 /* On a full disk the reserve is given back for the next try. */
 static void give_room(struct jobs *j, enum st st)
 {
@@ -105,33 +94,16 @@ static void give_room(struct jobs *j, enum st st)
 		log_info("Compaction goes on with what the reserve gave back.");
 }
 
-/* What a compactor could not read may be damaged: once it is on record the next job passes it over. */
-static bool blame(struct jobs *j, const struct compaction *job, struct file_id culprit)
-{
-	if (!chooser_blame(&j->chooser, job, culprit))
-		return false;
-	if (j->inspect)
-		inspect_suspect(j->inspect, culprit, DAMAGE_WHOLE);
-	return true;
-}
-
-/* May it be what was read, though nobody says so? A compactor that dies of it cannot, and a result that makes no sense does not.
- * What a disk or a compactor refuses to do has nothing to do with the inputs. */
-static bool is_doubtful(enum st st)
-{
-	return st != ST_FULL && st != ST_IO && st != ST_BUSY && st != ST_CANCELLED;
-}
-
-/* The job failed, culprit: the input that says so. Others go on at once when what is to blame rests. */
+/* The job failed; culprit: the input that says so. What a compactor could not read may be damaged: once that is on record the
+ * next job passes it over. */
 static void give_up(struct jobs *j, struct compaction *job, enum st st, struct file_id culprit)
 {
-	bool rests = blame(j, job, culprit) || (is_doubtful(st) && chooser_doubt(&j->chooser, job));
-
+	if (j->inspect && compaction_reads(job, culprit))
+		inspect_suspect(j->inspect, culprit, DAMAGE_WHOLE);
+	chooser_failed(&j->chooser, job, st, culprit);
 	give_room(j, st);
 	underway_drop(&j->under, job);
 	asked_fail(&j->asked, clock_mono_us());
-	if (!rests)
-		back_off(j);
 }
 
 /* ---- ordering ---- */
@@ -175,7 +147,7 @@ static bool do_next(struct jobs *j)
 	if (st) {
 		give_room(j, st);
 		asked_fail(&j->asked, clock_mono_us());
-		back_off(j);
+		chooser_back_off(&j->chooser);
 	}
 	if (!st && move)
 		asked_note(&j->asked, 0, 0, clock_mono_us());
@@ -197,7 +169,7 @@ static void install(struct jobs *j, struct compaction *job)
 		return;
 	}
 	asked_note(&j->asked, in, out, clock_mono_us());
-	j->retry_us = 0;
+	chooser_went_well(&j->chooser);
 }
 
 static void share_rate(struct jobs *j)
@@ -241,14 +213,14 @@ static void take_report(struct jobs *j, struct worker *w, struct slice message)
 	arena_init(&a);
 	if (compact_report_decode(message, &a, &r)) {
 		log_warn("A compactor sent a report that cannot be read.");
-	} else if (r.incarnation != j->under.crew.incarnation || r.job != (w->job ? w->job->number : w->owes)) {
+	} else if (r.incarnation != j->under.crew.incarnation || !r.job || r.job != (w->job ? w->job->number : w->owes)) {
 		log_debug("A report of another life or job is ignored.");        /* invariant 7 */
 	} else if (!w->job && r.done) {
 		underway_settle(&j->under, w);
 	} else if (r.done) {
 		take_end(j, w, &r);
 	} else if (w->job) {
-		w->job->parts[w->part].bytes_read = r.bytes_read;
+		compaction_note(w->job, w->part, &r, clock_mono_us());
 		underway_tell(&j->under);
 	}
 	arena_fini(&a);
@@ -284,12 +256,16 @@ static void drain(struct jobs *j, struct worker *w)
 	}
 }
 
-/* Milliseconds that the next job is held back. */
-static int patience(const struct jobs *j)
+/* One that comes no further: its compactor gets no other order before it says something (crew.h), and what it was reading is
+ * under suspicion. */
+static void give_up_stuck(struct jobs *j)
 {
-	uint64_t now = clock_mono_us();
+	struct compaction *job = underway_stuck(&j->under, j->stuck_us);
 
-	return j->retry_us && j->retry_at_us > now ? (int)((j->retry_at_us - now) / 1000 + 1) : 0;
+	if (!job)
+		return;
+	log_warn("Compaction %" PRIu64 " has come no further for %" PRIu64 " s and is given up.", job->number, j->stuck_us / 1000000);
+	give_up(j, job, ST_TIMEOUT, file_id(0));
 }
 
 static void wait_for_work(struct jobs *j, int timeout_ms)
@@ -321,8 +297,10 @@ static bool look_at_asked(struct jobs *j, bool held_back)
 /* How long to wait for work, with nothing begun. */
 static int pause_ms(struct jobs *j, bool held_back)
 {
-	int ms = held_back ? patience(j) : chooser_look_ms(&j->chooser);
+	int ms = held_back ? chooser_held_ms(&j->chooser) : chooser_look_ms(&j->chooser);
 
+	if (j->under.count > 0 && (uint64_t)ms > j->stuck_us / 1000)
+		ms = (int)(j->stuck_us / 1000) + 1;
 	return look_at_asked(j, held_back) && ms > ASKED_LOOK_MS ? ASKED_LOOK_MS : ms;
 }
 
@@ -335,8 +313,9 @@ static void *run(void *arg)
 
 		for (unsigned i = 0; i < j->under.crew.count; i++)
 			drain(j, &j->under.crew.workers[i]);
+		give_up_stuck(j);
 		share_rate(j);
-		held_back = patience(j) > 0;
+		held_back = chooser_held_ms(&j->chooser) > 0;
 		if (!held_back && do_next(j))
 			continue;
 		wait_for_work(j, pause_ms(j, held_back));
@@ -355,6 +334,12 @@ void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d)
 	obj_check(j, JOBS_MAGIC);
 	j->reserve = j->chooser.reserve = r;
 	j->under.drain = d;
+}
+
+void jobs_set_patience(struct jobs *j, uint64_t us)
+{
+	obj_check(j, JOBS_MAGIC);
+	j->stuck_us = us;
 }
 
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job)

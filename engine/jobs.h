@@ -14,6 +14,8 @@
  *    While writes are refused for want of room, level 0 is compacted whatever it holds: there may be deletes in it.
  * 6. What a compactor cannot read is looked at (inspect.h); blocks on record are passed over by the next job, whose order names
  *    them, and their table goes to quarantine/ when it is merged away. So damage holds up nothing for long.
+ * 7. A job that comes no further for ten minutes is given up. Its compactor is told to stop; one that cannot, as its thread does
+ *    not come back from the system, ends after a while (compactor/runner.h), and the supervisor starts another.
  *
  * A thread of its own. No other one removes tables, but for those that cannot be read at all: what was picked is copied, and a
  * result whose inputs are gone is worthless.
@@ -37,6 +39,7 @@ enum st jobs_listen(const struct conf *conf, struct jobs **jp) MUST_USE;
 /* Before the start; on loan, either may be NULL: how full the disk is, and who is told how fast it goes. */
 void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d);
 void jobs_set_inspect(struct jobs *j, struct inspect *i);        /* so too: who looks at what cannot be read */
+void jobs_set_patience(struct jobs *j, uint64_t us);     /* so too: other than ten minutes (7) */
 void jobs_start(struct jobs *j, struct truth *t, const struct install_dir *dir, uint64_t next_job);
 void jobs_wake(void *jobs);                  /* the tables changed; fits truth_changed_f; any thread */
 /* Bytes that all compactors together read and write per second, from now on; 0: no limit. Any thread. */

@@ -59,6 +59,16 @@ static void forget(struct underway *u, struct compaction *job)
 	underway_tell(u);
 }
 
+struct compaction *underway_stuck(const struct underway *u, uint64_t patience_us)
+{
+	uint64_t now = clock_mono_us();
+
+	for (size_t i = 0; i < u->count; i++)
+		if (compaction_is_stuck(u->jobs[i], now, patience_us))
+			return u->jobs[i];
+	return NULL;
+}
+
 void underway_drop(struct underway *u, struct compaction *job)
 {
 	crew_cancel(&u->crew, job);

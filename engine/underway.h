@@ -37,6 +37,9 @@ enum st underway_begin(struct underway *u, struct compaction *job) MUST_USE;
 /* To the compactors, which share the rate (bytes per second, 0: none). On failure one of them is gone: to be dropped. */
 enum st underway_send(struct underway *u, struct compaction *job, uint64_t rate) MUST_USE;
 
+/* One that comes no further (compaction.h), or NULL. */
+struct compaction *underway_stuck(const struct underway *u, uint64_t patience_us);
+
 /* All or nothing: its inputs stay what they were. Frees it. */
 void underway_drop(struct underway *u, struct compaction *job);
 

@@ -2,9 +2,12 @@
 /* compactor/runner.c: a job on its thread, and what becomes of it. */
 #include "t/compactor_help.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
+#include "common/base/clock.h"
 #include "compactor/runner.h"
 
 static void wait_for(int fd)
@@ -91,6 +94,45 @@ START_TEST(cancelled_job_never_hands_over_outputs)
 }
 END_TEST
 
+/* An input that is a pipe nobody writes to: opening it waits. */
+START_TEST(job_that_hangs_after_it_was_cancelled_is_overdue_in_the_end)
+{
+	struct rnd rnd = { 5 };
+	int wake = eventfd(0, 0), fd;
+	struct path input;
+	struct runner *r;
+	struct help_job h;
+	uint64_t now;
+
+	help_begin();
+	help_job_begin(&h, vfs_posix(), help_dir, &rnd, 100);
+	input = path_sst(h.dir, h.inputs[0].id);
+	ck_assert_int_eq(unlink(input.s), 0);
+	ck_assert_int_eq(mkfifo(input.s, 0600), 0);
+	r = runner_new(h.vfs, h.dir, wake);
+	ck_assert(!runner_is_overdue(r, UINT64_MAX));
+	runner_start(r, &h.order);
+	ck_assert(!runner_is_overdue(r, UINT64_MAX));            /* nobody wants it to end */
+	now = clock_mono_us();
+	runner_cancel(r);
+	ck_assert(!runner_is_overdue(r, now + RUNNER_WIND_DOWN_US - 1));
+	now = clock_mono_us();
+	runner_cancel(r);                                        /* it counts from the first time */
+	ck_assert(runner_is_overdue(r, now + RUNNER_WIND_DOWN_US));
+	while (runner_state(r) == RUNNER_RUNNING) {              /* the thread comes back, each time that it looks */
+		fd = open(input.s, O_WRONLY | O_NONBLOCK);
+		if (fd >= 0)
+			close(fd);
+		usleep(1000);
+	}
+	ck_assert(!runner_is_overdue(r, UINT64_MAX));
+	runner_free(&r);
+	ck_assert_uint_eq(help_files_in_tmp(&h), 0);
+	help_job_end(&h);
+	help_end();
+}
+END_TEST
+
 START_TEST(free_of_a_busy_runner_waits_and_clears_away)
 {
 	struct rnd rnd = { 4 };
@@ -115,6 +157,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, end_of_a_job_wakes_the_loop_and_kept_outputs_stay);
 	tcase_add_test(tc, outputs_nobody_took_are_removed);
 	tcase_add_test(tc, cancelled_job_never_hands_over_outputs);
+	tcase_add_test(tc, job_that_hangs_after_it_was_cancelled_is_overdue_in_the_end);
 	tcase_add_test(tc, free_of_a_busy_runner_waits_and_clears_away);
 }
 

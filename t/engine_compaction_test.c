@@ -255,6 +255,26 @@ START_TEST(a_part_may_not_report_what_lies_outside_its_range_or_ids)
 }
 END_TEST
 
+START_TEST(it_is_stuck_when_a_part_that_is_not_done_comes_no_further)
+{
+	struct compaction_part parts[2] = { { .done = false } };
+	struct compaction c = { .ordered_us = 1000, .parts = parts, .part_count = 2 };
+	struct compact_report r = { .bytes_read = 7, .entries_in = 1 };
+
+	ck_assert(!compaction_is_stuck(&c, 1099, 100) && compaction_is_stuck(&c, 1100, 100));
+	compaction_note(&c, 0, &r, 1050);
+	ck_assert(compaction_is_stuck(&c, 1100, 100));           /* the other one */
+	parts[1].done = true;
+	ck_assert(!compaction_is_stuck(&c, 1149, 100) && compaction_is_stuck(&c, 1150, 100));
+	compaction_note(&c, 0, &r, 1140);                        /* a report, and nothing new in it */
+	ck_assert(compaction_is_stuck(&c, 1150, 100));
+	r.throttled_us = 1;
+	compaction_note(&c, 0, &r, 1145);                        /* it waits for its rate */
+	ck_assert(!compaction_is_stuck(&c, 1244, 100) && compaction_is_stuck(&c, 1245, 100));
+	ck_assert_uint_eq(parts[0].bytes_read, 7);
+}
+END_TEST
+
 START_TEST(a_database_most_of_which_is_deleted_shrinks_when_it_rests)
 {
 	struct world w;
@@ -281,6 +301,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, whatever_fails_while_three_parts_are_installed_all_of_them_count_or_none);
 	tcase_add_test(tc, an_entry_that_got_lost_between_two_parts_is_missed);
 	tcase_add_test(tc, a_part_may_not_report_what_lies_outside_its_range_or_ids);
+	tcase_add_test(tc, it_is_stuck_when_a_part_that_is_not_done_comes_no_further);
 	tcase_add_test(tc, a_database_most_of_which_is_deleted_shrinks_when_it_rests);
 }
 

@@ -12,6 +12,8 @@
 #include "t/engine_peer.h"
 
 #define LOOK_EVERY_US 2000
+#define STUCK_US 300000
+#define RETRY_US 600000                  /* longer than the first pause after a failure */
 #define GONE_US 300000                   /* by then a link knows that its peer is gone */
 
 struct bench {
@@ -22,7 +24,8 @@ struct bench {
 	struct compact_order order;
 };
 
-static void start_with(struct bench *b, unsigned workers)
+/* stuck_us: when a job is given up that comes no further; 0: as ever. */
+static void start_as(struct bench *b, unsigned workers, uint64_t stuck_us)
 {
 	struct install_dir dir;
 
@@ -34,6 +37,8 @@ static void start_with(struct bench *b, unsigned workers)
 	if (workers > 1)
 		b->w.conf.table_size_target = 1;         /* everything is worth being cut */
 	ck_ok(jobs_listen(&b->w.conf, &b->jobs));
+	if (stuck_us)
+		jobs_set_patience(b->jobs, stuck_us);
 	b->w.changed = jobs_wake;
 	b->w.changed_ctx = b->jobs;
 	world_open(&b->w);
@@ -41,9 +46,14 @@ static void start_with(struct bench *b, unsigned workers)
 	jobs_start(b->jobs, b->w.db.truth, &dir, b->w.db.next_job);
 }
 
+static void start_with(struct bench *b, unsigned workers)
+{
+	start_as(b, workers, 0);
+}
+
 static void start(struct bench *b)
 {
-	start_with(b, 1);
+	start_as(b, 1, 0);
 }
 
 static void end(struct bench *b)
@@ -779,6 +789,35 @@ START_TEST(what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about
 }
 END_TEST
 
+START_TEST(a_job_that_comes_no_further_is_given_up_and_its_compactor_gets_nothing_before_it_speaks)
+{
+	struct compact_report r;
+	uint64_t stuck;
+	struct bench b;
+
+	stats_begin_private();
+	start_as(&b, 1, STUCK_US);
+	four_tables(&b);
+	dial(&b);
+	next_order(&b);
+	stuck = b.order.job;
+	r = done(&b, ST_OK);
+	r.done = false;
+	report(&b, &r);                          /* as far as it came */
+	report(&b, &r);
+	next_order(&b);
+	ck_assert(b.order.cancel && b.order.job == stuck);
+	usleep(RETRY_US + STUCK_US);
+	ck_assert_uint_eq(stats_sum(M_compaction_in_progress), 0);
+	r.done = true;
+	r.status = ST_CANCELLED;
+	report(&b, &r);
+	next_order(&b);
+	ck_assert(!b.order.cancel && b.order.job > stuck && b.order.input_count == 4);
+	end(&b);
+}
+END_TEST
+
 START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 {
 	struct bench b;
@@ -875,6 +914,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, when_one_of_its_compactors_dies_nothing_of_a_job_is_left);
 	tcase_add_test(tc, a_part_that_fails_takes_the_others_with_it);
 	tcase_add_test(tc, what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about_it);
+	tcase_add_test(tc, a_job_that_comes_no_further_is_given_up_and_its_compactor_gets_nothing_before_it_speaks);
 	tcase_add_test(tc, a_rate_limit_is_shared_and_changes_while_a_job_runs);
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
 	tcase_add_test(tc, an_installed_job_is_counted_and_its_bytes_are_left_to_the_compactor);
