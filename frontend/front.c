@@ -20,6 +20,7 @@
 #include "frontend/health_json.h"
 #include "frontend/json.h"
 #include "frontend/loop.h"
+#include "frontend/methods.h"
 #include "frontend/pending.h"
 #include "frontend/reads.h"
 #include "frontend/routes.h"
@@ -40,6 +41,7 @@ struct front {
 	struct loop_event *tick;
 	unsigned ticks;
 	struct buf batch, complaint, body;       /* scratch */
+	struct cors cors;
 };
 
 /* ---- writes ---- */
@@ -213,7 +215,8 @@ static void handle_health(struct front *f, struct http_request *r)
 	struct health_facts h = gather_facts(f);
 	uint8_t *recovery = NULL;
 	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200,
-				 .type = "application/json" };
+				 .type = "application/json",
+				 .compress = true };
 
 	if (vfs_slurp(vfs_posix(), path_recovery_report(f->conf->run_dir).s, RECOVERY_REPORT_MAX, &recovery, &h.recovery.n))
 		h.recovery.n = 0;        /* none: nothing was found */
@@ -252,7 +255,7 @@ static void handle_live(struct http_request *r)
 
 static void handle_metrics(struct front *f, struct http_request *r)
 {
-	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8" };
+	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .compress = true };
 
 	attach_watch_memory(f->attach);
 	buf_reset(&f->body);
@@ -281,9 +284,8 @@ static void handle_other(struct front *f, struct http_request *r, const struct r
 	case ROUTE_METRICS: handle_metrics(f, r); break;
 	case ROUTE_READY:   handle_ready(f, r); break;
 	case ROUTE_LIVE:    handle_live(r); break;
-	case ROUTE_WRONG_METHOD:
-		http_answer_problem_with(r, PROBLEM_METHOD_NOT_ALLOWED, NULL, m->allow);
-		break;
+	case ROUTE_OPTIONS: methods_answer_options(r, m); break;
+	case ROUTE_WRONG_METHOD: methods_answer_wrong(r, m); break;
 	default:
 		http_answer_problem(r, PROBLEM_ROUTE_NOT_FOUND, NULL);
 	}
@@ -370,8 +372,11 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	f->conf = setup->conf;
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
+	limits.max_unsent = f->conf->max_unsent_bytes;
 	http_server_new(setup->loop, setup->listener, setup->max_connections, &limits, handle, f,
 			&f->server);
+	cors_init(&f->cors, f->conf->cors_allow_origin);
+	http_server_cors(f->server, &f->cors);
 	st = make_parts(f, setup);
 	if (st)
 		return st;       /* the caller ends the process */

@@ -74,6 +74,16 @@ static void write_disk_reason(struct buf *out, const struct health_facts *f)
 			   (unsigned long long)f->disk_resume);
 }
 
+/* Why writes are refused although the engine serves; false when they are not. */
+static bool write_refusal(struct buf *out, const struct health_facts *f)
+{
+	if (f->disk_refuses)
+		write_disk_reason(out, f);
+	else if (f->stalled)
+		buf_append_str(out, "flush or compaction is behind: writes are refused as busy, reads go on");
+	return f->disk_refuses || f->stalled;
+}
+
 /* Why it is not healthy: the first thing to look at. */
 static void write_reason(struct buf *out, const struct health_facts *f)
 {
@@ -86,10 +96,8 @@ static void write_reason(struct buf *out, const struct health_facts *f)
 		buf_printf(out, "the storage engine is %s", health_engine_word(f));
 	else if (!f->desc)
 		buf_append_str(out, "the engine's view is not attached yet");
-	else if (f->disk_refuses)
-		write_disk_reason(out, f);
-	else if (f->stalled)
-		buf_append_str(out, "flush or compaction is behind: writes are refused as busy, reads go on");
+	else if (write_refusal(out, f))
+		return;
 	else if (f->desc->damage_count)
 		buf_printf(out, "%zu ranges of keys are damaged and cannot be read: see lsmctl damage", f->desc->damage_count);
 	else if (disk_is_low(f))
@@ -158,7 +166,7 @@ void health_json_write(struct buf *out, const struct health_facts *f)
 const char *health_not_ready(struct buf *out, const struct health_facts *f)
 {
 	if (f->desc && engine_serves(f))
-		return NULL;
+		return write_refusal(out, f) ? buf_cstr(out) : NULL;
 	buf_printf(out, "The storage engine is %s", health_engine_word(f));
 	if (engine_serves(f))
 		buf_append_str(out, ", but its view is not attached yet");

@@ -5,12 +5,20 @@
  */
 #include "frontend/http_conn.h"
 
+#include "common/base/must.h"
 #include "common/stats/stats.h"
+#include "frontend/gzip.h"
+#include "frontend/http_coding.h"
 #include "frontend/http_conn_priv.h"
 #include "frontend/http_date.h"
 #include "frontend/http_status.h"
 
-enum { SPARE_BYTES = 64 << 10 };         /* a larger buffer is given back */
+enum {
+	SPARE_BYTES = 64 << 10,          /* a larger buffer is given back */
+	CODED_KEEP_BYTES = 256 << 10,
+	COMPRESS_MIN = 1024,             /* below it there is little to gain */
+	COMPRESS_MAX = 1 << 20           /* beyond it the event loop would wait too long */
+};
 
 static uint8_t *put(uint8_t *o, const void *p, size_t n)
 {
@@ -44,31 +52,89 @@ static uint8_t *put_status(uint8_t *o, unsigned status)
 	return PUT_LITERAL(o, "\r\n");
 }
 
-/* The whole answer as it goes over the wire. */
+/* How the client finds the end of the body. */
+enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
+
+static enum framing stream_framing(const struct http_request *r)
+{
+	return r->http10 ? FRAMING_CLOSE : FRAMING_CHUNKED;
+}
+
+static uint8_t *put_framing(uint8_t *o, const struct http_answer *a, enum framing framing)
+{
+	if (framing == FRAMING_CHUNKED)
+		return PUT_LITERAL(o, "Transfer-Encoding: chunked\r\n");
+	if (framing == FRAMING_CLOSE || a->status == 204 || a->status == 304)
+		return o;
+	o = PUT_LITERAL(o, "Content-Length: ");
+	o = put_number(o, a->body.n);
+	return PUT_LITERAL(o, "\r\n");
+}
+
+/* The answer as it goes over the wire: all of it, or the head of a stream. more: fields beside its own. */
 static void write_answer(struct buf *out, const struct http_request *r, const struct http_answer *a,
-			 bool close)
+			 enum framing framing, bool close, struct slice more)
 {
 	struct slice date = http_date_fields(), fields = slice_str(a->fields ? a->fields : "");
-	struct slice type = slice_str(a->type);
-	uint8_t *from = buf_reserve(out, 256 + date.n + fields.n + type.n + a->body.n), *o = from;
+	struct slice type = slice_str(a->type ? a->type : "");
+	uint8_t *from = buf_reserve(out, 256 + date.n + fields.n + more.n + type.n + a->body.n), *o = from;
 
 	o = a->status == 200 ? PUT_LITERAL(o, "HTTP/1.1 200 OK\r\n") : put_status(o, a->status);
 	o = put(o, date.p, date.n);
-	o = PUT_LITERAL(o, "Content-Type: ");
-	o = put(o, type.p, type.n);
-	o = PUT_LITERAL(o, "\r\nContent-Length: ");
-	o = put_number(o, a->body.n);
+	if (type.n) {
+		o = PUT_LITERAL(o, "Content-Type: ");
+		o = put(o, type.p, type.n);
+		o = PUT_LITERAL(o, "\r\n");
+	}
+	o = put_framing(o, a, framing);
 	if (close)
-		o = PUT_LITERAL(o, "\r\nConnection: close");
+		o = PUT_LITERAL(o, "Connection: close\r\n");
 	else if (r->http10)
-		o = PUT_LITERAL(o, "\r\nConnection: keep-alive");
-	o = PUT_LITERAL(o, "\r\n");
+		o = PUT_LITERAL(o, "Connection: keep-alive\r\n");
 	if (fields.n)
 		o = put(o, fields.p, fields.n);
+	if (more.n)
+		o = put(o, more.p, more.n);
 	o = PUT_LITERAL(o, "\r\n");
 	if (a->body.n && r->method != HTTP_M_HEAD)
 		o = put(o, a->body.p, a->body.n);
 	out->n += (size_t)(o - from);
+}
+
+/* ---- fields that depend on what the client said ---- */
+
+/* Whether the answer is sent as gzip. */
+static bool wants_gzip(const struct http_request *r, const struct http_answer *a)
+{
+	if (!(r->takes & HTTP_TAKES_GZIP) || a->body.n == 0)
+		return false;
+	if (!(r->takes & HTTP_TAKES_IDENTITY))
+		return true;
+	return a->compress && r->takes & HTTP_PREFERS_GZIP && a->body.n > COMPRESS_MIN && a->body.n <= COMPRESS_MAX;
+}
+
+static struct slice compress(struct http_shared *s, struct slice body)
+{
+	if (s->gzip)
+		gzip_reset(s->gzip);
+	else
+		s->gzip = gzip_new(GZIP_WIDE);
+	buf_reset(&s->coded);
+	gzip_write(s->gzip, body, GZIP_FINISH, &s->coded);
+	return buf_slice(&s->coded);
+}
+
+static void add_fields(const struct http_request *r, bool varies, bool coded)
+{
+	struct http_shared *s = r->shared;
+
+	buf_reset(&s->extra);
+	if (varies)
+		buf_append_str(&s->extra, "Vary: Accept-Encoding\r\n");
+	if (coded)
+		buf_append_str(&s->extra, "Content-Encoding: gzip\r\n");
+	if (s->cors)
+		cors_fields(s->cors, http_request_field(r, HTTP_FIELD_ORIGIN), &s->extra);
 }
 
 void http_conn__mark_dirty(struct http_conn *c)
@@ -130,45 +196,112 @@ void http_conn__advance(struct http_conn *c)
 		buf_append_slice(&c->out, buf_slice(&r->out));
 		http_conn__release_request(&r);
 	}
-	if (!c->first && c->owes_continue) {
+	if (c->first && c->first->stream && c->first->out.n)
+		http_stream__now_first(c->first->stream);
+	if (c->owes_continue && (!c->first || (c->first == c->body && !c->first->stream))) {
 		buf_append_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 		c->owes_continue = false;
 	}
 }
 
-void http_answer(struct http_request *r, const struct http_answer *a)
+static void count(const struct http_answer *a)
 {
-	struct http_conn *c = r->conn;
-	bool close;
-
 	stats_add(M_http_requests, 1);
 	if (a->status >= 400)
 		stats_add(M_http_errors, 1);
-	if (!c) {
-		http_conn__release_request(&r);
-		return;
-	}
-	close = a->close || !r->keep_alive || c->shared->draining;
+}
+
+/* r claims nothing of its connection any more. Whether the connection ends with its answer. */
+static bool give_up_claims(struct http_request *r, const struct http_answer *a)
+{
+	struct http_conn *c = r->conn;
+	bool close = a->close || !r->keep_alive || c->shared->draining;
+
+	must(!r->stream);
 	c->changing -= r->changes;
 	c->slow -= r->slow;
+	r->changes = r->slow = false;
 	c->no_more |= close;
 	http_conn__take_buffer(c);
 	http_conn__mark_dirty(c);
+	return close;
+}
+
+void http_answer__begin(struct http_request *r, struct buf *out, const struct http_answer *head, bool coded)
+{
+	bool close = give_up_claims(r, head);
+
+	count(head);
+	add_fields(r, head->compress, coded);
+	write_answer(out, r, head, stream_framing(r), close, buf_slice(&r->shared->extra));
+}
+
+void http_answer__finish(struct http_request *r)
+{
+	struct http_conn *c = r->conn;
+
+	if (r == c->body)
+		http_body__drop(c);
+	http_conn__mark_dirty(c);
 	if (r != c->first) {
-		write_answer(&r->out, r, a, close);
-		c->kept_bytes += r->out.n;
 		r->answered = true;
 		return;
 	}
-	write_answer(&c->out, r, a, close);
-	r = http_conn__pop_first(c);
+	http_conn__pop_first(c);
 	http_conn__release_request(&r);
 	http_conn__advance(c);
 }
 
+/* Writes the answer, with what this client gets beside it or in place of its bytes. */
+static void write_special(struct buf *out, const struct http_request *r, const struct http_answer *a,
+			  enum framing framing, bool close)
+{
+	struct http_answer copy = *a;
+	bool coded = framing == FRAMING_LENGTH && wants_gzip(r, a);
+
+	if (coded)
+		copy.body = compress(r->shared, a->body);
+	add_fields(r, coded || (a->compress && (a->body.n > COMPRESS_MIN || framing != FRAMING_LENGTH)), coded);
+	write_answer(out, r, &copy, framing, close, buf_slice(&r->shared->extra));
+	if (r->shared->coded.capacity > CODED_KEEP_BYTES)
+		buf_fini(&r->shared->coded);
+}
+
+static void answer(struct http_request *r, const struct http_answer *a, enum framing framing)
+{
+	struct http_conn *c = r->conn;
+	struct buf *out;
+	bool close;
+
+	count(a);
+	if (!c) {
+		http_conn__release_request(&r);
+		return;
+	}
+	r->keep_alive &= c->parser.req != r;     /* its body is not read to the end */
+	close = give_up_claims(r, a);
+	out = r == c->first ? &c->out : &r->out;
+	if (r->takes || r->shared->cors || (a->compress && a->body.n > COMPRESS_MIN))
+		write_special(out, r, a, framing, close);
+	else
+		write_answer(out, r, a, framing, close, slice_of(NULL, 0));
+	c->kept_bytes += r->out.n;
+	http_answer__finish(r);
+}
+
+void http_answer__bare(struct http_request *r, const struct http_answer *head)
+{
+	answer(r, head, stream_framing(r));
+}
+
+void http_answer(struct http_request *r, const struct http_answer *a)
+{
+	answer(r, a, FRAMING_LENGTH);
+}
+
 void http_answer_json(struct http_request *r, struct slice body)
 {
-	struct http_answer a = { .status = 200, .type = "application/json", .body = body };
+	struct http_answer a = { .status = 200, .type = "application/json", .body = body, .compress = true };
 
 	http_answer(r, &a);
 }
@@ -179,10 +312,13 @@ static void answer_problem(struct http_request *r, enum problem p, const char *d
 	struct buf *body = &r->shared->problem;
 	struct http_answer a = { .status = problem_status(p),
 				 .type = "application/problem+json",
-				 .fields = fields };
+				 .fields = fields,
+				 .compress = true };
 
 	if (!fields && a.status == 503)
 		a.fields = "Retry-After: 1\r\n";
+	if (p == PROBLEM_CONTENT_CODING)
+		a.fields = "Accept-Encoding: gzip\r\n";
 	a.close = problem_closes(p);
 	buf_reset(body);
 	problem_write(body, p, detail, members);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *	bytes --> parser --> first -> ... -> last --> handler --> answers --> out --> socket
- *	                     (requests in order)                 (this turn)  `--> bufferevent, when that is
- *full
+ *	                     (requests in order)                 (this turn)  `--> bufferevent, when that is full
  *
  * Life of a connection:
  *
  *	OPEN      requests come and are answered
- *	ENDING    no_more: what is under way is answered, nothing more is read (last request, end of file, bad
- *one) LINGER    all was written and our side shut: what the client still sends is thrown away for a moment,
- *as closing at once would reset the connection and could destroy the answer before it is read
+ *	ENDING    no_more: what is under way is answered, nothing more is read (last request, end of file, bad one)
+ *	LINGER    all was written and our side shut: what the client still sends is thrown away for a moment, as
+ *	          closing at once would reset the connection and could destroy the answer before it is read
+ *
+ * While a stream holds up reading, the socket is read all the same until some bytes have gathered: that is how the
+ * end of the client is noticed.
  *
  * Output takes a short cut: the answers of a turn are collected in a plain buffer and sent with one send(2);
  * only what the socket does not take goes into the bufferevent, whose write event is otherwise disabled. That
@@ -29,6 +31,7 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
+#include "frontend/gzip.h"
 #include "frontend/http_conn_priv.h"
 #include "frontend/http_date.h"
 
@@ -37,34 +40,58 @@ enum {
 	OUT_SEND = 128 << 10,            /* collected bytes beyond which a turn sends in between */
 	WAITING_MAX = 256,               /* requests of one connection under way */
 	SLOW_MAX = 8,                    /* of these, such whose answers may be large and come later */
-	LINGER_S = 2,
 	READ_BYTES = 64 << 10
 };
 
 const struct http_limits http_limits_default = {
 	.max_body = 16 << 20,
 	.max_bodies = 256 << 20,
+	.max_unsent = 64 << 20,
 	.head_s = 5,
 	.idle_s = 30,
-	.body_s = 30,
 	.write_s = 60,
+	.body_s = 30,
+	.body_rate = 1024,
 };
 
 /* ---- the end of a connection ---- */
 
+/* The client of r is gone. Whoever has r learns it now if a stream or a body is under way, else with the answer. */
+static void orphan(struct http_conn *c, struct http_request *r)
+{
+	bool in_body = r == c->body;
+
+	if (in_body)
+		http_body__drop(c);
+	r->conn = NULL;
+	r->next = NULL;
+	if (r->stream)
+		http_stream__gone(r);
+	else if (!r->answered && r != c->held) {
+		if (in_body)
+			http_body__orphaned(r);
+		return;
+	}
+	http_conn__release_request(&r);
+}
+
 static void orphan_requests(struct http_conn *c)
 {
-	while (c->first) {
-		struct http_request *r = http_conn__pop_first(c);
-
-		r->conn = NULL;
-		r->next = NULL;
-		if (r->answered || r == c->held)
-			http_conn__release_request(&r);
-	}
+	while (c->first)
+		orphan(c, http_conn__pop_first(c));
 	c->held = NULL;
 	if (c->parser.req)
 		http_conn__release_request(&c->parser.req);
+}
+
+static void forget_later(struct http_conn *c)
+{
+	if (!c->later_at)
+		return;
+	*c->later_at = c->later_next;
+	if (c->later_next)
+		c->later_next->later_at = c->later_at;
+	c->later_at = NULL;
 }
 
 static void conn_free(struct http_conn *c)
@@ -73,6 +100,9 @@ static void conn_free(struct http_conn *c)
 
 	obj_check(c, HTTP_CONN_MAGIC);
 	must(!c->dirty);
+	c->dirty = true;                 /* whatever happens on the way, it has no further turn */
+	forget_later(c);
+	s->unsent_bytes -= c->counted_unsent;
 	orphan_requests(c);
 	http_conn__give_buffer(c);
 	http_parser_fini(&c->parser);
@@ -91,6 +121,20 @@ static void conn_free(struct http_conn *c)
 		s->on_close(s);
 }
 
+void http_conn__abandon(struct http_conn *c)
+{
+	c->broken = true;
+	http_conn__mark_dirty(c);
+}
+
+void http_conn__cut(struct http_conn *c)
+{
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	http_conn__abandon(c);
+}
+
 static void begin_linger(struct http_conn *c)
 {
 	c->linger = true;
@@ -100,15 +144,39 @@ static void begin_linger(struct http_conn *c)
 
 /* ---- requests in ---- */
 
-static size_t unsent_bytes(struct http_conn *c)
+size_t http_conn__unsent(const struct http_conn *c)
 {
 	return c->out.n + evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
+void http_conn__count_unsent(struct http_conn *c)
+{
+	uint64_t n = http_conn__unsent(c) + c->kept_bytes;
+
+	c->shared->unsent_bytes += n - c->counted_unsent;
+	c->counted_unsent = n;
+}
+
+/* Whether the budget of all lets this client cause further answers. */
+static bool within_budget(struct http_conn *c)
+{
+	struct http_shared *s = c->shared;
+	uint64_t max = s->limits.max_unsent;
+
+	if (s->unsent_bytes <= max || (s->unsent_bytes <= 2 * max && c->counted_unsent == 0))
+		return true;
+	s->starved = true;
+	return false;
+}
+
 static bool may_read(struct http_conn *c)
 {
-	return !c->broken && !c->no_more && c->waiting < WAITING_MAX && c->slow < SLOW_MAX &&
-	       unsent_bytes(c) + c->kept_bytes <= OUT_MAX;
+	if (c->broken)
+		return false;
+	if (c->body)
+		return http_body__wants(c);
+	return !c->no_more && !c->streams && c->waiting < WAITING_MAX && c->slow < SLOW_MAX &&
+	       http_conn__unsent(c) + c->kept_bytes <= OUT_MAX && within_budget(c);
 }
 
 static void append_request(struct http_conn *c, struct http_request *r)
@@ -135,20 +203,34 @@ static bool offer(struct http_conn *c)
 	return true;
 }
 
-/* The request being read becomes the next in order. */
-static struct http_request *take_parsed(struct http_conn *c)
+/* A request becomes the next in order and goes to the handler. */
+static void take(struct http_conn *c, struct http_request *r)
+{
+	enum problem p = PROBLEM_NONE;
+
+	append_request(c, r);
+	if (r->pieces)
+		c->body = r;
+	if (r->fields)
+		p = http_body__check_codings(r);
+	if (p) {
+		http_answer_problem(r, p, NULL);
+		return;
+	}
+	c->held = r;
+	offer(c);
+}
+
+void http_conn__refuse(struct http_conn *c, enum problem p)
 {
 	struct http_request *r = c->parser.req;
 
-	c->parser.req = NULL;
+	if (c->body) {
+		http_body__fail(c, p);
+		return;
+	}
+	http_parser_drop(&c->parser);
 	append_request(c, r);
-	return r;
-}
-
-static void refuse(struct http_conn *c, enum problem p)
-{
-	struct http_request *r = take_parsed(c);
-
 	c->no_more = true;
 	c->owes_continue = false;
 	r->keep_alive = false;
@@ -165,15 +247,56 @@ static void begin_request(struct http_conn *c)
 	c->since_s = c->shared->second;
 }
 
-/* Counts the body towards the budget of all; false when it is spent. */
-static bool count_body(struct http_conn *c)
+void http_conn__count_body(struct http_request *r)
 {
-	struct http_shared *s = c->shared;
+	r->shared->body_bytes += r->body.n - r->counted_bytes;
+	r->counted_bytes = r->body.n;
+}
+
+/* A head was read and its body is to come. */
+static void on_head(struct http_conn *c)
+{
+	c->body_s = c->shared->second;
+	c->body_input = 0;
+	if (c->parser.req->pieces) {
+		take(c, c->parser.req);
+	} else if (c->parser.expects) {
+		c->owes_continue = true;
+		http_conn__take_buffer(c);
+		http_conn__advance(c);
+		http_conn__mark_dirty(c);
+	}
+}
+
+static void on_complete(struct http_conn *c)
+{
 	struct http_request *r = c->parser.req;
 
-	s->body_bytes += r->body.n - r->counted_bytes;
-	r->counted_bytes = r->body.n;
-	return s->body_bytes <= s->limits.max_bodies;
+	c->parser.req = NULL;
+	c->owes_continue = false;
+	if (r == c->body)
+		http_body__deliver(c);
+	else
+		take(c, r);
+}
+
+/* What the parser said; false: no more of this connection. */
+static bool act_on(struct http_conn *c, enum http_parse got)
+{
+	struct http_shared *s = c->shared;
+
+	http_conn__count_body(c->parser.req);
+	if (got == HTTP_PARSE_BAD || s->body_bytes > s->limits.max_bodies) {
+		http_conn__refuse(c, got == HTTP_PARSE_BAD ? c->parser.problem : PROBLEM_MEMORY);
+		return false;
+	}
+	if (got == HTTP_PARSE_HEAD)
+		on_head(c);
+	else if (got == HTTP_PARSE_DONE)
+		on_complete(c);
+	else
+		http_body__deliver(c);
+	return true;
 }
 
 /* Reads one piece of input as far as it may; how much was consumed. */
@@ -189,31 +312,12 @@ static size_t read_piece(struct http_conn *c, struct slice piece)
 			begin_request(c);
 		got = http_parser_feed(&c->parser, slice_of(piece.p + at, piece.n - at), &used);
 		at += used;
-		if (c->parser.in_body)
-			c->since_s = c->shared->second;
-		if (got == HTTP_PARSE_BAD) {
-			refuse(c, c->parser.problem);
+		c->body_input += used;
+		if (!act_on(c, got))
 			break;
-		}
-		if (!count_body(c)) {
-			refuse(c, PROBLEM_MEMORY);
-			break;
-		}
-		if (got == HTTP_PARSE_CONTINUE) {
-			c->owes_continue = true;
-			http_conn__take_buffer(c);
-			http_conn__advance(c);
-			http_conn__mark_dirty(c);
-		} else if (got == HTTP_PARSE_DONE) {
-			c->owes_continue = false;
-			c->held = take_parsed(c);
-			offer(c);
-		}
 	}
 	return at;
 }
-
-static bool send_out(struct http_conn *c);
 
 /* Reads what has arrived as far as it may. */
 static void read_input(struct http_conn *c)
@@ -221,27 +325,34 @@ static void read_input(struct http_conn *c)
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer_iovec piece;
 
-	while (may_read(c)) {
-		if (c->held && !offer(c))
+	for (;;) {
+		if (c->held && (c->broken || !offer(c)))
+			return;
+		http_body__deliver(c);
+		if (!may_read(c))
 			return;
 		if (evbuffer_peek(in, -1, NULL, &piece, 1) < 1 || piece.iov_len == 0)
 			return;
 		evbuffer_drain(in, read_piece(c, slice_of(piece.iov_base, piece.iov_len)));
-		if (c->out.n > OUT_SEND && !send_out(c))
+		if (c->out.n > OUT_SEND && !http_conn__send(c))
 			return;
 	}
 }
 
 /* ---- answers out ---- */
 
-/* Sends what this turn answered; false when the connection is broken. */
-static bool send_out(struct http_conn *c)
+bool http_conn__send(struct http_conn *c)
 {
 	struct evbuffer *rest = bufferevent_get_output(c->bev);
 	size_t sent = 0;
 
+	if (c->broken)
+		return false;
+	if (c->first && c->first->stream)
+		http_stream__seal(c->first->stream);
 	if (c->out.n == 0)
 		return true;
+	c->taken_bytes += c->out.n;
 	if (evbuffer_get_length(rest) == 0) {
 		ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -261,16 +372,50 @@ static bool send_out(struct http_conn *c)
 	return true;
 }
 
+/* A stream that is full is written on in the loop's next turn, when the client has taken enough. */
+static void consider_stream(struct http_conn *c)
+{
+	struct http_shared *s = c->shared;
+	struct http_stream *stream = c->first ? c->first->stream : NULL;
+	struct timeval now = { 0, 0 };
+
+	if (!stream || !http_stream__wants(stream, http_conn__unsent(c)) || c->later_at ||
+	    !within_budget(c))
+		return;
+	c->later_next = s->later;
+	if (c->later_next)
+		c->later_next->later_at = &c->later_next;
+	c->later_at = &s->later;
+	s->later = c;
+	event_add(s->again, &now);
+}
+
+/* Nothing more will be read. */
+static bool at_its_end(struct http_conn *c)
+{
+	return c->no_more || (c->eof && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
+}
+
+/* Whether to take bytes from the socket. */
+static bool wants_input(struct http_conn *c)
+{
+	if (c->linger)
+		return true;
+	if (c->eof || c->held)
+		return false;
+	return may_read(c) || (c->streams && evbuffer_get_length(bufferevent_get_input(c->bev)) < READ_BYTES);
+}
+
 /* Switches reading on and off, and ends what has come to its end. c may be gone afterwards. */
 static void settle(struct http_conn *c)
 {
-	bool want = c->linger || (may_read(c) && !c->held && !c->eof);
+	bool want = wants_input(c);
 
-	if (c->broken) {
+	if (c->broken || (c->eof && c->live)) {
 		conn_free(c);
 		return;
 	}
-	if (!c->first && !c->linger && unsent_bytes(c) == 0 && (c->no_more || c->eof)) {
+	if (!c->first && !c->linger && http_conn__unsent(c) == 0 && at_its_end(c)) {
 		if (c->eof) {
 			conn_free(c);
 			return;
@@ -297,7 +442,7 @@ static void turn(struct http_conn *c)
 
 		if (!c->linger)
 			read_input(c);
-		if (!send_out(c) || !may_read(c) || c->held)
+		if (!http_conn__send(c) || !may_read(c) || c->held)
 			break;
 		if (evbuffer_get_length(in) == 0 || evbuffer_get_length(in) == before)
 			break;
@@ -308,7 +453,24 @@ static void turn(struct http_conn *c)
 		c->since_s = c->shared->second;
 	http_conn__give_buffer(c);
 	c->dirty = false;
+	if (!c->broken) {
+		http_conn__count_unsent(c);
+		consider_stream(c);
+	}
 	settle(c);
+}
+
+/* The unsent bytes of all have fallen far enough: those who waited for it go on. */
+static bool feed_the_starved(struct http_shared *s)
+{
+	struct http_conn *c;
+
+	if (!s->starved || s->unsent_bytes > s->limits.max_unsent)
+		return false;
+	s->starved = false;
+	for (c = s->conns; c; c = c->next)
+		http_conn__mark_dirty(c);
+	return true;
 }
 
 void http_flush(struct http_shared *s)
@@ -318,14 +480,35 @@ void http_flush(struct http_shared *s)
 	if (s->flushing)
 		return;
 	s->flushing = true;
-	while ((c = s->dirty) != NULL) {
-		s->dirty = c->dirty_next;
-		turn(c);
-	}
+	do {
+		while ((c = s->dirty) != NULL) {
+			s->dirty = c->dirty_next;
+			turn(c);
+		}
+	} while (feed_the_starved(s));
 	s->flushing = false;
 }
 
 /* ---- events ---- */
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_shared *s = arg;
+	struct http_conn *c, *now = s->later;
+
+	(void)fd, (void)what;
+	s->later = NULL;
+	s->flushing = true;
+	if (now)
+		now->later_at = &now;
+	while ((c = now) != NULL) {
+		forget_later(c);
+		if (c->first && c->first->stream)
+			http_stream__more(c->first->stream);
+	}
+	s->flushing = false;
+	http_flush(s);
+}
 
 static void on_readable(struct bufferevent *bev, void *arg)
 {
@@ -366,6 +549,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	http_flush(c->shared);
 }
 
+static uint64_t plan_body(void *ctx, struct http_request *r)
+{
+	struct http_shared *s = ctx;
+
+	r->pieces = s->plan(s->ctx, r) == HTTP_PIECES;
+	return r->pieces ? UINT64_MAX : s->limits.max_body;
+}
+
 void http_conn_open(struct http_shared *s, int fd)
 {
 	struct http_conn *c = mem_zalloc(sizeof *c);
@@ -377,6 +568,8 @@ void http_conn_open(struct http_shared *s, int fd)
 	c->since_s = s->second;
 	c->out = BUF_INIT;
 	http_parser_init(&c->parser, s->limits.max_body);
+	c->parser.plan = s->plan ? plan_body : NULL;
+	c->parser.ctx = s;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);       /* AF_UNIX needs none */
 	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	must(c->bev != NULL);
@@ -393,76 +586,13 @@ void http_conn_open(struct http_shared *s, int fd)
 	stats_set(M_http_connections, s->count);
 }
 
-/* ---- time ---- */
-
-/* Ends a connection at once from outside its own events. */
-static void abandon(struct http_conn *c)
-{
-	c->broken = true;
-	http_conn__mark_dirty(c);
-}
-
-static bool stalled(struct http_conn *c, size_t unsent)
-{
-	struct http_shared *s = c->shared;
-
-	if (unsent != c->unsent) {
-		c->unsent = unsent;
-		c->since_s = s->second;
-	}
-	return s->second - c->since_s > s->limits.write_s;
-}
-
-static void check_time(struct http_conn *c)
-{
-	const struct http_limits *l = &c->shared->limits;
-	uint64_t age = c->shared->second - c->since_s;
-	size_t unsent = unsent_bytes(c);
-
-	if (c->linger) {
-		if (age > LINGER_S)
-			abandon(c);
-		return;
-	}
-	if (unsent || c->unsent) {
-		if (stalled(c, unsent))
-			abandon(c);
-		return;
-	}
-	if (c->first)
-		return;
-	if (c->parser.in_head ? age > l->head_s : c->parser.in_body && age > l->body_s)
-		refuse(c, PROBLEM_REQUEST_TIMEOUT);
-	else if (!http_parser_busy(&c->parser) && age > l->idle_s)
-		abandon(c);
-}
-
-void http_conn_tick(struct http_shared *s)
-{
-	struct http_conn *c;
-
-	s->second++;
-	http_date_refresh();
-	for (c = s->conns; c; c = c->next)
-		check_time(c);
-	http_flush(s);
-}
-
-void http_conn_close_idle(struct http_shared *s)
-{
-	struct http_conn *c;
-
-	for (c = s->conns; c; c = c->next)
-		if (!c->first && !http_parser_busy(&c->parser) && unsent_bytes(c) == 0)
-			abandon(c);
-	http_flush(s);
-}
-
 void http_shared_init(struct http_shared *s, struct event_base *base, const struct http_limits *limits,
 		      http_handle_f *handle, void *ctx)
 {
 	*s = (struct http_shared){ .base = base, .limits = *limits, .handle = handle, .ctx = ctx };
 	s->now_us = clock_mono_us();
+	s->again = event_new(base, -1, 0, on_again, s);
+	must(s->again != NULL);
 	http_date_refresh();
 }
 
@@ -470,11 +600,19 @@ void http_shared_fini(struct http_shared *s)
 {
 	s->on_close = NULL;
 	while (s->conns) {
-		abandon(s->conns);
+		http_conn__abandon(s->conns);
 		http_flush(s);
 	}
+	event_free(s->again);
 	while (s->spare_count)
 		buf_fini(&s->spare[--s->spare_count]);
 	buf_fini(&s->problem);
+	buf_fini(&s->coded);
+	buf_fini(&s->plain);
+	buf_fini(&s->extra);
+	if (s->gzip)
+		gzip_free(&s->gzip);
+	if (s->gunzip)
+		gunzip_free(&s->gunzip);
 	http_pool_fini(&s->pool);
 }

@@ -3,6 +3,7 @@
  * The only file that calls llhttp. A head is read when it is there as a whole: http_head.c finds its end and
  * refuses what llhttp would let through, then llhttp reads the fields and afterwards the body. As the head is
  * contiguous, every name and value comes in one span.
+ * Content-Length, Connection and Upgrade are read inside llhttp, the fields of http_fields.def here.
  *
  * llhttp is begun anew for each request: nothing of one can reach the next.
  */
@@ -13,9 +14,6 @@
 #include "common/base/must.h"
 
 enum { TRAILERS_MAX_BYTES = 8192, BODY_FIRST_BYTES = 65536 };
-
-/* Fields this file reads; Content-Length, Connection and Upgrade are read inside llhttp. */
-enum { FIELD_OTHER, FIELD_HOST, FIELD_EXPECT, FIELD_TRANSFER_ENCODING };
 
 static struct http_parser *parser_of(llhttp_t *ll)
 {
@@ -51,14 +49,8 @@ static int on_field(llhttp_t *ll, const char *at, size_t n)
 		p->trailer_bytes += n + 4;
 		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
 	}
-	p->field = FIELD_OTHER;
+	p->field = http_field_find(name);
 	p->spans = 0;
-	if (n == 4 && same_word(name, "host"))
-		p->field = FIELD_HOST;
-	else if (n == 6 && same_word(name, "expect"))
-		p->field = FIELD_EXPECT;
-	else if (n == 17 && same_word(name, "transfer-encoding"))
-		p->field = FIELD_TRANSFER_ENCODING;
 	return 0;
 }
 
@@ -80,6 +72,14 @@ static int transfer_encoding_value(struct http_parser *p, struct slice value)
 	return 0;
 }
 
+static int expect_value(struct http_parser *p, struct slice value)
+{
+	if (!same_word(value, "100-continue"))
+		return refuse(p, PROBLEM_EXPECTATION);
+	p->expects = !p->head.http10;
+	return 0;
+}
+
 static int on_value(llhttp_t *ll, const char *at, size_t n)
 {
 	struct http_parser *p = parser_of(ll);
@@ -89,38 +89,41 @@ static int on_value(llhttp_t *ll, const char *at, size_t n)
 		p->trailer_bytes += n;
 		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
 	}
-	if (p->field == FIELD_OTHER)
+	if (p->field == HTTP_FIELD_OTHER)
 		return 0;
 	if (p->spans++)
 		return refuse(p, PROBLEM_MALFORMED);
-	if (p->field == FIELD_HOST)
-		return host_value(p, value);
-	if (p->field == FIELD_TRANSFER_ENCODING)
-		return transfer_encoding_value(p, value);
-	if (!same_word(value, "100-continue"))
-		return refuse(p, PROBLEM_EXPECTATION);
-	p->expects = !p->head.http10;
-	return 0;
+	switch (p->field) {
+	case HTTP_FIELD_HOST:              return host_value(p, value);
+	case HTTP_FIELD_EXPECT:            return expect_value(p, value);
+	case HTTP_FIELD_TRANSFER_ENCODING: return transfer_encoding_value(p, value);
+	default:
+		return http_request_add_field(p->req, p->field, value) ? 0 : refuse(p, PROBLEM_HEADER_REPEATED);
+	}
 }
 
 static enum http_method method_of(struct slice m)
 {
-	if (slice_eq(m, slice_str("GET")))
-		return HTTP_M_GET;
-	if (slice_eq(m, slice_str("POST")))
-		return HTTP_M_POST;
-	if (slice_eq(m, slice_str("DELETE")))
-		return HTTP_M_DELETE;
-	return slice_eq(m, slice_str("HEAD")) ? HTTP_M_HEAD : HTTP_M_OTHER;
+	static const char *const names[] = {
+		[HTTP_M_GET] = "GET", [HTTP_M_HEAD] = "HEAD",     [HTTP_M_POST] = "POST",
+		[HTTP_M_PUT] = "PUT", [HTTP_M_DELETE] = "DELETE", [HTTP_M_OPTIONS] = "OPTIONS",
+	};
+	unsigned i;
+
+	for (i = 0; i < HTTP_M_OTHER; i++)
+		if (slice_eq(m, slice_str(names[i])))
+			return (enum http_method)i;
+	return HTTP_M_OTHER;
 }
 
-/* The path of a target: "/path", or "http://authority/path" where the authority is what Host says. */
+/* The path of a target: "/path", "http://authority/path" where the authority is what Host says, or the "*" of
+ * OPTIONS. */
 static bool origin_form(struct http_parser *p, struct slice *targetp)
 {
 	struct slice t = *targetp, authority;
 	const uint8_t *slash;
 
-	if (t.p[0] == '/')
+	if (t.p[0] == '/' || (p->req->method == HTTP_M_OPTIONS && slice_eq(t, slice_str("*"))))
 		return true;
 	if (t.n < 8 || strncasecmp((const char *)t.p, "http://", 7) != 0)
 		return false;
@@ -134,6 +137,15 @@ static bool origin_form(struct http_parser *p, struct slice *targetp)
 	       strncasecmp((const char *)authority.p, (const char *)p->host.p, authority.n) == 0;
 }
 
+static int expect_body(struct http_parser *p, uint64_t n)
+{
+	if (n > p->limit)
+		return refuse(p, PROBLEM_BODY_TOO_LARGE);
+	if (n)
+		buf_reserve(&p->req->body, n < BODY_FIRST_BYTES ? n : BODY_FIRST_BYTES);
+	return 0;
+}
+
 static int on_headers_complete(llhttp_t *ll)
 {
 	struct http_parser *p = parser_of(ll);
@@ -144,29 +156,26 @@ static int on_headers_complete(llhttp_t *ll)
 	ll->upgrade = 0;                 /* an Upgrade field is ignored, as RFC 9110 7.8 allows */
 	if (p->host_count == 0 && !p->head.http10)
 		return refuse(p, PROBLEM_HOST);
+	r->method = method_of(p->head.method);
 	if (!origin_form(p, &target))
 		return refuse(p, PROBLEM_TARGET);
-	if ((ll->flags & F_CONTENT_LENGTH) && ll->content_length > p->max_body)
-		return refuse(p, PROBLEM_BODY_TOO_LARGE);
-	r->method = method_of(p->head.method);
 	r->http10 = p->head.http10;
 	r->keep_alive = llhttp_should_keep_alive(ll);
 	target = arena_dup(&r->arena, target);
 	mark = memchr(target.p, '?', target.n);
 	r->path = slice_of(target.p, mark ? (size_t)(mark - target.p) : target.n);
 	r->query = mark ? slice_of(mark + 1, target.n - r->path.n - 1) : slice_of(target.p, 0);
-	if (ll->flags & F_CONTENT_LENGTH && ll->content_length)
-		buf_reserve(&r->body,
-			    ll->content_length < BODY_FIRST_BYTES ? ll->content_length : BODY_FIRST_BYTES);
-	return 0;
+	p->limit = p->plan ? p->plan(p->ctx, r) : p->max_body;
+	return expect_body(p, ll->flags & F_CONTENT_LENGTH ? ll->content_length : 0);
 }
 
 static int on_body(llhttp_t *ll, const char *at, size_t n)
 {
 	struct http_parser *p = parser_of(ll);
 
-	if (n > p->max_body - p->req->body.n)
+	if (n > p->limit - p->body_bytes)
 		return refuse(p, PROBLEM_BODY_TOO_LARGE);
+	p->body_bytes += n;
 	buf_append(&p->req->body, at, n);
 	return 0;
 }
@@ -176,7 +185,7 @@ static int on_chunk_header(llhttp_t *ll)
 {
 	struct http_parser *p = parser_of(ll);
 
-	return ll->content_length > p->max_body - p->req->body.n ? refuse(p, PROBLEM_BODY_TOO_LARGE) : 0;
+	return ll->content_length > p->limit - p->body_bytes ? refuse(p, PROBLEM_BODY_TOO_LARGE) : 0;
 }
 
 static int on_message_complete(llhttp_t *ll)
@@ -216,8 +225,14 @@ void http_parser_begin(struct http_parser *p, struct http_request *req)
 	p->expects = p->chunked = p->complete = false;
 	p->host_count = p->spans = 0;
 	p->host = slice_of(NULL, 0);
-	p->trailer_bytes = 0;
+	p->body_bytes = p->trailer_bytes = 0;
 	p->problem = PROBLEM_NONE;
+}
+
+void http_parser_drop(struct http_parser *p)
+{
+	p->req = NULL;
+	p->in_head = p->in_body = false;
 }
 
 static enum http_parse bad(struct http_parser *p, enum problem problem)
@@ -268,9 +283,7 @@ static enum http_parse read_head(struct http_parser *p, struct slice head)
 
 	p->in_head = false;
 	p->in_body = got == HTTP_PARSE_MORE;
-	if (p->in_body && p->expects)
-		return HTTP_PARSE_CONTINUE;
-	return got;
+	return p->in_body ? HTTP_PARSE_HEAD : got;
 }
 
 /* The head came in pieces: adds bytes to what is there. *usedp counts of the new bytes only. */

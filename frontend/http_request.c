@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of requests. Event loop thread only. */
+/* The pool of requests, and the fields of one. Event loop thread only. */
 #include "frontend/http_request.h"
 
 #include "common/base/mem.h"
@@ -64,6 +64,51 @@ void http_request_free(struct http_pool *pool, struct http_request **rp)
 	r->next = pool->free;
 	pool->free = r;
 	pool->free_count++;
+}
+
+static struct http_field *field_of(const struct http_request *r, enum http_field_id id)
+{
+	struct http_field *f = r->fields;
+
+	while (f && f->id != id)
+		f = f->next;
+	return f;
+}
+
+struct slice http_request_field(const struct http_request *r, enum http_field_id id)
+{
+	const struct http_field *f = field_of(r, id);
+
+	return f ? f->value : slice_of(NULL, 0);
+}
+
+/* "a" and "b" become "a, b". */
+static struct slice join(struct arena *arena, struct slice a, struct slice b)
+{
+	uint8_t *p = arena_alloc(arena, a.n + 2 + b.n);
+
+	memcpy(p, a.p, a.n);
+	memcpy(p + a.n, ", ", 2);
+	memcpy(p + a.n + 2, b.p, b.n);
+	return slice_of(p, a.n + 2 + b.n);
+}
+
+bool http_request_add_field(struct http_request *r, enum http_field_id id, struct slice value)
+{
+	struct http_field *f = field_of(r, id);
+
+	if (f && http_field_kind(id) != HTTP_KIND_LIST)
+		return false;
+	if (f) {
+		f->value = join(&r->arena, f->value, value);
+		return true;
+	}
+	f = arena_alloc(&r->arena, sizeof *f);
+	f->next = r->fields;
+	f->id = id;
+	f->value = arena_dup(&r->arena, value);
+	r->fields = f;
+	return true;
 }
 
 void http_pool_fini(struct http_pool *pool)

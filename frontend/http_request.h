@@ -3,7 +3,8 @@
  * A request, from its first byte to its answer. It comes from a pool and goes back there, keeping some
  * memory, so that a steady stream of requests allocates nothing.
  *
- * 1. The connection owns it; the handler has it from http_handle_f until it answers, which ends it.
+ * 1. The connection owns it; the handler has it from http_handle_f until it answers, which ends it; when it
+ *    answers by a stream, until that ends.
  * 2. When the client goes away meanwhile, conn becomes NULL and the handler still answers, to nobody.
  * 3. Event loop thread only.
  */
@@ -12,11 +13,23 @@
 
 #include "common/base/arena.h"
 #include "common/base/buf.h"
+#include "frontend/http_fields.h"
 
+struct http_body_ops;
 struct http_conn;
 struct http_shared;
+struct http_stream;
 
-enum http_method { HTTP_M_GET, HTTP_M_HEAD, HTTP_M_POST, HTTP_M_DELETE, HTTP_M_OTHER };
+enum http_method {
+	HTTP_M_GET, HTTP_M_HEAD, HTTP_M_POST, HTTP_M_PUT, HTTP_M_DELETE, HTTP_M_OPTIONS, HTTP_M_OTHER
+};
+
+/* A field that was sent (http_fields.def says which are kept); in the request's arena. */
+struct http_field {
+	struct http_field *next;
+	enum http_field_id id;
+	struct slice value;              /* without spaces at its ends */
+};
 
 struct http_request {
 	uint32_t magic;
@@ -25,6 +38,7 @@ struct http_request {
 	enum http_method method;
 	bool http10, keep_alive;
 	struct slice path, query;        /* as sent, still percent-encoded; in the arena */
+	struct http_field *fields;       /* read by http_request_field() */
 	struct buf body;
 	struct arena arena;              /* for the handler too */
 	uint64_t arrived_us;             /* the last byte was read */
@@ -34,7 +48,13 @@ struct http_request {
 	struct http_conn *conn;
 	struct http_request *next;       /* answered after this one */
 	struct buf out;                  /* the answer, while earlier ones are missing */
-	bool answered, changes, slow;
+	struct http_stream *stream;      /* it is answered by one */
+	const struct http_body_ops *body_ops;    /* who takes the pieces of its body */
+	void *body_ctx;
+	struct gunzip *gunzip;           /* what decodes these, when they are coded */
+	size_t body_at;                  /* of body, decoded already */
+	unsigned takes;                  /* codings of the answer: http_coding.h; 0 is identity */
+	bool answered, changes, slow, pieces, body_paused, body_full;
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
 	/* the handler's */
@@ -52,5 +72,11 @@ struct http_pool {
 struct http_request *http_request_new(struct http_pool *pool);
 void http_request_free(struct http_pool *pool, struct http_request **rp);
 void http_pool_fini(struct http_pool *pool);
+
+/* The value of a field, good until r is answered; p is NULL when it was not sent, n is 0 when it is empty. */
+struct slice http_request_field(const struct http_request *r, enum http_field_id id);
+
+/* Keeps a line of a field; false when it may not be repeated. */
+bool http_request_add_field(struct http_request *r, enum http_field_id id, struct slice value);
 
 #endif

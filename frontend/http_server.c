@@ -110,6 +110,16 @@ void http_server_new(struct loop *loop, int listener, size_t max_connections,
 	*sp = s;
 }
 
+void http_server_plan(struct http_server *s, http_plan_f *plan)
+{
+	s->shared.plan = plan;
+}
+
+void http_server_cors(struct http_server *s, const struct cors *cors)
+{
+	s->shared.cors = cors_is_on(cors) ? cors : NULL;
+}
+
 void http_server_free(struct http_server **sp)
 {
 	struct http_server *s = *sp;
@@ -135,7 +145,7 @@ void http_server_adopt(struct http_server *s, int fd)
 void http_server_drain(struct http_server *s)
 {
 	set_accepting(s, false);
-	s->shared.draining = true;
+	http_conn_drain(&s->shared);
 }
 
 void http_server_close_idle(struct http_server *s)

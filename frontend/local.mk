@@ -8,14 +8,23 @@ libfrontend_a_SOURCES = \
 	frontend/text.c frontend/text.h \
 	frontend/http_status.c frontend/http_status.h \
 	frontend/problem.c frontend/problem.h frontend/problem.def \
+	frontend/query.c frontend/query.h \
+	frontend/http_fields.c frontend/http_fields.h frontend/http_fields.def \
+	frontend/http_coding.c frontend/http_coding.h \
+	frontend/gzip.c frontend/gzip.h \
+	frontend/cors.c frontend/cors.h \
 	frontend/http_request.c frontend/http_request.h \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
 	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
+	frontend/http_body.c frontend/http_body.h \
+	frontend/http_stream.c frontend/http_stream.h \
+	frontend/http_conn_time.c \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
 	frontend/routes.c frontend/routes.h \
+	frontend/methods.c frontend/methods.h \
 	frontend/json.c frontend/json.h \
 	frontend/gather.c frontend/gather.h \
 	frontend/pending.c frontend/pending.h \

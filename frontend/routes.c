@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ten rows, compared one after the other: length and bytes. */
+/* A row for each path, compared one after the other: length and bytes. */
 #include "frontend/routes.h"
-
-#define ALLOW_GET "Allow: GET, HEAD\r\n"
 
 static const struct row {
 	const char *pattern;
 	size_t length;
-	enum http_method method;
-	enum route route;
-	const char *allow;
+	enum route calls[HTTP_M_OTHER];          /* by method; NONE: not with this one */
 } rows[] = {
-#define ROW(pattern, method, route, allow)                                                                   \
-	{                                                                                                    \
-		pattern, sizeof(pattern) - 1, HTTP_M_##method, ROUTE_##route, allow                          \
-	}
-	ROW("/api/read/", GET, READ, ALLOW_GET),
-	ROW("/api/write", POST, WRITE, "Allow: POST\r\n"),
-	ROW("/api/delete/", DELETE, DELETE, "Allow: DELETE\r\n"),
-	ROW("/api/batch", POST, BATCH, "Allow: POST\r\n"),
-	ROW("/api/stats", GET, STATS, ALLOW_GET),
-	ROW("/api/health", GET, HEALTH, ALLOW_GET),
-	ROW("/api/metrics", GET, METRICS, ALLOW_GET),
-	ROW("/livez", GET, LIVE, ALLOW_GET),
-	ROW("/readyz", GET, READY, ALLOW_GET),
+#define ROW(pattern, ...) { pattern, sizeof(pattern) - 1, { __VA_ARGS__ } }
+	ROW("/api/read/", [HTTP_M_GET] = ROUTE_READ),
+	ROW("/api/write", [HTTP_M_POST] = ROUTE_WRITE),
+	ROW("/api/delete/", [HTTP_M_DELETE] = ROUTE_DELETE),
+	ROW("/api/batch", [HTTP_M_POST] = ROUTE_BATCH),
+	ROW("/api/stats", [HTTP_M_GET] = ROUTE_STATS),
+	ROW("/api/health", [HTTP_M_GET] = ROUTE_HEALTH),
+	ROW("/api/metrics", [HTTP_M_GET] = ROUTE_METRICS),
+	ROW("/metrics", [HTTP_M_GET] = ROUTE_METRICS),
+	ROW("/livez", [HTTP_M_GET] = ROUTE_LIVE),
+	ROW("/readyz", [HTTP_M_GET] = ROUTE_READY),
 #undef ROW
 };
+
+enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
 static bool fits(const struct row *row, struct slice path)
 {
@@ -35,21 +31,62 @@ static bool fits(const struct row *row, struct slice path)
 	       memcmp(path.p, row->pattern, row->length) == 0;
 }
 
+static unsigned methods_of(const struct row *row)
+{
+	unsigned methods = 1u << HTTP_M_OPTIONS, m;
+
+	for (m = 0; m < HTTP_M_OTHER; m++)
+		if (row->calls[m])
+			methods |= 1u << m;
+	return methods & 1u << HTTP_M_GET ? methods | 1u << HTTP_M_HEAD : methods;
+}
+
+static struct route_match every_path(enum http_method method, struct slice path)
+{
+	struct route_match m = { .route = method == HTTP_M_OPTIONS ? ROUTE_OPTIONS : ROUTE_NONE, .argument = { path.p, 0 } };
+	size_t i;
+
+	for (i = 0; i < ROW_COUNT; i++)
+		m.methods |= methods_of(&rows[i]);
+	return m;
+}
+
 struct route_match routes_find(enum http_method method, struct slice path)
 {
 	enum http_method wanted = method == HTTP_M_HEAD ? HTTP_M_GET : method;
 	size_t i;
 
-	for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (i = 0; i < ROW_COUNT; i++) {
 		const struct row *row = &rows[i];
 		struct slice rest;
 
 		if (!fits(row, path))
 			continue;
 		rest = slice_of(path.p + row->length, path.n - row->length);
-		if (row->method != wanted)
-			return (struct route_match){ ROUTE_WRONG_METHOD, rest, row->allow };
-		return (struct route_match){ row->route, rest, NULL };
+		if (wanted < HTTP_M_OTHER && row->calls[wanted])
+			return (struct route_match){ row->calls[wanted], rest, 0 };
+		return (struct route_match){ method == HTTP_M_OPTIONS ? ROUTE_OPTIONS : ROUTE_WRONG_METHOD, rest,
+					     methods_of(row) };
 	}
-	return (struct route_match){ ROUTE_NONE, slice_of(path.p, 0), NULL };
+	if (slice_eq(path, slice_str("*")))
+		return every_path(method, path);
+	return (struct route_match){ ROUTE_NONE, slice_of(path.p, 0), 0 };
+}
+
+void routes_write_methods(unsigned methods, struct buf *out)
+{
+	static const char *const names[] = {
+		[HTTP_M_GET] = "GET", [HTTP_M_HEAD] = "HEAD",     [HTTP_M_POST] = "POST",
+		[HTTP_M_PUT] = "PUT", [HTTP_M_DELETE] = "DELETE", [HTTP_M_OPTIONS] = "OPTIONS",
+	};
+	const char *between = "";
+	unsigned m;
+
+	for (m = 0; m < HTTP_M_OTHER; m++) {
+		if (!(methods & 1u << m))
+			continue;
+		buf_append_str(out, between);
+		buf_append_str(out, names[m]);
+		between = ", ";
+	}
 }

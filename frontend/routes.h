@@ -3,16 +3,18 @@
  * The table of routes: which method at which path is which call. Pure.
  *
  * Paths are compared as sent, still percent-encoded. A pattern that ends in '/' takes the rest of the path as
- * its argument, slashes included. HEAD is answered wherever GET is.
+ * its argument, slashes included. HEAD is answered wherever GET is, OPTIONS everywhere; the path "*" is every path.
  */
 #ifndef FRONTEND_ROUTES_H
 #define FRONTEND_ROUTES_H
 
+#include "common/base/buf.h"
 #include "frontend/http_request.h"
 
 enum route {
 	ROUTE_NONE,                      /* no such path */
 	ROUTE_WRONG_METHOD,              /* the path is there, the method is not */
+	ROUTE_OPTIONS,                   /* what can be done with the path */
 	ROUTE_WRITE, ROUTE_READ, ROUTE_DELETE, ROUTE_BATCH,
 	ROUTE_STATS, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_LIVE, ROUTE_READY
 };
@@ -20,9 +22,12 @@ enum route {
 struct route_match {
 	enum route route;
 	struct slice argument;           /* behind the pattern; in path */
-	const char *allow;               /* WRONG_METHOD: "Allow: GET, HEAD\r\n" */
+	unsigned methods;                /* that the path has: bit 1 << enum http_method */
 };
 
 struct route_match routes_find(enum http_method method, struct slice path);
+
+/* Appends "GET, HEAD, OPTIONS". */
+void routes_write_methods(unsigned methods, struct buf *out);
 
 #endif

@@ -8,6 +8,16 @@ check_PROGRAMS += t/frontend_shares_test
 t_frontend_shares_test_SOURCES = t/frontend_shares_test.c
 t_frontend_shares_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_http_stream_test t/frontend_http_body_test
+t_frontend_http_stream_test_SOURCES = t/frontend_http_stream_test.c t/frontend_http_rig.h
+t_frontend_http_stream_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_http_body_test_SOURCES = t/frontend_http_body_test.c t/frontend_http_rig.h
+t_frontend_http_body_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_query_test
+t_frontend_query_test_SOURCES = t/frontend_query_test.c
+t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test
 check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test
 EXTRA_DIST += t/http_cases.def
@@ -21,7 +31,7 @@ t_frontend_routes_test_SOURCES = t/frontend_routes_test.c
 t_frontend_routes_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_http_parse_test_SOURCES = t/frontend_http_parse_test.c
 t_frontend_http_parse_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
-t_frontend_http_test_SOURCES = t/frontend_http_test.c
+t_frontend_http_test_SOURCES = t/frontend_http_test.c t/frontend_http_rig.h
 t_frontend_http_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_json_test_SOURCES = t/frontend_json_test.c
 t_frontend_json_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

@@ -571,7 +571,7 @@ START_TEST(operators_are_answered)
 	contains(&text, "Content-Type: text/plain; version=0.0.4");
 	contains(&text, "lsm_read_operations_total 0");
 	ck_assert_uint_eq(ask("POST", "/api/metrics", "", &text), 405);
-	contains(&text, "Allow: GET, HEAD\r\n");
+	contains(&text, "Allow: GET, HEAD, OPTIONS\r\n");
 	ck_assert_uint_eq(ask("GET", "/nothing", "", &text), 404);
 	contains(&text, "route_not_found");
 	buf_fini(&text);

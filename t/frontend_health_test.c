@@ -102,6 +102,14 @@ START_TEST(not_ready_says_why)
 	f.replay_done = 5;
 	f.replay_total = 9;
 	ck_assert_ptr_nonnull(strstr(health_not_ready(&out, &f), "5 of 9 bytes"));
+	f = well();
+	f.stalled = true;
+	buf_reset(&out);
+	ck_assert_ptr_nonnull(strstr(health_not_ready(&out, &f), "refused as busy"));
+	f.stalled = false;
+	f.disk_refuses = true;
+	buf_reset(&out);
+	ck_assert_ptr_nonnull(strstr(health_not_ready(&out, &f), "disk is nearly full"));
 	buf_fini(&out);
 }
 END_TEST

@@ -2,6 +2,8 @@
 /* The parser alone: every case of http_cases.def, whole and in pieces; the limits; what a request holds. */
 #include "frontend/http_parse.h"
 
+#include <ctype.h>
+
 #include "common/base/mem.h"
 #include "t/check_main.h"
 
@@ -47,7 +49,7 @@ static enum http_parse feed(struct rig *rig, const void *bytes, size_t n)
 	uint8_t *copy = mem_dup(bytes, n ? n : 1);
 	size_t at = 0;
 
-	while (at < n && (got == HTTP_PARSE_MORE || got == HTTP_PARSE_CONTINUE)) {
+	while (at < n && (got == HTTP_PARSE_MORE || got == HTTP_PARSE_HEAD)) {
 		size_t used;
 
 		got = http_parser_feed(&rig->parser, slice_of(copy + at, n - at), &used);
@@ -73,7 +75,7 @@ static unsigned run_cut(const struct test_case *c, size_t cut)
 
 	rig_begin(&rig);
 	got = feed(&rig, c->bytes, cut);
-	if (got == HTTP_PARSE_MORE || got == HTTP_PARSE_CONTINUE)
+	if (got == HTTP_PARSE_MORE || got == HTTP_PARSE_HEAD)
 		got = feed(&rig, c->bytes + cut, c->n - cut);
 	status = status_of(&rig, got);
 	rig_end(&rig);
@@ -126,6 +128,42 @@ START_TEST(a_request_is_told_in_full)
 }
 END_TEST
 
+START_TEST(known_fields_are_kept_and_lists_are_joined)
+{
+	static const char text[] = "PUT /k HTTP/1.1\r\nHost: a\r\nif-match: \"1\"\r\nX: y\r\nIF-MATCH:  \"2\", \"3\" \r\n"
+				   "Content-Type: text/plain\r\nOrigin:\r\n\r\n";
+	struct rig rig;
+
+	rig_begin(&rig);
+	ck_assert_int_eq(feed(&rig, text, sizeof text - 1), HTTP_PARSE_DONE);
+	ck_assert_int_eq(rig.req->method, HTTP_M_PUT);
+	ck_assert(slice_eq(http_request_field(rig.req, HTTP_FIELD_IF_MATCH), slice_str("\"1\", \"2\", \"3\"")));
+	ck_assert(slice_eq(http_request_field(rig.req, HTTP_FIELD_CONTENT_TYPE), slice_str("text/plain")));
+	ck_assert_ptr_null(http_request_field(rig.req, HTTP_FIELD_IF_NONE_MATCH).p);
+	ck_assert_ptr_nonnull(http_request_field(rig.req, HTTP_FIELD_ORIGIN).p);
+	ck_assert_uint_eq(http_request_field(rig.req, HTTP_FIELD_ORIGIN).n, 0);
+	rig_end(&rig);
+}
+END_TEST
+
+/* Every name of the table, in capitals, with a value of its own. */
+START_TEST(every_field_of_the_table_is_found)
+{
+	unsigned id;
+
+	for (id = HTTP_FIELD_OTHER + 1; id < HTTP_FIELD_COUNT; id++) {
+		char name[40] = "";
+		size_t i;
+
+		for (i = 0; http_field_name(id)[i]; i++)
+			name[i] = (char)toupper(http_field_name(id)[i]);
+		ck_assert_uint_eq(http_field_find(slice_str(name)), id);
+		name[0] = 'Z';
+		ck_assert_uint_eq(http_field_find(slice_str(name)), HTTP_FIELD_OTHER);
+	}
+}
+END_TEST
+
 START_TEST(chunks_become_one_body)
 {
 	static const char text[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -147,7 +185,8 @@ START_TEST(a_request_ends_where_the_next_begins)
 	size_t used;
 
 	rig_begin(&rig);
-	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(text), &used), HTTP_PARSE_MORE);
+	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(text), &used), HTTP_PARSE_HEAD);
+	ck_assert(!rig.parser.expects);
 	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(text + used), &used), HTTP_PARSE_DONE);
 	ck_assert_uint_eq(used, 2);
 	ck_assert(!http_parser_busy(&rig.parser));
@@ -170,8 +209,9 @@ START_TEST(a_client_that_waits_is_told_to_continue_once)
 	size_t used;
 
 	rig_begin(&rig);
-	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(head), &used), HTTP_PARSE_CONTINUE);
+	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str(head), &used), HTTP_PARSE_HEAD);
 	ck_assert_uint_eq(used, sizeof head - 1);
+	ck_assert(rig.parser.expects);
 	ck_assert_int_eq(http_parser_feed(&rig.parser, slice_str("ab"), &used), HTTP_PARSE_DONE);
 	rig_end(&rig);
 }
@@ -270,6 +310,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, every_case_has_its_status_wherever_it_is_cut);
 	tcase_add_test(tc, every_case_has_its_status_byte_by_byte);
 	tcase_add_test(tc, a_request_is_told_in_full);
+	tcase_add_test(tc, known_fields_are_kept_and_lists_are_joined);
+	tcase_add_test(tc, every_field_of_the_table_is_found);
 	tcase_add_test(tc, chunks_become_one_body);
 	tcase_add_test(tc, a_request_ends_where_the_next_begins);
 	tcase_add_test(tc, a_client_that_waits_is_told_to_continue_once);

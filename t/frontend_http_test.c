@@ -9,44 +9,23 @@
  */
 #include "frontend/http_server.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/proc.h"
-#include "common/stats/stats.h"
-#include "frontend/loop.h"
-#include "t/check_main.h"
+#include "t/frontend_http_rig.h"
 
-struct rig {
-	struct loop *loop;
-	struct http_server *server;
-	struct http_request *kept;       /* newest first */
-	unsigned kept_count, kept_most;
-	struct http_limits limits;
-	size_t max_connections;
-	int listener, wake[2];
-	in_port_t port;
-	pthread_t thread;
-	bool drain;
-};
-
-static struct rig rig;
+static struct http_request *kept;        /* newest first */
+static unsigned kept_count, kept_most;
 static char big[300000];
 
 /* ---- the server's side ---- */
 
 static void keep(struct http_request *r)
 {
-	r->link = rig.kept;
-	rig.kept = r;
-	if (++rig.kept_count > rig.kept_most)
-		rig.kept_most = rig.kept_count;
+	r->link = kept;
+	kept = r;
+	if (++kept_count > kept_most)
+		kept_most = kept_count;
 }
 
 static bool handle(void *ctx, struct http_request *r)
@@ -69,11 +48,11 @@ static bool handle(void *ctx, struct http_request *r)
 	if (http_request_must_wait(r))
 		return false;
 	if (slice_eq(r->path, slice_str("/release")))
-		while (rig.kept) {
-			struct http_request *k = rig.kept;
+		while (kept) {
+			struct http_request *k = kept;
 
-			rig.kept = k->link;
-			rig.kept_count--;
+			kept = k->link;
+			kept_count--;
 			http_answer_json(k, k->path);
 		}
 	if (slice_eq(r->path, slice_str("/echo")))
@@ -85,154 +64,11 @@ static bool handle(void *ctx, struct http_request *r)
 	return true;
 }
 
-static void on_wake(void *ctx)
-{
-	char c;
-
-	(void)ctx;
-	if (read(rig.wake[0], &c, 1) != 1 || c == 'q')
-		loop_stop(rig.loop);
-	else if (c == 'd')
-		http_server_drain(rig.server);
-	else
-		http_server_close_idle(rig.server);
-}
-
-static void *serve(void *arg)
-{
-	struct loop_event *wake;
-
-	rig.loop = loop_new();
-	http_server_new(rig.loop, rig.listener, rig.max_connections, &rig.limits, handle, NULL, &rig.server);
-	wake = loop_watch(rig.loop, rig.wake[0], on_wake, NULL);
-	loop_run(rig.loop);
-	http_server_free(&rig.server);
-	loop_forget(&wake);
-	loop_free(&rig.loop);
-	return arg;
-}
-
 static void start(size_t max_connections)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof a;
-
-	stats_begin_private();
-	rig = (struct rig){ .limits = http_limits_default, .max_connections = max_connections };
-	rig.limits.head_s = rig.limits.idle_s = rig.limits.body_s = 1;
-	rig.limits.max_body = 1 << 20;
-	rig.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert(bind(rig.listener, (struct sockaddr *)&a, sizeof a) == 0 && listen(rig.listener, 64) == 0);
-	ck_assert(getsockname(rig.listener, (struct sockaddr *)&a, &n) == 0 && pipe(rig.wake) == 0);
-	rig.port = a.sin_port;
-	rig.thread = proc_thread("server", serve, NULL);
-}
-
-static void tell(char c)
-{
-	ck_assert(write(rig.wake[1], &c, 1) == 1);
-}
-
-static void stop(void)
-{
-	tell('q');
-	pthread_join(rig.thread, NULL);
-	close(rig.listener);
-	close(rig.wake[0]);
-	close(rig.wake[1]);
-}
-
-/* ---- the client's side ---- */
-
-static int dial(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				 .sin_port = rig.port };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert(connect(fd, (struct sockaddr *)&a, sizeof a) == 0);
-	return fd;
-}
-
-static void say(int fd, const void *p, size_t n)
-{
-	ck_assert(send(fd, p, n, MSG_NOSIGNAL) == (ssize_t)n);
-}
-
-static void say_text(int fd, const char *s)
-{
-	say(fd, s, strlen(s));
-}
-
-static bool read_exactly(int fd, void *p, size_t n)
-{
-	size_t at = 0;
-
-	while (at < n) {
-		ssize_t got = read(fd, (char *)p + at, n - at);
-
-		if (got <= 0)
-			return false;
-		at += (size_t)got;
-	}
-	return true;
-}
-
-struct answer {
-	unsigned status;
-	char head[2048];
-	char *body;
-	size_t n;
-};
-
-/* Reads one answer; false when the connection ends before it is whole. */
-static bool hear(int fd, struct answer *a, bool with_body)
-{
-	size_t n = 0;
-	char *length;
-
-	free(a->body);
-	*a = (struct answer){ 0 };
-	while (n < 4 || memcmp(a->head + n - 4, "\r\n\r\n", 4) != 0) {
-		if (n == sizeof a->head - 1 || !read_exactly(fd, a->head + n, 1))
-			return false;
-		n++;
-	}
-	ck_assert(sscanf(a->head, "HTTP/1.1 %u ", &a->status) == 1);
-	length = strstr(a->head, "\r\nContent-Length: ");
-	if (!length)
-		return true;
-	a->n = strtoul(length + 18, NULL, 10);
-	a->body = malloc(a->n + 1);
-	a->body[a->n] = '\0';
-	return !with_body || read_exactly(fd, a->body, a->n);
-}
-
-static bool at_end(int fd)
-{
-	char c;
-
-	return read(fd, &c, 1) <= 0;
-}
-
-static void ask_canary(int fd)
-{
-	struct answer a = { 0 };
-
-	say_text(fd, "GET /canary HTTP/1.1\r\nHost: a\r\n\r\n");
-	ck_assert(hear(fd, &a, true));
-	ck_assert_uint_eq(a.status, 200);
-	ck_assert_str_eq(a.body, "/canary");
-	free(a.body);
-}
-
-static void new_canary(void)
-{
-	int fd = dial();
-
-	ask_canary(fd);
-	close(fd);
+	rig_init(handle);
+	rig.max_connections = max_connections;
+	rig_start();
 }
 
 /* ---- conformance ---- */
@@ -492,8 +328,8 @@ START_TEST(only_a_few_answers_of_unknown_size_are_awaited_by_one_connection)
 	close(p.fd);
 	close(other);
 	stop();
-	ck_assert_uint_gt(rig.kept_most, 1);
-	ck_assert_uint_le(rig.kept_most, 8);
+	ck_assert_uint_gt(kept_most, 1);
+	ck_assert_uint_le(kept_most, 8);
 }
 END_TEST
 

@@ -18,6 +18,7 @@ START_TEST(each_call_is_found_by_method_and_path)
 	ck_assert_int_eq(find(HTTP_M_GET, "/api/stats"), ROUTE_STATS);
 	ck_assert_int_eq(find(HTTP_M_GET, "/api/health"), ROUTE_HEALTH);
 	ck_assert_int_eq(find(HTTP_M_GET, "/api/metrics"), ROUTE_METRICS);
+	ck_assert_int_eq(find(HTTP_M_GET, "/metrics"), ROUTE_METRICS);
 	ck_assert_int_eq(find(HTTP_M_GET, "/livez"), ROUTE_LIVE);
 	ck_assert_int_eq(find(HTTP_M_GET, "/readyz"), ROUTE_READY);
 }
@@ -41,15 +42,31 @@ START_TEST(the_argument_is_the_rest_of_the_path_with_its_slashes)
 }
 END_TEST
 
+static const char *methods(enum http_method method, const char *path, enum route want)
+{
+	static struct buf out;
+	struct route_match m = routes_find(method, slice_str(path));
+
+	ck_assert_int_eq(m.route, want);
+	buf_reset(&out);
+	routes_write_methods(m.methods, &out);
+	return buf_cstr(&out);
+}
+
 START_TEST(a_wrong_method_is_told_the_right_ones)
 {
-	struct route_match m = routes_find(HTTP_M_GET, slice_str("/api/write"));
+	ck_assert_str_eq(methods(HTTP_M_GET, "/api/write", ROUTE_WRONG_METHOD), "POST, OPTIONS");
+	ck_assert_str_eq(methods(HTTP_M_OTHER, "/api/read/x", ROUTE_WRONG_METHOD), "GET, HEAD, OPTIONS");
+	ck_assert_str_eq(methods(HTTP_M_PUT, "/api/read/x", ROUTE_WRONG_METHOD), "GET, HEAD, OPTIONS");
+}
+END_TEST
 
-	ck_assert_int_eq(m.route, ROUTE_WRONG_METHOD);
-	ck_assert_str_eq(m.allow, "Allow: POST\r\n");
-	m = routes_find(HTTP_M_OTHER, slice_str("/api/read/x"));
-	ck_assert_int_eq(m.route, ROUTE_WRONG_METHOD);
-	ck_assert_str_eq(m.allow, "Allow: GET, HEAD\r\n");
+START_TEST(options_are_told_for_each_path_and_for_all)
+{
+	ck_assert_str_eq(methods(HTTP_M_OPTIONS, "/api/delete/x", ROUTE_OPTIONS), "DELETE, OPTIONS");
+	ck_assert_str_eq(methods(HTTP_M_OPTIONS, "/livez", ROUTE_OPTIONS), "GET, HEAD, OPTIONS");
+	ck_assert_ptr_nonnull(strstr(methods(HTTP_M_OPTIONS, "*", ROUTE_OPTIONS), "GET, HEAD, POST, "));
+	ck_assert_int_eq(find(HTTP_M_OPTIONS, "/nothing"), ROUTE_NONE);
 }
 END_TEST
 
@@ -72,6 +89,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, head_goes_where_get_goes);
 	tcase_add_test(tc, the_argument_is_the_rest_of_the_path_with_its_slashes);
 	tcase_add_test(tc, a_wrong_method_is_told_the_right_ones);
+	tcase_add_test(tc, options_are_told_for_each_path_and_for_all);
 	tcase_add_test(tc, anything_else_is_not_there);
 }
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time-outs of connections, looked at once a second, and their end when the server drains.
+ *
+ *	idle       no request for idle_s seconds
+ *	head       not complete after head_s seconds
+ *	body       less than body_rate bytes a second, taken over body_s seconds in which we would have read
+ *	output     no byte taken for write_s seconds; for SHORT_WRITE_S when the server has too much of it to keep
+ *	linger     see http_conn.c
+ *
+ * Event loop thread only.
+ */
+#include "frontend/http_conn_priv.h"
+#include "frontend/http_date.h"
+
+enum { LINGER_S = 2, SHORT_WRITE_S = 5 };
+
+/* Whether the client has not taken anything for too long. */
+static bool is_stuck(struct http_conn *c)
+{
+	struct http_shared *s = c->shared;
+	size_t unsent = evbuffer_get_length(bufferevent_get_output(c->bev));
+	uint64_t sent = c->taken_bytes - unsent, patience = s->limits.write_s;
+
+	if (unsent == 0 || sent != c->sent_bytes) {
+		c->sent_bytes = sent;
+		c->sent_s = s->second;
+		return false;
+	}
+	if (s->unsent_bytes > s->limits.max_unsent && patience > SHORT_WRITE_S)
+		patience = SHORT_WRITE_S;
+	return s->second - c->sent_s > patience;
+}
+
+/* Whether the body comes too slowly. While we do not read it is not the client's fault. */
+static bool body_is_slow(struct http_conn *c)
+{
+	struct http_shared *s = c->shared;
+	const struct http_limits *l = &s->limits;
+	bool slow;
+
+	if (c->reading && s->second - c->body_s <= l->body_s)
+		return false;
+	slow = c->reading && c->body_input < (uint64_t)l->body_rate * l->body_s;
+	c->body_s = s->second;
+	c->body_input = 0;
+	return slow;
+}
+
+static void check_time(struct http_conn *c)
+{
+	const struct http_limits *l = &c->shared->limits;
+	uint64_t age = c->shared->second - c->since_s;
+
+	if (c->linger) {
+		if (age > LINGER_S)
+			http_conn__abandon(c);
+	} else if (is_stuck(c)) {
+		http_conn__abandon(c);
+	} else if (c->parser.in_body) {
+		if (body_is_slow(c))
+			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
+	} else if (!c->first && http_conn__unsent(c) == 0) {
+		if (c->parser.in_head && age > l->head_s)
+			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
+		else if (!c->parser.in_head && age > l->idle_s)
+			http_conn__abandon(c);
+	}
+}
+
+/* Each one once; those that end at once take themselves out of the list. */
+static void tell_streams(struct http_conn *c)
+{
+	struct http_request *r = c->first;
+
+	while (r)
+		r = r->stream && http_stream__finish(r->stream) ? c->first : r->next;
+}
+
+void http_conn_tick(struct http_shared *s)
+{
+	struct http_conn *c;
+
+	s->second++;
+	s->flushing = true;              /* no connection goes while we walk along them */
+	http_date_refresh();
+	for (c = s->conns; c; c = c->next) {
+		http_conn__count_unsent(c);
+		check_time(c);
+		if (s->draining)
+			tell_streams(c);
+	}
+	s->flushing = false;
+	http_flush(s);
+}
+
+void http_conn_drain(struct http_shared *s)
+{
+	struct http_conn *c;
+
+	s->draining = s->flushing = true;
+	for (c = s->conns; c; c = c->next)
+		tell_streams(c);
+	s->flushing = false;
+	http_flush(s);
+}
+
+void http_conn_close_idle(struct http_shared *s)
+{
+	struct http_conn *c;
+
+	for (c = s->conns; c; c = c->next)
+		if (!c->first && !http_parser_busy(&c->parser) && http_conn__unsent(c) == 0)
+			http_conn__abandon(c);
+	http_flush(s);
+}
