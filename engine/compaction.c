@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "engine/inspect.h"
+#include "engine/retired.h"
 
 struct compaction *compaction_new(void)
 {
@@ -296,11 +296,11 @@ static enum st commit(const struct compaction *c, struct truth *t)
 	return st;
 }
 
-/* After the commit (invariant 4). Readers with an older view hold the files open or load the newer view. */
+/* After the commit (invariant 4). Readers with an older view hold the files open, have a lease, or load the newer view. */
 static void remove_inputs(const struct compaction *c, struct truth *t, const struct install_dir *dir)
 {
 	for (size_t i = 0; i < c->pick.input_count; i++)
-		if (inspect_retire(dir, t, c->inputs[i]))
+		if (retired_table(dir, t, c->inputs[i]))
 			log_warn("Table %" PRIu64 " was replaced and could not be removed; the next start does.",
 				 c->inputs[i].v);
 }

@@ -19,6 +19,7 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "common/table/table_reader.h"
+#include "engine/retired.h"
 
 #define INSPECT_MAGIC 0x696e7370u
 #define SUSPICIONS_MAX 256u
@@ -176,7 +177,7 @@ static void note_whole(struct subject *s, const char *what)
 	v = truth_lock(i->truth);
 	live = version_find(v, d.table) != NULL;
 	truth_unlock(i->truth);
-	if (!live && inspect_retire(&i->dir, i->truth, d.table))
+	if (!live && retired_table(&i->dir, i->truth, d.table))
 		log_warn("Damaged table %" PRIu64 " could not be moved to quarantine/; the next start does.", d.table.v);
 }
 
@@ -328,20 +329,4 @@ void inspect_stop(struct inspect *i)
 	pthread_cond_signal(&i->more);
 	pthread_mutex_unlock(&i->lock);
 	pthread_join(i->thread, NULL);
-}
-
-/* ---- the end of a damaged table ---- */
-
-enum st inspect_retire(const struct install_dir *d, struct truth *t, struct file_id table)
-{
-	struct path from = path_sst(d->data_dir, table);
-	const struct version *v = truth_lock(t);
-	bool damaged = damages_of_table(version_damages(v), table) > 0;
-	enum st st;
-
-	truth_unlock(t);
-	st = damaged ? vfs_rename(d->vfs, from.s, path_quarantine_sst(d->data_dir, table).s) : vfs_unlink(d->vfs, from.s);
-	if (damaged && !st)
-		st = vfs_sync_dir(d->vfs, path_quarantine_dir(d->data_dir).s);
-	return st == ST_NOT_FOUND && damaged ? ST_OK : st;
 }

@@ -36,7 +36,4 @@ bool inspect_one(struct inspect *i);
 void inspect_start(struct inspect *i);
 void inspect_stop(struct inspect *i);
 
-/* Takes a table that left the levels out of sst/: to quarantine/ when damage of it is on record, else it is removed. */
-enum st inspect_retire(const struct install_dir *d, struct truth *t, struct file_id table) MUST_USE;
-
 #endif

@@ -38,6 +38,7 @@ libengine_a_SOURCES += \
 	engine/writer.c engine/writer.h \
 	engine/install.c engine/install.h \
 	engine/flush.c engine/flush.h \
+	engine/retired.c engine/retired.h \
 	engine/inspect.c engine/inspect.h \
 	engine/rebuild.c engine/rebuild.h \
 	engine/restore.c engine/restore.h \

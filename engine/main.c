@@ -28,6 +28,7 @@
 #include "engine/report.h"
 #include "engine/reserve.h"
 #include "engine/restore.h"
+#include "engine/retired.h"
 
 #define LOCK_WAIT_MS 5000u
 #define WATCH_MS 100
@@ -40,6 +41,8 @@ struct engine {
 	int signal_fd;
 	struct vfs *vfs;
 	struct board *board;
+	struct leases *leases;
+	struct retired *retired;
 	struct handoff_server *handoff;
 	struct commit *commit;
 	struct jobs *jobs;
@@ -84,6 +87,8 @@ static void attach(struct engine *e)
 {
 	need(board_attach(HERITAGE_BOARD, true, &e->board), EXIT_OSERR);
 	need(stats_begin(HERITAGE_SCOREBOARD, e->heritage.slot), EXIT_OSERR);
+	need(leases_attach(HERITAGE_LEASES, e->heritage.slot, &e->leases), EXIT_OSERR);
+	e->retired = retired_new(e->vfs, e->heritage.conf.data_dir, e->leases, e->board);
 	board_set_state(e->board, BOARD_STARTING);
 }
 
@@ -117,7 +122,7 @@ static bool disk_is_full(const struct engine *e, enum st st)
 static void open_database(struct engine *e)
 {
 	struct restore_config c = { .vfs = e->vfs, .conf = &e->heritage.conf,
-				    .truth = { e->board, e->handoff, jobs_wake, e->jobs }, .reserve = e->reserve,
+				    .truth = { e->board, e->handoff, jobs_wake, e->jobs, e->retired }, .reserve = e->reserve,
 				    .beat = proc_beat };
 	struct buf complaint = BUF_INIT;
 	uint64_t began_us = clock_mono_us();
@@ -190,6 +195,7 @@ static void start(struct engine *e, int argc, char **argv)
 	open_database(e);
 	wait_for_readers(e);
 	restore_publish(&e->db);
+	retired_begin(e->retired);
 	start_threads(e);
 	open_control(e);
 	board_set_state(e->board, BOARD_SERVING);
@@ -204,6 +210,8 @@ static void watch_disk(struct engine *e)
 	uint64_t now = clock_mono_us();
 	bool changed = reserve_look(e->reserve);
 
+	if (reserve_refuses(e->reserve))
+		retired_make_room(e->retired);
 	if (!changed && (!reserve_refuses(e->reserve) || now - e->nudged_us < NUDGE_EVERY_US))
 		return;
 	e->nudged_us = now;
@@ -226,6 +234,7 @@ static bool watch(struct engine *e)
 	commit_guard(e->commit);
 	jobs_guard(e->jobs);
 	watch_disk(e);
+	retired_look(e->retired, e->db.truth);
 	debt_look(&e->debt, e->db.truth, &e->heritage.conf, &e->db.drain);
 	return true;
 }
@@ -242,6 +251,8 @@ static void stop(struct engine *e)
 	flush_stop(e->flush);
 	flush_free(&e->flush);
 	restore_close(&e->db);
+	retired_free(&e->retired);
+	leases_detach(&e->leases);
 	reserve_free(&e->reserve);
 	log_info("Stopped.");
 }

@@ -9,6 +9,8 @@
 #include "engine/restore.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -16,6 +18,7 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/rebuild.h"
+#include "engine/retired.h"
 #include "engine/wal_format.h"
 
 #define SMALLEST_OP_BYTES 5u             /* a WALEntry with a key of one byte, tags and lengths included */
@@ -149,18 +152,48 @@ static enum st check_tables(const struct restore_config *c, const struct manifes
 	return st;
 }
 
-static enum st tidy(const struct restore_config *c, const struct manifest_state *s)
+static int id_order(const void *a, const void *b)
 {
-	struct file_id *ids = mem_alloc((s->table_count + 1) * sizeof(*ids));
+	uint64_t x = ((const struct file_id *)a)->v, y = ((const struct file_id *)b)->v;
+
+	return (x > y) - (x < y);
+}
+
+/* The files in sst/ that stay: the live tables, and those that the snapshots of readers may need; heap memory. */
+static enum st files_that_stay(const struct restore_config *c, const struct manifest_state *s, struct file_id **idsp,
+			       size_t *np)
+{
+	struct file_id *ids = mem_alloc((s->table_count + 1) * sizeof(*ids)), *more = NULL;
+	size_t n = 0;
 	enum st st = ST_OK;
 
 	for (size_t i = 0; i < s->table_count; i++)
 		ids[i] = s->tables[i].facts.id;
+	if (s->table_count)
+		qsort(ids, s->table_count, sizeof(*ids), id_order);
+	if (c->truth.retired)
+		st = retired_adopt(c->truth.retired, ids, s->table_count, &more, &n);
+	if (n) {
+		ids = mem_resize(ids, (s->table_count + n) * sizeof(*ids));
+		memcpy(ids + s->table_count, more, n * sizeof(*ids));
+	}
+	mem_free(more);
+	*idsp = ids;
+	*np = s->table_count + n;
+	return st;
+}
+
+static enum st tidy(const struct restore_config *c, const struct manifest_state *s)
+{
+	struct file_id *stay;
+	size_t n;
+	enum st st = files_that_stay(c, s, &stay, &n);
+
 	for (size_t i = 0; i < s->damage_count && !st; i++)
-		st = recovery_keep_damaged(c->vfs, c->conf->data_dir, s->damage[i].table, ids, s->table_count);
+		st = recovery_keep_damaged(c->vfs, c->conf->data_dir, s->damage[i].table, stay, n);
 	if (!st)
-		st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, ids, s->table_count);
-	mem_free(ids);
+		st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, stay, n);
+	mem_free(stay);
 	return st;
 }
 

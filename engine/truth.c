@@ -133,6 +133,11 @@ uint64_t truth_incarnation(const struct truth *t)
 	return t->incarnation;
 }
 
+struct retired *truth_retired(const struct truth *t)
+{
+	return t->conf.retired;
+}
+
 /* A manifest error that is not a plain "no" leaves the outcome unknown: this life ends (3). */
 static enum st survive(enum st st)
 {

@@ -27,6 +27,7 @@
 #include "engine/manifest.h"
 #include "engine/version.h"
 
+struct retired;
 struct truth;
 
 typedef void truth_changed_f(void *ctx);
@@ -36,6 +37,7 @@ struct truth_config {
 	struct handoff_server *handoff;          /* NULL: no reader in another process (tests, tools) */
 	truth_changed_f *changed;                /* the tables changed: perhaps there is something to compact; may be NULL */
 	void *changed_ctx;
+	struct retired *retired;                 /* where replaced tables wait for their readers; NULL: nowhere */
 };
 
 /* Takes over the manifest; ids (copied) are its. ST_CORRUPT: the tables make no legal version. */
@@ -46,6 +48,7 @@ void truth_free(struct truth **tp);              /* no thread may be left in it;
 struct seq truth_visible(const struct truth *t);         /* of the newest write; no lock */
 uint64_t truth_database(const struct truth *t);
 uint64_t truth_incarnation(const struct truth *t);
+struct retired *truth_retired(const struct truth *t);    /* of its configuration */
 
 /* n ids in a row. ST_FULL, ST_BUSY: not now. */
 enum st truth_take_ids(struct truth *t, uint32_t n, struct file_id *firstp) MUST_USE;

@@ -25,6 +25,7 @@ struct attach {
 	uint32_t magic;
 	struct loop *loop;
 	struct board *board;
+	struct leases *leases;
 
 	struct handoff_client *handoff;
 	struct loop_event *arrived;           /* on the hand-off socket, while connected */
@@ -239,12 +240,12 @@ static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t 
 	st = view_new(desc, find_memtable, a, a->tables, &v);
 	if (st)
 		return st;
-	if (a->view)
+	if (a->view) {
+		view_retire(a->view);
 		evict_tables(a, view_desc(a->view), desc);
-	if (a->view)
 		evict_mended(a, view_desc(a->view), desc);
-	if (a->view)
 		view_unref(&a->view);
+	}
 	a->view = v;
 	a->generation = generation;
 	drop_retired(a, desc);
@@ -297,6 +298,25 @@ enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp)
 	}
 	*vp = a->view;
 	return ST_OK;
+}
+
+enum st attach_lease(struct attach *a, uint64_t ttl_ms, struct view **vp, struct seq *seqp, uint64_t *leasep)
+{
+	struct view *v;
+	enum st st = a->leases ? attach_current(a, &v, seqp) : ST_UNAVAILABLE;
+
+	*vp = NULL;
+	*leasep = 0;
+	if (!st)
+		st = lease_take(a->leases, a->board, view_desc(v), *seqp, ttl_ms, leasep);
+	if (!st)
+		*vp = view_ref(v);
+	return st;
+}
+
+struct leases *attach_leases(struct attach *a)
+{
+	return a->leases;
 }
 
 void attach_invalidate(struct attach *a)
@@ -370,6 +390,7 @@ enum st attach_new(const struct attach_setup *setup, struct attach **ap)
 	}
 	obj_init(a, ATTACH_MAGIC);
 	a->loop = setup->loop;
+	a->leases = setup->leases;
 	handoff_client_new(setup->handoff_path, &a->handoff);
 	a->memory = setup->memory;
 	a->blocks = block_cache_new(memory_share(&a->memory, 0, 0).block_bytes);

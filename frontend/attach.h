@@ -19,6 +19,7 @@
 #define FRONTEND_ATTACH_H
 
 #include "common/view/board.h"
+#include "common/view/lease.h"
 #include "common/view/view.h"
 #include "frontend/shares.h"
 
@@ -28,6 +29,7 @@ struct loop;
 struct attach_setup {
 	struct loop *loop;
 	int board_fd;
+	struct leases *leases;           /* on loan; NULL: none can be had (tests) */
 	const char *handoff_path, *data_dir;
 	struct memory_setup memory;
 	size_t max_open_tables;
@@ -39,6 +41,14 @@ void attach_free(struct attach **ap);
 /* The view to read now and the newest sequence visible in it, on loan until the next call; view_ref() keeps
  * it. */
 enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp) MUST_USE;
+
+/* The same view for as long as the lease lasts, its newest sequence with it: for scans of many pages, exports and whatever
+ * else reads one state for longer than a request. *vp is referenced for the caller, who renews the lease (lease_renew())
+ * well within ttl_ms, releases it and drops the view. A read that answers ST_UNAVAILABLE then, after the lease has ended,
+ * means that the snapshot is gone; one that is held on to is whole. ST_UNAVAILABLE: not now, again in some milliseconds;
+ * ST_BUSY: there are too many. */
+enum st attach_lease(struct attach *a, uint64_t ttl_ms, struct view **vp, struct seq *seqp, uint64_t *leasep) MUST_USE;
+struct leases *attach_leases(struct attach *a);  /* for renewing and releasing */
 
 /* Forgets what is attached although its generation is current: a file of it was missing. */
 void attach_invalidate(struct attach *a);

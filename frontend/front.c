@@ -344,6 +344,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	struct attach_setup attach = {
 		.loop = setup->loop,
 		.board_fd = setup->board_fd,
+		.leases = setup->leases,
 		.handoff_path = handoff.s,
 		.data_dir = conf->data_dir,
 		.memory = { conf->memory_limit, conf->cache_size_limit, conf->memtable_size_limit,

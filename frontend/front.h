@@ -22,6 +22,7 @@ struct front_setup {
 	const struct conf *conf;
 	unsigned index, number;          /* as in struct heritage */
 	int board_fd, listener;
+	struct leases *leases;           /* on loan; NULL: no snapshots are held (tests) */
 	uint64_t max_connections;
 	size_t max_open_tables;
 };

@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/proc.h"
 #include "common/stats/stats.h"
+#include "common/view/lease.h"
 #include "frontend/front.h"
 #include "frontend/loop.h"
 #include "frontend/shares.h"
@@ -138,7 +139,8 @@ int main(int argc, char **argv)
 
 	proc_begin(ROLE_FRONTEND, argc, argv, &h);
 	p.signals = proc_signal_fd_also(signals, sizeof signals / sizeof *signals);
-	if (stats_begin(HERITAGE_SCOREBOARD, h.slot) != ST_OK)
+	if (stats_begin(HERITAGE_SCOREBOARD, h.slot) != ST_OK ||
+	    leases_attach(HERITAGE_LEASES, h.slot, &setup.leases) != ST_OK)
 		return EXIT_OSERR;
 	p.loop = setup.loop = loop_new();
 	setup.index = h.index;
@@ -153,6 +155,7 @@ int main(int argc, char **argv)
 	loop_run(p.loop);
 	loop_forget(&p.ready);
 	loop_forget(&p.drain);
+	leases_detach(&setup.leases);
 	log_info("stopped");
 	return EXIT_DONE;
 }

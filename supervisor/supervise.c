@@ -34,6 +34,7 @@
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "common/view/board.h"
+#include "common/view/lease.h"
 #include "supervisor/control.h"
 
 #define SUPERVISOR_MAGIC 0x51a7e90du
@@ -51,7 +52,7 @@ struct supervisor {
 	const struct conf *conf;
 	const struct listeners *listeners;
 	char *libexec;
-	int config_fd, board_rw, board_ro, scoreboard_fd, signal_fd, poll_fd;
+	int config_fd, board_rw, board_ro, scoreboard_fd, leases_fd, signal_fd, poll_fd;
 	uint64_t started_us, watchdog_us;
 	/* changing */
 	struct control *control;
@@ -220,11 +221,13 @@ enum st supervisor_new(const struct conf *c, const struct listeners *l, const ch
 	s->board_rw = board_create();
 	s->board_ro = s->board_rw < 0 ? -1 : reopen_read_only(s->board_rw);
 	s->scoreboard_fd = stats_create();
+	s->leases_fd = leases_create();
 	s->signal_fd = signals();
 	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	add_workers(s);
 	*sp = s;
-	if (s->config_fd < 0 || s->board_ro < 0 || s->scoreboard_fd < 0 || s->signal_fd < 0 || s->poll_fd < 0)
+	if (s->config_fd < 0 || s->board_ro < 0 || s->scoreboard_fd < 0 || s->leases_fd < 0 ||
+	    s->signal_fd < 0 || s->poll_fd < 0)
 		return fail(ST_INTERNAL, "no shared memory or descriptors for the workers: %s", strerror(errno));
 	st = stats_begin(s->scoreboard_fd, SLOT_SUPERVISOR);
 	if (st == ST_OK)
@@ -243,7 +246,8 @@ void supervisor_free(struct supervisor **sp)
 	if (!s)
 		return;
 	control_close(&s->control);
-	const int fds[] = { s->config_fd, s->board_rw, s->board_ro, s->scoreboard_fd, s->signal_fd, s->poll_fd };
+	const int fds[] = { s->config_fd, s->board_rw, s->board_ro, s->scoreboard_fd, s->leases_fd, s->signal_fd,
+			    s->poll_fd };
 	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -262,6 +266,7 @@ static void start_worker(struct supervisor *s, struct worker *w)
 		.config = s->config_fd,
 		.board = w->role == ROLE_ENGINE ? s->board_rw : s->board_ro,
 		.scoreboard = s->scoreboard_fd,
+		.leases = s->leases_fd,
 		.listener = w->role == ROLE_FRONTEND ? listeners_fd(s->listeners, w->index) : -1,
 	};
 

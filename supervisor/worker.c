@@ -113,19 +113,21 @@ char *worker_find_programs(void)
 /* Moves the heritage to its numbers; everything else is closed. In the child. */
 static void arrange_descriptors(const struct worker_heritage *h, int lifeline)
 {
-	const int from[] = { h->config, lifeline, h->board, h->scoreboard, h->listener };
-	const int to[] = { HERITAGE_CONFIG, HERITAGE_LIFELINE, HERITAGE_BOARD, HERITAGE_SCOREBOARD, HERITAGE_LISTENER };
-	int safe[5], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-	unsigned last = HERITAGE_SCOREBOARD;
+	const int from[] = { h->config, lifeline, h->board, h->scoreboard, h->leases, h->listener };
+	const int to[] = { HERITAGE_CONFIG, HERITAGE_LIFELINE, HERITAGE_BOARD, HERITAGE_SCOREBOARD, HERITAGE_LEASES,
+			   HERITAGE_LISTENER };
+	enum { COUNT = sizeof to / sizeof to[0] };
+	int safe[COUNT], nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned last = HERITAGE_LEASES;
 
 	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
 		_exit(EXIT_OSERR);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < COUNT; i++) {
 		safe[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
 		if (from[i] >= 0 && safe[i] < 0)
 			_exit(EXIT_OSERR);
 	}
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < COUNT; i++) {
 		if (safe[i] < 0)
 			continue;
 		if (dup2(safe[i], to[i]) < 0)

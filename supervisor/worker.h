@@ -66,7 +66,7 @@ struct worker {
 };
 
 /* The descriptors that are handed down. */
-struct worker_heritage { int config, board, scoreboard, listener; };   /* listener -1: none */
+struct worker_heritage { int config, board, scoreboard, leases, listener; };   /* listener -1: none */
 
 void worker_init(struct worker *w, const struct conf *c, enum role role, unsigned index);
 

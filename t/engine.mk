@@ -140,3 +140,8 @@ sweep: t/engine_sweep_test
 check_PROGRAMS += t/engine_asked_test
 t_engine_asked_test_SOURCES = t/engine_asked_test.c
 t_engine_asked_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_retired_test
+t_engine_retired_test_SOURCES = t/engine_retired_test.c
+t_engine_retired_test_LDADD = $(MODEL_LIBS) $(CHECK_LIBS)
+t_engine_retired_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/base/heritage.h"
 #include "common/base/rand.h"
 #include "common/table/table_writer.h"
 #include "common/view/view.h"
@@ -16,6 +17,7 @@
 #include "engine/jobs.h"
 #include "engine/pick.h"
 #include "engine/restore.h"
+#include "engine/retired.h"
 #include "proto/view_msg.h"
 #include "t/engine_testlib.h"
 
@@ -30,6 +32,8 @@ struct world {
 	truth_changed_f *changed;        /* who is told when tables change; NULL: nobody */
 	void *changed_ctx;
 	struct board *board;             /* outlives an engine, as the supervisor's does */
+	struct leases *leases;           /* so do these; NULL: there are none */
+	struct retired *retired;
 	struct database db;
 	struct flush *flush;
 	bool at_rest;                    /* for world_compact */
@@ -50,14 +54,19 @@ static inline int64_t world_clock(void)
 static inline void world_open(struct world *w)
 {
 	struct restore_config c = { .vfs = w->vfs, .conf = &w->conf, .sqlite_vfs = w->sqlite_vfs,
-				    .truth = { w->board, NULL, w->changed, w->changed_ctx } };
+				    .truth = { w->board, NULL, w->changed, w->changed_ctx, NULL } };
 	struct buf complaint = BUF_INIT;
 	struct flush_config f;
-	enum st st = restore_open(&c, &w->db, &complaint);
+	enum st st;
 
+	if (w->leases)
+		c.truth.retired = w->retired = retired_new(w->vfs, w->dir, w->leases, w->board);
+	st = restore_open(&c, &w->db, &complaint);
 	ck_assert_msg(st == ST_OK, "open: %s", buf_cstr(&complaint));
 	buf_fini(&complaint);
 	restore_publish(&w->db);
+	if (w->retired)
+		retired_begin(w->retired);
 	f = (struct flush_config){ .truth = w->db.truth, .spare = w->db.spare,
 				   .dir = { w->vfs, w->dir, truth_database(w->db.truth) },
 				   .codec = w->codec, .wall_ms = world_clock };
@@ -69,9 +78,20 @@ static inline void world_close(struct world *w)
 {
 	flush_free(&w->flush);
 	restore_close(&w->db);
+	retired_free(&w->retired);
 }
 
-/* A directory and a board, nothing opened yet. */
+static inline struct leases *world_leases(void)
+{
+	int fd = leases_create();
+	struct leases *l;
+
+	ck_ok(leases_attach(fd, SLOT_MAX - 1, &l));
+	close(fd);
+	return l;
+}
+
+/* A directory, a board and leases, nothing opened yet. */
 static inline void world_prepare(struct world *w, struct vfs *v)
 {
 	int fd = board_create();
@@ -84,6 +104,7 @@ static inline void world_prepare(struct world *w, struct vfs *v)
 	snprintf(w->conf.run_dir, sizeof(w->conf.run_dir), "%s", w->dir);
 	ck_ok(board_attach(fd, true, &w->board));
 	close(fd);
+	w->leases = world_leases();
 }
 
 static inline void world_begin(struct world *w, struct vfs *v)
@@ -104,6 +125,7 @@ static inline void world_end(struct world *w)
 	world_close(w);
 	world_forget_memtables(w);
 	board_detach(&w->board);
+	leases_detach(&w->leases);
 	testlib_remove(w->dir);
 }
 

@@ -77,6 +77,7 @@ static inline void model_prepare(struct model_db *db, bool on_sim)
 	snprintf(w->conf.data_dir, sizeof(w->conf.data_dir), "%s", w->dir);
 	snprintf(w->conf.run_dir, sizeof(w->conf.run_dir), "%s", w->dir);
 	w->board = model_board();
+	w->leases = world_leases();
 }
 
 static inline void model_open(struct model_db *db)
@@ -96,6 +97,7 @@ static inline void model_close(struct model_db *db)
 static inline void model_remove(struct model_db *db)
 {
 	board_detach(&db->w.board);
+	leases_detach(&db->w.leases);
 	if (db->on_sim)
 		sim_free(&db->w.vfs);
 	else

@@ -31,7 +31,7 @@ struct options {
 	bool on_sim;
 };
 
-struct kept_view { struct model_view v; struct oracle_state *then; };
+struct kept_view { struct model_view v; uint64_t lease; struct oracle_state *then; };
 
 /* A request that was sent, and may be sent again. */
 struct sent { struct buf batch; struct write_counts counts; uint64_t request; };
@@ -149,6 +149,7 @@ static void begin(struct model *m, uint64_t seed)
 
 static void drop_view(struct model *m, unsigned i)
 {
+	lease_release(m->db.w.leases, m->views[i].lease);
 	view_unref(&m->views[i].v.view);
 	mem_free(m->views[i].then);
 	m->views[i] = m->views[--m->view_count];
@@ -164,7 +165,8 @@ static void keep_view(struct model *m)
 {
 	struct kept_view k = { .v = model_view(&m->db), .then = mem_dup(m->o.now, m->o.count * sizeof(*m->o.now)) };
 
-	ck_ok(view_pin_tables(k.v.view));
+	ck_ok(lease_take(m->db.w.leases, m->db.w.board, view_desc(k.v.view), k.v.seq, LEASE_TTL_MOST_MS, &k.lease));
+	view_retire(k.v.view);           /* as good as: it will be soon */
 	if (m->view_count == VIEWS_MAX)
 		drop_view(m, (unsigned)rnd_below(&m->rnd, VIEWS_MAX));
 	m->views[m->view_count++] = k;
@@ -441,6 +443,7 @@ static void step(struct model *m)
 	else if (segment(m) != old_segment)
 		oracle_forget(&m->o, before < m->o.undo_count ? before : m->o.undo_count);   /* a rotation syncs */
 	forget_sent(m);
+	retired_look(m->db.w.retired, m->db.w.db.truth);
 }
 
 /* A whole history; what it came to, as one number. */
@@ -457,6 +460,7 @@ static uint64_t run(uint64_t seed)
 	if (m.opt.on_sim)
 		sim_call_at(m.db.w.vfs, 0, NULL, NULL);
 	drop_views(&m);
+	retired_look(m.db.w.retired, m.db.w.db.truth);
 	a = audit_all(&m.db, &m.o);
 	ck_assert_uint_ge(stats_sum(M_wal_entries_written), m.entries);      /* more, if some were lost and sent again */
 	fprintf(stderr, "model: seed %llu: %llu entries, %llu flushes, %llu jobs, %llu moves, %u restarts, %u power cuts\n",

@@ -13,3 +13,8 @@ t_view_board_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/view_view_test
 t_view_view_test_SOURCES = t/view_view_test.c
 t_view_view_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/view_lease_test
+t_view_lease_test_SOURCES = t/view_lease_test.c
+t_view_lease_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+t_view_lease_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us

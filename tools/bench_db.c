@@ -76,7 +76,8 @@ static int config_file(const struct conf *c)
 
 static void start_compactors(struct bench_db *db, const char *programs, int board, int scoreboard)
 {
-	struct worker_heritage h = { config_file(&db->conf), board, scoreboard, -1 };
+	struct worker_heritage h = { .config = config_file(&db->conf), .board = board, .scoreboard = scoreboard, .leases = -1,
+				     .listener = -1 };
 
 	for (unsigned i = 0; i < db->conf.compactor_workers; i++) {
 		worker_init(&db->compactors[i], &db->conf, ROLE_COMPACTOR, i);
@@ -87,7 +88,7 @@ static void start_compactors(struct bench_db *db, const char *programs, int boar
 
 static void open_database(struct bench_db *db)
 {
-	struct restore_config c = { .vfs = vfs_posix(), .conf = &db->conf, .truth = { db->board, NULL, jobs_wake, db->jobs } };
+	struct restore_config c = { .vfs = vfs_posix(), .conf = &db->conf, .truth = { .board = db->board, .changed = jobs_wake, .changed_ctx = db->jobs } };
 	struct buf complaint = BUF_INIT;
 	enum st st = restore_open(&c, &db->db, &complaint);
 

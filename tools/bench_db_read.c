@@ -140,6 +140,8 @@ struct iter *bench_reader_iter(struct bench_reader *r)
 		struct view *v = current(r, &seq);
 
 		st = r->pinned ? ST_OK : view_pin_tables(v);     /* a scan outlives the newest view */
+		if (st == ST_FULL)
+			st = ST_OK;                              /* what cannot stay open is not replaced so soon */
 		r->pinned = st == ST_OK;
 		if (!st)
 			st = view_iter_new(v, seq, clock_wall_ms(), &it);

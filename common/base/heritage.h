@@ -8,7 +8,8 @@
  *                  at least every second from its main loop (heartbeat). End of file = the supervisor is gone: exit.
  *   5  board       memory file; the engine gets it read-write, everybody else read-only
  *   6  scoreboard  memory file, read-write; a worker writes its own slot only
- *   7  listener    frontends only: a listening TCP socket
+ *   7  leases      memory file, read-write; a worker writes its own stripe only (common/view/lease.h)
+ *   8  listener    frontends only: a listening TCP socket
  *
  * argv: <program> <role name> <slot>, for ps. Slots number the scoreboard: supervisor 0, engine 1, then compactors,
  * then frontends. index counts within the role from 0. A frontend has two slots, so that a successor can begin to serve
@@ -19,7 +20,8 @@
 
 #include "common/base/conf.h"
 
-enum { HERITAGE_CONFIG = 3, HERITAGE_LIFELINE = 4, HERITAGE_BOARD = 5, HERITAGE_SCOREBOARD = 6, HERITAGE_LISTENER = 7 };
+enum { HERITAGE_CONFIG = 3, HERITAGE_LIFELINE = 4, HERITAGE_BOARD = 5, HERITAGE_SCOREBOARD = 6, HERITAGE_LEASES = 7,
+       HERITAGE_LISTENER = 8 };
 enum { SLOT_SUPERVISOR = 0, SLOT_ENGINE = 1, SLOT_MAX = 96 };
 
 enum role { ROLE_SUPERVISOR, ROLE_ENGINE, ROLE_COMPACTOR, ROLE_FRONTEND };

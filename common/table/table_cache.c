@@ -11,7 +11,7 @@
  *    to be opened makes room for itself first.
  * 3. A file is opened and closed without the lock. Two threads that open one table both do; the second closes
  *    its own.
- * 4. An id evicted while it is being opened is doomed from the start.
+ * 4. An id evicted while it is being opened is doomed from the start, and so is one that is opened once only.
  * 5. A table whose file could not be opened for its damage is remembered and answered so, without another look and
  *    another line in the log for every read, until it is evicted. At most DAMAGED_MAX are.
  *
@@ -41,7 +41,7 @@ struct node {
 /* A table being opened, on the stack of the thread that does it. */
 struct opening {
 	struct file_id id;
-	bool evicted;
+	bool evicted;                        /* or not to be kept in any case */
 	struct opening *next;
 };
 
@@ -286,9 +286,10 @@ static void forget_damaged(struct table_cache *t, struct file_id id)
 }
 
 /* Opens what is not here; the lock is held before and after, not meanwhile. */
-static enum st open_absent(struct table_cache *t, struct file_id id, struct table_reader **rp, struct table_reader **sparep)
+static enum st open_absent(struct table_cache *t, struct file_id id, bool once, struct table_reader **rp,
+			   struct table_reader **sparep)
 {
-	struct opening o = { .id = id };
+	struct opening o = { .id = id, .evicted = once };
 	enum st st;
 
 	if (find_damaged(t, id) < t->damaged_count)
@@ -307,7 +308,7 @@ static enum st open_absent(struct table_cache *t, struct file_id id, struct tabl
 	return ST_OK;
 }
 
-enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp)
+static enum st get(struct table_cache *t, struct file_id id, bool once, struct table_reader **rp)
 {
 	struct table_reader *spare = NULL;
 	struct node *out = NULL;
@@ -317,13 +318,23 @@ enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_r
 	pthread_mutex_lock(&t->lock);
 	*rp = take(t, id);
 	if (!*rp) {
-		st = open_absent(t, id, rp, &spare);
+		st = open_absent(t, id, once, rp, &spare);
 		trim(t, 0, &out);
 	}
 	pthread_mutex_unlock(&t->lock);
 	close_nodes(out);
 	table_close(&spare);
 	return st;
+}
+
+enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp)
+{
+	return get(t, id, false, rp);
+}
+
+enum st table_cache_get_once(struct table_cache *t, struct file_id id, struct table_reader **rp)
+{
+	return get(t, id, true, rp);
 }
 
 struct table_reader *table_cache_find(struct table_cache *t, struct file_id id)

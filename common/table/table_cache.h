@@ -19,6 +19,8 @@ void table_cache_free(struct table_cache **tp);
 
 /* The open table, referenced. ST_NOT_FOUND: the file is gone (a newer view is out). */
 enum st table_cache_get(struct table_cache *t, struct file_id id, struct table_reader **rp) MUST_USE;
+/* The same for a table that left the newest view: what has to be opened for it is closed with the last release. */
+enum st table_cache_get_once(struct table_cache *t, struct file_id id, struct table_reader **rp) MUST_USE;
 /* The open table, referenced; NULL when it is not open. Never touches the disk. */
 struct table_reader *table_cache_find(struct table_cache *t, struct file_id id);
 void table_cache_release(struct table_cache *t, struct table_reader **rp);

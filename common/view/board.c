@@ -185,7 +185,7 @@ enum st board_publish(struct board *b, struct slice view, uint64_t *generationp)
 		return fail(ST_TOO_BIG, "a view of %zu bytes does not fit on the board", view.n);
 	atomic_store_explicit(&slot[0], view.n, memory_order_release);
 	words_store(slot + 1, view);
-	atomic_store_explicit(&h->generation, generation, memory_order_release);
+	atomic_store_explicit(&h->generation, generation, memory_order_seq_cst);      /* lease.c 2 */
 	*generationp = generation;
 	return ST_OK;
 }
@@ -230,7 +230,7 @@ struct seq board_visible(const struct board *b)
 
 uint64_t board_generation(const struct board *b)
 {
-	return atomic_load_explicit(&b->header->generation, memory_order_acquire);
+	return atomic_load_explicit(&b->header->generation, memory_order_seq_cst);
 }
 
 uint64_t board_incarnation(const struct board *b)

@@ -6,6 +6,7 @@ libview_a_SOURCES = \
 	common/view/memtable.h common/view/memtable_priv.h common/view/memtable.c \
 	common/view/memtable_file.c \
 	common/view/board.c common/view/board.h \
+	common/view/lease.c common/view/lease.h \
 	common/view/view.c common/view/view.h common/view/view_priv.h \
 	common/view/view_iter.c
 VIEW_LIBS = libview.a $(TABLE_LIBS)

@@ -8,7 +8,9 @@
  * 2. A table is opened when first read and then stays open as long as the view: later reads find it by one
  *    atomic load. Two threads that open the same table both ask the cache; one gives its reference back. When
  *    the cache is crowded a table is only borrowed from it for the read, so that it may close the least recently used.
- * 3. What a view refers to is fixed at its birth. Only reference count and opened tables change.
+ * 3. What a view refers to is fixed at its birth. Only reference count, opened tables and being retired change.
+ * 4. A retired view takes from the cache what is there, and what it has to open is its own: tables that left the newest
+ *    view are evicted once, so nothing may bring them back to stay.
  *
  * Any thread.
  */
@@ -95,6 +97,7 @@ enum st view_new(const struct view_desc *desc, view_find_f *find, void *ctx, str
 	*vp = NULL;
 	obj_init(v, VIEW_MAGIC);
 	atomic_init(&v->refs, 1);
+	atomic_init(&v->retired, false);
 	arena_init(&v->arena);
 	v->cache = tables;
 	desc_dup(v, desc);
@@ -152,6 +155,12 @@ const struct view_desc *view_desc(const struct view *v)
 	return &v->desc;
 }
 
+void view_retire(struct view *v)
+{
+	obj_check(v, VIEW_MAGIC);
+	atomic_store(&v->retired, true);
+}
+
 void view_pin_release(struct view_pin *p)
 {
 	block_pin_release(&p->block);
@@ -180,6 +189,17 @@ void view__table_done(struct view *v, struct table_use *u)
 	*u = (struct table_use){ NULL, false };
 }
 
+/* From the cache. What a retired view opens does not stay there (4). */
+static enum st open_table(struct view *v, struct file_id id, struct table_reader **rp)
+{
+	bool retired = atomic_load(&v->retired);
+	enum st st = retired ? table_cache_get_once(v->cache, id, rp) : table_cache_get(v->cache, id, rp);
+
+	if (st == ST_OK && !retired && atomic_load(&v->retired))
+		table_cache_evict(v->cache, id);         /* it came behind the one that cleared up */
+	return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
+}
+
 enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, struct table_use *u)
 {
 	struct file_id id = v->desc.levels[level].tables[index].id;
@@ -194,9 +214,9 @@ enum st view__table(struct view *v, unsigned level, size_t index, bool nowait, s
 		if (u->reader == NULL)
 			return ST_BUSY;
 	} else {
-		st = table_cache_get(v->cache, id, &u->reader);
+		st = open_table(v, id, &u->reader);
 		if (st)
-			return st == ST_NOT_FOUND ? ST_UNAVAILABLE : st;
+			return st;
 	}
 	if (!table_cache_is_crowded(v->cache))
 		view__table_keep(v, level, index, u);
@@ -226,10 +246,13 @@ enum st view_pin_tables(struct view *v)
 	for (unsigned level = 0; level < LEVEL_COUNT; level++)
 		for (size_t i = 0; i < v->desc.levels[level].count; i++) {
 			enum st st = view__table(v, level, i, false, &u);
+			bool kept = u.kept;
 
 			if (st)
 				return st;
-			view__table_keep(v, level, i, &u);
+			view__table_done(v, &u);
+			if (!kept)
+				return ST_FULL;
 		}
 	return ST_OK;
 }

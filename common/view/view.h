@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A view: the memtables and tables that hold every visible entry, opened for reading. It is a snapshot:
- * whoever keeps one, with a sequence, reads a consistent state for as long as it likes.
+ * whoever keeps one, with a sequence, reads a consistent state for as long as it likes. Its memtables it keeps; so that
+ * its tables are there whenever it comes to them, whoever reads it for longer than one request takes a lease (lease.h).
  *
  * 1. Newest first: memtables, level 0, then one table a level. The first version found with sequence <=
  *    asked decides.
@@ -29,6 +30,10 @@ struct view *view_ref(struct view *v);
 void view_unref(struct view **vp);
 const struct view_desc *view_desc(const struct view *v);
 
+/* A newer view has taken its place, and nobody else will ask for its tables: those that it opens from now on close when it is
+ * done with them, so that files that are gone do not lie on in a cache. Any thread. */
+void view_retire(struct view *v);
+
 /* What keeps a found entry's bytes in place: the view itself, and a block. */
 struct view_pin { struct view *view; struct block_pin block; };
 void view_pin_release(struct view_pin *p);
@@ -39,7 +44,8 @@ void view_pin_release(struct view_pin *p);
 enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_ms, bool nowait,
 		 struct read_cost *cost, struct entry *ep, struct view_pin *pin) MUST_USE;
 
-/* Opens every table and keeps it: for whoever keeps the view longer than one request. */
+/* Opens every table and keeps it: for whoever keeps a view of few tables, without a lease. ST_FULL: more than the cache may
+ * hold open; those that were opened stay so. */
 enum st view_pin_tables(struct view *v) MUST_USE;
 
 /* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a

@@ -3,17 +3,16 @@
  * Iterating over a view, both ways.
  *
  *	view_iter -> merge_iter -> memtable_iter          one a memtable
- *	                        -> table_iter             one a level-0 table
- *	                        -> level_iter -> table    one a deeper level, its tables one after the other
+ *	                        -> level_iter -> table    one a level-0 table; one a deeper level, table after table
  *
- * 1. level_iter opens a table when the scan comes to it. A file that is gone by then ends the scan as
- *    ST_UNAVAILABLE; whoever scans for long pins the tables first.
+ * 1. level_iter opens a table when the scan comes to it, and has one open at a time. A file that is gone by then ends the
+ *    scan as ST_UNAVAILABLE; whoever scans for long takes a lease first (lease.h).
  * 2. view_iter shows of each key the newest version with sequence <= asked, unless that is a tombstone or
  *    expired.
  * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
  * 4. Blocks on record as damaged are passed over below. Instead every move is held against the records here: it may neither
  *    go over a key of their ranges nor end at an entry that they hide (damage.h).
- * 4. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
+ * 5. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
  *    shown key, for only then is it known which of them was the newest visible one; that one is kept as a copy.
  *
  * One thread at a time.
@@ -24,13 +23,14 @@
 #include "common/view/view.h"
 #include "common/view/view_priv.h"
 
-/* ---- one level: disjoint tables in key order ---- */
+/* ---- a stretch of a level: disjoint tables in key order ---- */
 
 struct level_iter {
 	struct iter head;
 	struct view *view;          /* on loan from the view_iter */
 	unsigned level;
-	size_t index;               /* the table that `it` reads; count = behind the last */
+	size_t first, end;          /* of its tables in the level */
+	size_t index;               /* the table that `it` reads; end = behind the last */
 	struct iter *it;            /* NULL: no table is being read */
 	struct table_use use;       /* of that table */
 };
@@ -67,7 +67,7 @@ static bool level_turn_to(struct level_iter *li, size_t index)
 		return true;
 	li->index = index;
 	level_stop(li, ST_OK);
-	if (index >= li->view->desc.levels[li->level].count)
+	if (index >= li->end)
 		return false;
 	st = view__table(li->view, li->level, index, false, &li->use);
 	if (st) {
@@ -94,17 +94,25 @@ static void level_first(struct iter *it)
 {
 	struct level_iter *li = level_self(it);
 
-	if (!level_turn_to(li, 0))
+	if (!level_turn_to(li, li->first))
 		return;
 	iter_first(li->it);
 	level_settle(li);
+}
+
+/* The first of its tables whose max_key is not below key; end when there is none. */
+static size_t level_find(const struct level_iter *li, struct slice key)
+{
+	struct view_level part = { li->view->desc.levels[li->level].tables + li->first, li->end - li->first };
+
+	return li->first + view__find_table(&part, key);
 }
 
 static void level_seek(struct iter *it, struct slice key, struct seq seq)
 {
 	struct level_iter *li = level_self(it);
 
-	if (!level_turn_to(li, view__find_table(&li->view->desc.levels[li->level], key)))
+	if (!level_turn_to(li, level_find(li, key)))
 		return;
 	iter_seek(li->it, key, seq);
 	level_settle(li);
@@ -123,7 +131,7 @@ static void level_next(struct iter *it)
 static void level_settle_back(struct level_iter *li)
 {
 	while (!li->it->valid && li->it->status == ST_OK) {
-		if (li->index == 0) {
+		if (li->index == li->first) {
 			level_stop(li, ST_OK);
 			return;
 		}
@@ -138,7 +146,7 @@ static void level_last(struct iter *it)
 {
 	struct level_iter *li = level_self(it);
 
-	if (!level_turn_to(li, li->view->desc.levels[li->level].count - 1))
+	if (!level_turn_to(li, li->end - 1))
 		return;
 	iter_last(li->it);
 	level_settle_back(li);
@@ -147,10 +155,9 @@ static void level_last(struct iter *it)
 static void level_seek_last(struct iter *it, struct slice key, struct seq seq)
 {
 	struct level_iter *li = level_self(it);
-	const struct view_level *level = &li->view->desc.levels[li->level];
-	size_t i = view__find_table(level, key);
+	size_t i = level_find(li, key);
 
-	if (i == level->count) {
+	if (i == li->end) {
 		level_last(it);
 		return;
 	}
@@ -178,13 +185,15 @@ static void level_free(struct iter *it)
 static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next,
 					   level_last, level_seek_last, level_prev };
 
-static struct iter *level_iter_new(struct view *v, unsigned level)
+static struct iter *level_iter_new(struct view *v, unsigned level, size_t first, size_t count)
 {
 	struct level_iter *li = mem_zalloc(sizeof *li);
 
 	li->head.ops = &level_ops;
 	li->view = v;
 	li->level = level;
+	li->first = first;
+	li->end = first + count;
 	return &li->head;
 }
 
@@ -436,22 +445,18 @@ static size_t child_count(const struct view *v)
 /* Fills children, newest first; *np counts those made, also on trouble. */
 static enum st children_make(struct view *v, struct iter **children, size_t *np)
 {
-	struct table_use u;
-
 	for (size_t i = 0; i < v->desc.memtable_count; i++)
 		children[(*np)++] = memtable_iter_new(v->memtables[i]);
 	for (size_t i = 0; i < v->desc.levels[0].count; i++) {
-		enum st st = view__table(v, 0, i, false, &u);
+		struct iter *it = children[(*np)++] = level_iter_new(v, 0, i, 1);
 
-		if (st)
-			return st;
-		view__table_keep(v, 0, i, &u);
-		children[*np] = table_iter_new(u.reader, false);
-		table_iter_pass_over(children[(*np)++], v->desc.damage, v->desc.damage_count);
+		(void)level_turn_to(level_self(it), i);
+		if (it->status)
+			return it->status;
 	}
 	for (unsigned level = 1; level < LEVEL_COUNT; level++)
 		if (v->desc.levels[level].count > 0)
-			children[(*np)++] = level_iter_new(v, level);
+			children[(*np)++] = level_iter_new(v, level, 0, v->desc.levels[level].count);
 	return ST_OK;
 }
 

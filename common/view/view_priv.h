@@ -13,6 +13,7 @@ typedef _Atomic(struct table_reader *) view_reader;
 struct view {
 	uint32_t magic;
 	_Atomic uint32_t refs;
+	atomic_bool retired;                    /* a newer view has taken its place */
 	/* fixed after creation */
 	struct arena arena;                     /* desc with all its keys */
 	struct view_desc desc;

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leases in shared memory; see lease.h.
+ *
+ *	segment := header (one page) stripe*       one stripe a worker
+ *	header  := magic version | shut revoked
+ *	stripe  := slot*                           LEASES_PER_WORKER of them, a line each
+ *	slot    := id generation newest_table seq taken expires pinned uses
+ *	id      := uses (upper bits) place of the slot (lower 13)
+ *
+ * 1. A slot is taken when its id is not 0. Its fields are written before the id and not while it stands there, but for
+ *    `expires`. A reader that finds the same id before and after has read fields of that lease.
+ * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
+ *    consistent: id stored, generation and shut loaded here; generation or shut stored, ids loaded there.
+ * 3. `uses` stays when a slot is free, and when its worker is started anew: ids are not used again.
+ */
+#include "common/view/lease.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/heritage.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+
+#define LEASES_MAGIC 0x1ea5e5edu
+#define LEASES_FILE_MAGIC 0x6573616c6d736cu      /* "lsmlase" in a dump */
+#define LEASES_VERSION 1u
+#define LEASES_PAGE 4096u
+#define PLACE_BITS 13u
+#define SLOT_COUNT (SLOT_MAX * LEASES_PER_WORKER)
+_Static_assert(SLOT_COUNT <= 1u << PLACE_BITS, "a slot's place fits into an id");
+
+typedef _Atomic uint64_t lease_word;
+
+struct lease_slot { lease_word id, generation, newest_table, seq, taken, expires, pinned, uses; };
+
+struct lease_segment {
+	uint64_t magic;
+	uint32_t version, slot_count;
+	_Alignas(64) lease_word shut;
+	lease_word revoked;              /* this generation and all older ones */
+	_Alignas(LEASES_PAGE) struct lease_slot slots[SLOT_COUNT];
+};
+
+struct leases {
+	uint32_t magic;
+	unsigned worker;
+	struct lease_segment *segment;
+	pthread_mutex_t lock;            /* among threads of this process that take, renew and release */
+};
+
+/* ---- life ---- */
+
+static bool leases_sign(int fd)
+{
+	struct { uint64_t magic; uint32_t version, slot_count; } head = { LEASES_FILE_MAGIC, LEASES_VERSION, SLOT_COUNT };
+
+	return ftruncate(fd, (off_t)sizeof(struct lease_segment)) == 0
+	    && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0
+	    && pwrite(fd, &head, sizeof head, 0) == (ssize_t)sizeof head;
+}
+
+int leases_create(void)
+{
+	int fd = memfd_create("lsm-leases", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && leases_sign(fd))
+		return fd;
+	log_error("cannot make the segment of leases: %s", strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+static bool leases_are_sound(const struct lease_segment *s)
+{
+	return s->magic == LEASES_FILE_MAGIC && s->version == LEASES_VERSION && s->slot_count == SLOT_COUNT;
+}
+
+static struct lease_slot *own_slots(const struct leases *l)
+{
+	return &l->segment->slots[l->worker * LEASES_PER_WORKER];
+}
+
+static void end_own(struct leases *l)
+{
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++)
+		atomic_store_explicit(&own_slots(l)[i].id, 0, memory_order_release);
+}
+
+enum st leases_attach(int fd, unsigned worker, struct leases **lp)
+{
+	const int sealed = F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct leases *l;
+	struct stat sb;
+	void *map;
+
+	*lp = NULL;
+	must(worker < SLOT_MAX);
+	if (seals < 0 || (seals & sealed) != sealed || fstat(fd, &sb) != 0
+	    || sb.st_size != (off_t)sizeof(struct lease_segment))
+		return fail(ST_CORRUPT, "descriptor %d is no segment of leases", fd);
+	map = mmap(NULL, sizeof(struct lease_segment), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return fail(ST_FULL, "cannot map the leases: %s", strerror(errno));
+	if (!leases_are_sound(map)) {
+		(void)munmap(map, sizeof(struct lease_segment));
+		return fail(ST_CORRUPT, "descriptor %d is no segment of leases of version %u", fd, LEASES_VERSION);
+	}
+	l = mem_zalloc(sizeof *l);
+	obj_init(l, LEASES_MAGIC);
+	l->worker = worker;
+	l->segment = map;
+	must(pthread_mutex_init(&l->lock, NULL) == 0);
+	end_own(l);
+	*lp = l;
+	return ST_OK;
+}
+
+void leases_detach(struct leases **lp)
+{
+	struct leases *l = *lp;
+
+	*lp = NULL;
+	if (l == NULL)
+		return;
+	obj_check(l, LEASES_MAGIC);
+	end_own(l);
+	(void)munmap(l->segment, sizeof(struct lease_segment));
+	pthread_mutex_destroy(&l->lock);
+	obj_fini(l);
+	mem_free(l);
+}
+
+/* ---- what counts ---- */
+
+static uint64_t word_get(const lease_word *w)
+{
+	return atomic_load_explicit(w, memory_order_acquire);
+}
+
+static void word_set(lease_word *w, uint64_t v)
+{
+	atomic_store_explicit(w, v, memory_order_release);
+}
+
+/* The lease that stands in a slot; false: none does, or it changed meanwhile, so one has ended. */
+static bool slot_look(const struct lease_slot *s, struct lease *out)
+{
+	uint64_t id = atomic_load_explicit(&s->id, memory_order_seq_cst);
+
+	if (id == 0)
+		return false;
+	*out = (struct lease){ .id = id, .generation = word_get(&s->generation), .seq = seq(word_get(&s->seq)),
+			       .newest_table = file_id(word_get(&s->newest_table)), .taken_us = word_get(&s->taken),
+			       .expires_us = word_get(&s->expires), .pinned_bytes = word_get(&s->pinned) };
+	return word_get(&s->id) == id;
+}
+
+static bool lease_counts(const struct leases *l, const struct lease *lease, uint64_t now_us)
+{
+	return now_us < lease->expires_us && lease->taken_us <= now_us && now_us - lease->taken_us < LEASE_LIFE_MOST_US
+	    && lease->generation > word_get(&l->segment->revoked);
+}
+
+size_t leases_list(const struct leases *l, struct lease **listp)
+{
+	uint64_t now = clock_mono_us();
+	struct lease *list = NULL, one;
+	size_t n = 0, room = 0;
+
+	obj_check(l, LEASES_MAGIC);
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		if (!slot_look(&l->segment->slots[i], &one) || !lease_counts(l, &one, now))
+			continue;
+		if (n == room)
+			list = mem_resize(list, (room = room ? room * 2 : 8) * sizeof *list);
+		one.worker = i / LEASES_PER_WORKER;
+		list[n++] = one;
+	}
+	*listp = list;
+	return n;
+}
+
+bool lease_needs(const struct lease *lease, struct file_id table, uint64_t since)
+{
+	return lease->generation < since && table.v <= lease->newest_table.v;
+}
+
+/* ---- readers ---- */
+
+static uint64_t until(uint64_t now_us, uint64_t taken_us, uint64_t ttl_ms)
+{
+	uint64_t ttl_us = (ttl_ms < LEASE_TTL_MOST_MS ? ttl_ms : LEASE_TTL_MOST_MS) * 1000;
+	uint64_t end = taken_us + LEASE_LIFE_MOST_US;
+
+	return now_us + ttl_us < end ? now_us + ttl_us : end;
+}
+
+static struct file_id newest_table(const struct view_desc *d)
+{
+	uint64_t newest = 0;
+
+	for (unsigned level = 0; level < LEVEL_COUNT; level++)
+		for (size_t i = 0; i < d->levels[level].count; i++)
+			if (d->levels[level].tables[i].id.v > newest)
+				newest = d->levels[level].tables[i].id.v;
+	return file_id(newest);
+}
+
+/* A slot of ours in which no lease counts; NULL: there is none. Lock held. */
+static struct lease_slot *free_slot(struct leases *l, uint64_t now_us)
+{
+	struct lease lease;
+
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
+		struct lease_slot *s = &own_slots(l)[i];
+
+		if (slot_look(s, &lease) && lease_counts(l, &lease, now_us))
+			continue;
+		word_set(&s->id, 0);
+		return s;
+	}
+	return NULL;
+}
+
+/* Puts the lease into the slot; its id. */
+static uint64_t slot_fill(struct leases *l, struct lease_slot *s, const struct lease *lease)
+{
+	uint64_t uses = word_get(&s->uses) + 1, id = uses << PLACE_BITS | (uint64_t)(s - l->segment->slots);
+
+	word_set(&s->uses, uses);
+	word_set(&s->generation, lease->generation);
+	word_set(&s->newest_table, lease->newest_table.v);
+	word_set(&s->seq, lease->seq.v);
+	word_set(&s->taken, lease->taken_us);
+	word_set(&s->expires, lease->expires_us);
+	word_set(&s->pinned, 0);
+	atomic_store_explicit(&s->id, id, memory_order_seq_cst);
+	return id;
+}
+
+/* After the lease was written: could the engine still have missed it? */
+static bool is_too_late(const struct leases *l, const struct board *b, uint64_t generation)
+{
+	return atomic_load_explicit(&l->segment->shut, memory_order_seq_cst) || board_generation(b) != generation
+	    || generation <= word_get(&l->segment->revoked);
+}
+
+enum st lease_take(struct leases *l, const struct board *b, const struct view_desc *d, struct seq seq, uint64_t ttl_ms,
+		   uint64_t *idp)
+{
+	uint64_t now = clock_mono_us();
+	struct lease lease = { .generation = d->generation, .seq = seq, .newest_table = newest_table(d), .taken_us = now,
+			       .expires_us = until(now, now, ttl_ms) };
+	struct lease_slot *s;
+	enum st st = ST_BUSY;
+
+	*idp = 0;
+	obj_check(l, LEASES_MAGIC);
+	pthread_mutex_lock(&l->lock);
+	s = free_slot(l, now);
+	if (s != NULL) {
+		*idp = slot_fill(l, s, &lease);
+		st = is_too_late(l, b, lease.generation) ? ST_UNAVAILABLE : ST_OK;
+		if (st) {
+			word_set(&s->id, 0);
+			*idp = 0;
+		}
+	}
+	pthread_mutex_unlock(&l->lock);
+	return st;
+}
+
+/* Our slot that holds this lease; NULL: it does not any more. Lock held. */
+static struct lease_slot *own_slot(struct leases *l, uint64_t id)
+{
+	uint64_t place = id & ((1u << PLACE_BITS) - 1);
+	struct lease_slot *s = &l->segment->slots[place < SLOT_COUNT ? place : 0];
+
+	return id != 0 && place / LEASES_PER_WORKER == l->worker && word_get(&s->id) == id ? s : NULL;
+}
+
+enum st lease_renew(struct leases *l, uint64_t id, uint64_t ttl_ms)
+{
+	uint64_t now = clock_mono_us();
+	enum st st = ST_NOT_FOUND;
+	struct lease_slot *s;
+	struct lease lease;
+
+	obj_check(l, LEASES_MAGIC);
+	pthread_mutex_lock(&l->lock);
+	s = own_slot(l, id);
+	if (s != NULL && slot_look(s, &lease) && lease_counts(l, &lease, now)) {
+		word_set(&s->expires, until(now, lease.taken_us, ttl_ms));
+		st = ST_OK;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return st;
+}
+
+void lease_release(struct leases *l, uint64_t id)
+{
+	struct lease_slot *s;
+
+	obj_check(l, LEASES_MAGIC);
+	pthread_mutex_lock(&l->lock);
+	s = own_slot(l, id);
+	if (s != NULL)
+		word_set(&s->id, 0);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* ---- the engine ---- */
+
+void leases_shut(struct leases *l, bool shut)
+{
+	obj_check(l, LEASES_MAGIC);
+	atomic_store_explicit(&l->segment->shut, shut, memory_order_seq_cst);
+}
+
+void leases_revoke(struct leases *l, uint64_t generation)
+{
+	obj_check(l, LEASES_MAGIC);
+	if (generation > word_get(&l->segment->revoked))
+		word_set(&l->segment->revoked, generation);
+}
+
+void lease_set_pinned(struct leases *l, uint64_t id, uint64_t bytes)
+{
+	uint64_t place = id & ((1u << PLACE_BITS) - 1);
+
+	obj_check(l, LEASES_MAGIC);
+	if (place < SLOT_COUNT)
+		word_set(&l->segment->slots[place].pinned, bytes);
+}
