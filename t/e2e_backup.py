@@ -91,6 +91,33 @@ def a_flipped_bit_in_a_backup_is_found_with_its_file():
     ctl("backup", "verify", backups)
 
 
+def flip(path, at=200):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        byte = f.read(1)
+        f.seek(at)
+        f.write(bytes([byte[0] ^ 1]))
+
+
+def a_damaged_table_does_not_keep_the_rest_from_being_backed_up():
+    ill = os.path.join(places, "ill")
+    sst = os.path.join(server.data_dir, "sst")
+    table = os.path.join(sst, sorted(os.listdir(sst))[0])
+    flip(table)
+    got = server.ctl("backup", ill)
+    harness.equal(got.returncode, 65, got.stdout + got.stderr)
+    assert "/000001: everything up to" in got.stdout, got.stdout
+    lines = [line for line in got.stderr.splitlines() if line.startswith("lsmctl:")]
+    assert os.path.basename(table) in lines[0] and "level" in lines[0] and 'keys "key' in lines[0], got.stderr
+    assert "was made, and 1 of its tables is damaged" in lines[-1], got.stderr
+    assert "1 damaged" in ctl("backup", "list", ill)
+    assert os.path.basename(table) in ctl("backup", "verify", ill, code=1)
+    flip(table)
+    ctl("backup", ill)
+    ctl("backup", "verify", ill)
+    shutil.rmtree(ill)
+
+
 def what_an_interrupted_backup_left_is_cleared():
     half = os.path.join(backups, "000003.partial", "sst")
     os.makedirs(half)
@@ -160,6 +187,7 @@ harness.run(a_second_backup_copies_only_what_is_new,
             each_backup_is_whole_as_the_list_and_a_verification_say,
             a_copy_of_a_backup_is_the_database_of_that_time,
             a_flipped_bit_in_a_backup_is_found_with_its_file,
+            a_damaged_table_does_not_keep_the_rest_from_being_backed_up,
             what_an_interrupted_backup_left_is_cleared,
             prune_keeps_the_newest_and_they_stay_whole,
             a_backup_that_cannot_be_read_is_not_one_of_those_that_are_kept,

@@ -10,6 +10,7 @@
 #include "t/engine_sqlitevfs.h"
 #include "t/engine_world.h"
 #include "tools/backup.h"
+#include "tools/backup_damage.h"
 
 #define KEYS 40
 #define CUT_COUNT 4
@@ -196,20 +197,38 @@ START_TEST(removing_a_backup_leaves_the_others_whole)
 }
 END_TEST
 
-static struct path first_table(struct vfs *v, const char *dir)
+/* Of those with ids from `id` on. */
+static struct path next_table(struct vfs *v, const char *dir, uint64_t *id)
 {
-	for (uint64_t id = 1;; id++) {
-		struct path p = path_sst(dir, file_id(id));
+	for (;; ++*id) {
+		struct path p = path_sst(dir, file_id(*id));
 		bool there;
 
 		ck_ok(vfs_exists(v, p.s, &there));
 		if (there)
 			return p;
-		ck_assert_uint_lt(id, 10000);
+		ck_assert_uint_lt(*id, 10000);
 	}
 }
 
-START_TEST(a_damaged_table_is_not_backed_up_and_a_damaged_backup_is_found)
+static struct path first_table(struct vfs *v, const char *dir)
+{
+	uint64_t id = 1;
+
+	return next_table(v, dir, &id);
+}
+
+/* Of three. */
+static struct path last_table(struct vfs *v, const char *dir)
+{
+	uint64_t id = 1;
+
+	for (unsigned i = 0; i < 2; i++, id++)
+		(void)next_table(v, dir, &id);
+	return next_table(v, dir, &id);
+}
+
+START_TEST(a_table_that_rots_in_a_backup_is_found)
 {
 	struct backup_report r;
 	struct scene s;
@@ -218,10 +237,81 @@ START_TEST(a_damaged_table_is_not_backed_up_and_a_damaged_backup_is_found)
 	ck_ok(take_with(&s.set, "/one", &r));
 	ck_ok(sim_flip(s.sim, first_table(s.sim, "/set/000001").s, 100, 1));
 	ck_assert_int_eq(verify(&s.set, 1), ST_CORRUPT);
-	ck_ok(backup_remove(&s.set, 1));
-	ck_ok(sim_flip(s.sim, first_table(s.sim, "/two").s, 100, 1));
+	sim_free(&s.sim);
+}
+END_TEST
+
+START_TEST(a_missing_table_ends_the_backup)
+{
+	struct backup_report r;
+	struct scene s;
+
+	begin(&s);
+	ck_ok(vfs_unlink(s.sim, first_table(s.sim, "/two").s));
 	ck_assert_int_eq(take_with(&s.set, "/two", &r), ST_CORRUPT);
 	ck_assert_uint_eq(count(&s.set), 0);
+	sim_free(&s.sim);
+}
+END_TEST
+
+static void read_list(const struct scene *s, uint64_t number, struct buf *list)
+{
+	buf_reset(list);
+	ck_ok(backup_damage_read(s->sim, backup_path(&s->set, number), list));
+}
+
+START_TEST(a_damaged_table_is_not_linked_and_the_backup_tells_of_it)
+{
+	struct buf list = BUF_INIT;
+	struct backup_report r;
+	struct path table;
+	struct scene s;
+
+	begin(&s);
+	table = first_table(s.sim, "/two");
+	ck_ok(sim_flip(s.sim, table.s, 100, 1));
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_assert_uint_eq(r.damaged, 1);
+	read_list(&s, 1, &list);
+	ck_assert_msg(strstr(buf_cstr(&list), "level 0, keys \"key00\" to \"key39\": the file's checksum is"), "%s",
+		      buf_cstr(&list));
+	ck_assert_int_eq(verify(&s.set, 1), ST_CORRUPT);
+	ck_ok(take_with(&s.set, "/two", &r));    /* and once more, for it still is */
+	ck_assert_uint_eq(r.linked, 2);
+	ck_assert_uint_eq(r.damaged, 1);
+	ck_ok(sim_flip(s.sim, table.s, 100, 1));
+	ck_ok(take_with(&s.set, "/two", &r));    /* mended */
+	ck_assert_uint_eq(r.linked, 2);
+	ck_assert_uint_eq(r.damaged, 0);
+	ck_ok(verify(&s.set, 3));
+	read_list(&s, 3, &list);
+	ck_assert_uint_eq(list.n, 0);
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_assert_uint_eq(r.linked, 3);
+	buf_fini(&list);
+	sim_free(&s.sim);
+}
+END_TEST
+
+START_TEST(a_list_of_damage_goes_with_its_backup)
+{
+	struct buf list = BUF_INIT;
+	struct backup_report r;
+	struct scene s;
+
+	begin(&s);
+	ck_ok(sim_flip(s.sim, last_table(s.sim, "/two").s, 100, 1));
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_ok(backup_remove(&s.set, 1));
+	read_list(&s, 1, &list);
+	ck_assert_uint_eq(list.n, 0);
+	ck_ok(take_with(&s.set, "/two", &r));
+	ck_ok(copydir_clear(s.sim, "/set/000001"));      /* by hand */
+	ck_ok(take_with(&s.set, "/one", &r));            /* has the number again, and the table is sound there */
+	ck_assert_uint_eq(r.number, 1);
+	read_list(&s, 1, &list);
+	ck_assert_uint_eq(list.n, 0);
+	buf_fini(&list);
 	sim_free(&s.sim);
 }
 END_TEST
@@ -245,14 +335,14 @@ START_TEST(a_backup_whose_log_is_cut_or_gone_is_found)
 }
 END_TEST
 
-struct pruned { unsigned removed, unreadable; };
+struct pruned { unsigned removed, unreadable, sound; };
 
 static void count_pruned(void *ctx, uint64_t number, enum backup_fate fate)
 {
 	struct pruned *p = ctx;
 
 	ck_assert_uint_gt(number, 0);
-	*(fate == BACKUP_REMOVED ? &p->removed : &p->unreadable) += 1;
+	*(fate == BACKUP_REMOVED ? &p->removed : fate == BACKUP_UNREADABLE ? &p->unreadable : &p->sound) += 1;
 }
 
 static struct pruned prune(const struct scene *s, uint64_t keep, enum st expected)
@@ -291,6 +381,29 @@ START_TEST(pruning_counts_only_those_that_can_be_read_and_leaves_the_others)
 	ck_assert_uint_eq(p.removed, 1);
 	ck_assert_uint_eq(p.unreadable, 3);
 	ck_assert_uint_eq(count(&s.set), 4);
+	ck_ok(verify(&s.set, 2));
+	sim_free(&s.sim);
+}
+END_TEST
+
+START_TEST(pruning_leaves_the_newest_without_damage)
+{
+	struct backup_report r;
+	struct pruned p;
+	struct scene s;
+
+	begin(&s);
+	ck_ok(take_with(&s.set, "/one", &r));
+	ck_ok(take_with(&s.set, "/one", &r));
+	ck_ok(sim_flip(s.sim, last_table(s.sim, "/two").s, 100, 1));
+	for (unsigned i = 0; i < 2; i++) {
+		ck_ok(take_with(&s.set, "/two", &r));
+		ck_assert_uint_eq(r.damaged, 1);
+	}
+	p = prune(&s, 2, ST_OK);
+	ck_assert_uint_eq(p.removed, 1);
+	ck_assert_uint_eq(p.sound, 1);
+	ck_assert_uint_eq(count(&s.set), 3);
 	ck_ok(verify(&s.set, 2));
 	sim_free(&s.sim);
 }
@@ -411,7 +524,11 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, each_backup_opens_with_what_it_was_taken_from);
 	tcase_add_test(tc, a_table_that_the_last_backup_has_is_linked_and_others_are_copied);
 	tcase_add_test(tc, removing_a_backup_leaves_the_others_whole);
-	tcase_add_test(tc, a_damaged_table_is_not_backed_up_and_a_damaged_backup_is_found);
+	tcase_add_test(tc, a_table_that_rots_in_a_backup_is_found);
+	tcase_add_test(tc, a_missing_table_ends_the_backup);
+	tcase_add_test(tc, a_damaged_table_is_not_linked_and_the_backup_tells_of_it);
+	tcase_add_test(tc, a_list_of_damage_goes_with_its_backup);
+	tcase_add_test(tc, pruning_leaves_the_newest_without_damage);
 	tcase_add_test(tc, a_backup_whose_log_is_cut_or_gone_is_found);
 	tcase_add_test(tc, pruning_counts_only_those_that_can_be_read_and_leaves_the_others);
 	tcase_add_test(tc, pruning_removes_nothing_when_none_can_be_read);

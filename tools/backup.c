@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "engine/copydir.h"
+#include "tools/backup_damage.h"
 #include "tools/backup_files.h"
 
 #define PARTIAL ".partial"
@@ -79,6 +80,24 @@ enum st backup_list(const struct backup_set *s, uint64_t **numbersp, size_t *np)
 	return list(s, "", numbersp, np);
 }
 
+/* Lists of damage whose backup is gone. */
+static enum st tidy_lists(const struct backup_set *s)
+{
+	uint64_t *numbers;
+	size_t n;
+	enum st st = list(s, BACKUP_DAMAGED, &numbers, &n);
+
+	for (size_t i = 0; i < n && !st; i++) {
+		bool there;
+
+		st = vfs_exists(s->vfs, backup_path(s, numbers[i]).s, &there);
+		if (!st && !there)
+			st = backup_damage_write(s->vfs, backup_path(s, numbers[i]), slice_str(""));
+	}
+	mem_free(numbers);
+	return st;
+}
+
 enum st backup_tidy(const struct backup_set *s)
 {
 	uint64_t *numbers;
@@ -88,7 +107,7 @@ enum st backup_tidy(const struct backup_set *s)
 	for (size_t i = 0; i < n && !st; i++)
 		st = copydir_clear(s->vfs, partial_path(s, numbers[i]).s);
 	mem_free(numbers);
-	return st;
+	return st ? st : tidy_lists(s);
 }
 
 /* ---- looking ---- */
@@ -133,6 +152,16 @@ static enum st expect_files(const struct backup_set *s, uint64_t number, const s
 	return st;
 }
 
+static enum st count_damaged(const struct backup_set *s, struct backup_report *r)
+{
+	struct buf list = BUF_INIT;
+	enum st st = backup_damage_read(s->vfs, backup_path(s, r->number), &list);
+
+	r->damaged = backup_damage_count(buf_slice(&list));
+	buf_fini(&list);
+	return st;
+}
+
 enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint)
 {
 	struct manifest_state m;
@@ -142,7 +171,18 @@ enum st backup_look(const struct backup_set *s, uint64_t number, struct backup_r
 		st = expect_files(s, number, &m, complaint);
 	*rp = report_of(number, &m);
 	manifest_state_fini(&m);
-	return st;
+	return st ? st : count_damaged(s, rp);
+}
+
+/* Reads a table of the backup; what is wrong with it is logged. */
+static enum st verify_table(const struct backup_set *s, struct path dir, const struct table_facts *f)
+{
+	struct path file = path_sst(dir.s, f->id);
+	struct buf wrong = BUF_INIT;
+	enum st st = backup_table_copy(s->vfs, file.s, NULL, f, &wrong);
+
+	buf_fini(&wrong);
+	return st == ST_NOT_FOUND ? fail(ST_CORRUPT, "%s is missing", file.s) : st;
 }
 
 enum st backup_verify(const struct backup_set *s, uint64_t number, struct backup_report *rp, struct buf *complaint)
@@ -155,12 +195,14 @@ enum st backup_verify(const struct backup_set *s, uint64_t number, struct backup
 	if (st)
 		return st;
 	for (size_t i = 0; i < m.table_count && (!st || st == ST_CORRUPT); i++) {
-		enum st one = backup_table_copy(s->vfs, path_sst(dir.s, m.tables[i].facts.id).s, NULL, &m.tables[i].facts);
+		enum st one = verify_table(s, dir, &m.tables[i].facts);
 
 		st = one ? one : st;
 	}
 	log = backup_log_check(s->vfs, dir.s, &m);
 	manifest_state_fini(&m);
+	if (!log)
+		log = count_damaged(s, rp);
 	return st ? st : log;
 }
 
@@ -172,6 +214,7 @@ struct taking {
 	struct path partial;
 	struct manifest_state now, before;       /* before: of the newest backup; no tables when there is none */
 	uint64_t before_number;
+	struct buf damage_before, damage;        /* the lists of that one, and of the one that is made */
 	struct backup_report report;
 };
 
@@ -190,7 +233,27 @@ static bool is_there_already(const struct taking *t, const struct live_table *ta
 		bsearch(table, m->tables, m->table_count, sizeof(*m->tables), table_order);
 
 	return old && old->facts.size_bytes == table->facts.size_bytes && old->facts.file_crc == table->facts.file_crc &&
-	       m->database == t->now.database;
+	       m->database == t->now.database && !backup_damage_names(buf_slice(&t->damage_before), table->facts.id);
+}
+
+/* As it is when its bytes do not check: that is noted. */
+static enum st copy_table(struct taking *t, const struct live_table *table, struct path to)
+{
+	struct path from = path_sst(t->from, table->facts.id);
+	struct buf wrong = BUF_INIT;
+	enum st st = backup_table_copy(t->set->vfs, from.s, to.s, &table->facts, &wrong);
+
+	t->report.copied++;
+	t->report.copied_bytes += table->facts.size_bytes;
+	if (st == ST_NOT_FOUND) {
+		st = fail(ST_CORRUPT, "%s is missing", from.s);
+	} else if (st == ST_CORRUPT) {
+		backup_damage_add(&t->damage, table, buf_slice(&wrong));
+		t->report.damaged++;
+		st = ST_OK;
+	}
+	buf_fini(&wrong);
+	return st;
 }
 
 static enum st take_table(struct taking *t, const struct live_table *table)
@@ -205,11 +268,7 @@ static enum st take_table(struct taking *t, const struct live_table *table)
 		t->report.linked += !st;
 		t->report.linked_bytes += st ? 0 : f->size_bytes;
 	}
-	if (st != ST_NOT_FOUND)
-		return st;
-	t->report.copied++;
-	t->report.copied_bytes += f->size_bytes;
-	return backup_table_copy(v, path_sst(t->from, f->id).s, to.s, f);
+	return st == ST_NOT_FOUND ? copy_table(t, table, to) : st;
 }
 
 static enum st take_file(struct taking *t, struct path from, struct path to)
@@ -264,6 +323,7 @@ static enum st find_before(struct taking *t)
 				 buf_cstr(&complaint));
 		else if (t->before.table_count)
 			qsort(t->before.tables, t->before.table_count, sizeof(*t->before.tables), table_order);
+		st = backup_damage_read(t->set->vfs, backup_path(t->set, t->before_number), &t->damage_before);
 	}
 	buf_fini(&complaint);
 	mem_free(numbers);
@@ -281,6 +341,8 @@ static enum st take(struct taking *t)
 	t->partial = partial_path(s, t->report.number);
 	st = take_files(t);
 	if (!st)
+		st = backup_damage_write(s->vfs, backup_path(s, t->report.number), buf_slice(&t->damage));
+	if (!st)
 		st = copydir_name(s->vfs, t->partial.s, backup_path(s, t->report.number).s);
 	if (st) {
 		undo = copydir_clear(s->vfs, t->partial.s);
@@ -291,7 +353,7 @@ static enum st take(struct taking *t)
 
 enum st backup_take(const struct backup_set *s, const char *from, struct backup_report *rp, struct buf *complaint)
 {
-	struct taking t = { .set = s, .from = from };
+	struct taking t = { .set = s, .from = from, .damage_before = BUF_INIT, .damage = BUF_INIT };
 	enum st st = backup_tidy(s);
 
 	*rp = (struct backup_report){ 0 };
@@ -303,6 +365,8 @@ enum st backup_take(const struct backup_set *s, const char *from, struct backup_
 		*rp = t.report;
 	manifest_state_fini(&t.now);
 	manifest_state_fini(&t.before);
+	buf_fini(&t.damage_before);
+	buf_fini(&t.damage);
 	return st;
 }
 
@@ -315,35 +379,49 @@ enum st backup_remove(const struct backup_set *s, uint64_t number)
 
 	if (!st)
 		st = vfs_sync_dir(s->vfs, s->dir);
-	return st ? st : copydir_clear(s->vfs, partial.s);
+	if (!st)
+		st = copydir_clear(s->vfs, partial.s);
+	return st ? st : backup_damage_write(s->vfs, dir, slice_str(""));
 }
 
-static bool can_be_looked_at(const struct backup_set *s, uint64_t number)
+static bool can_be_looked_at(const struct backup_set *s, uint64_t number, bool *soundp)
 {
 	struct buf complaint = BUF_INIT;
 	struct backup_report r;
 	enum st st = backup_look(s, number, &r, &complaint);
 
 	buf_fini(&complaint);
+	*soundp = st == ST_OK && r.damaged == 0;
 	return st == ST_OK;
+}
+
+/* Of one beyond those that are kept. */
+static enum backup_fate fate_of(bool readable, bool sound, bool sound_before)
+{
+	if (!readable)
+		return BACKUP_UNREADABLE;
+	return sound && !sound_before ? BACKUP_LAST_SOUND : BACKUP_REMOVED;
 }
 
 enum st backup_prune(const struct backup_set *s, uint64_t keep, backup_pruned_f *tell, void *ctx)
 {
 	uint64_t *numbers, good = 0;
+	bool sound, sound_before = false;
 	size_t n;
 	enum st st = backup_list(s, &numbers, &n);
 
 	for (size_t i = n; i-- > 0 && !st;) {
-		bool readable = can_be_looked_at(s, numbers[i]);
+		bool readable = can_be_looked_at(s, numbers[i], &sound);
+		enum backup_fate fate = fate_of(readable, sound, sound_before);
 
 		good += readable;
+		sound_before |= sound;
 		if (readable && good <= keep)
 			continue;
-		if (readable)
+		if (fate == BACKUP_REMOVED)
 			st = backup_remove(s, numbers[i]);
 		if (!st)
-			tell(ctx, numbers[i], readable ? BACKUP_REMOVED : BACKUP_UNREADABLE);
+			tell(ctx, numbers[i], fate);
 	}
 	mem_free(numbers);
 	return !st && n > 0 && good == 0 ? ST_NOT_FOUND : st;

@@ -52,22 +52,21 @@ enum st backup_file_copy(struct vfs *v, const char *from, const char *to, uint32
 	return st;
 }
 
-enum st backup_table_copy(struct vfs *v, const char *from, const char *to, const struct table_facts *f)
+enum st backup_table_copy(struct vfs *v, const char *from, const char *to, const struct table_facts *f, struct buf *wrong)
 {
 	uint64_t bytes;
 	uint32_t crc;
 	enum st st = backup_file_copy(v, from, to, &crc, &bytes);
 
-	if (st == ST_NOT_FOUND)
-		return fail(ST_CORRUPT, "%s is missing", from);
 	if (st)
 		return st;
 	if (bytes != f->size_bytes)
-		return fail(ST_CORRUPT, "%s has %" PRIu64 " bytes and should have %" PRIu64, from, bytes, f->size_bytes);
-	if (crc != f->file_crc)
-		return fail(ST_CORRUPT, "%s: the file's checksum is %08" PRIx32 " and should be %08" PRIx32, from, crc,
-			    f->file_crc);
-	return ST_OK;
+		buf_printf(wrong, "the file has %" PRIu64 " bytes and should have %" PRIu64, bytes, f->size_bytes);
+	else if (crc != f->file_crc)
+		buf_printf(wrong, "the file's checksum is %08" PRIx32 " and should be %08" PRIx32, crc, f->file_crc);
+	else
+		return ST_OK;
+	return fail(ST_CORRUPT, "%s: %s", from, buf_cstr(wrong));
 }
 
 /* ---- the log ---- */

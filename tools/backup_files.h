@@ -3,14 +3,17 @@
 #ifndef TOOLS_BACKUP_FILES_H
 #define TOOLS_BACKUP_FILES_H
 
+#include "common/base/buf.h"
 #include "common/vfs/vfs.h"
 #include "engine/manifest.h"
 
 /* Copies and syncs; *crcp and *bytesp are of what was read. to NULL: only reads. */
 enum st backup_file_copy(struct vfs *v, const char *from, const char *to, uint32_t *crcp, uint64_t *bytesp) MUST_USE;
 
-/* The same, and ST_CORRUPT when it is not the table of these facts. */
-enum st backup_table_copy(struct vfs *v, const char *from, const char *to, const struct table_facts *f) MUST_USE;
+/* The same, of a table. ST_CORRUPT: the bytes are not the table of these facts, and wrong (appended to) says how; they are
+ * copied as they are. ST_NOT_FOUND: it is missing. */
+enum st backup_table_copy(struct vfs *v, const char *from, const char *to, const struct table_facts *f,
+			  struct buf *wrong) MUST_USE;
 
 /* The segments of a database from its floor on, rising; heap. */
 enum st backup_segments(struct vfs *v, const char *data_dir, struct file_id floor, struct file_id **idsp,

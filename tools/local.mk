@@ -6,6 +6,7 @@ EXTRA_DIST += tools/lint tools/coverage tools/bench-http tools/bench-storage
 noinst_LIBRARIES += libtools.a
 libtools_a_SOURCES = \
 	tools/backup_files.c tools/backup_files.h \
+	tools/backup_damage.c tools/backup_damage.h \
 	tools/backup.c tools/backup.h
 TOOLS_LIBS = libtools.a libengine.a $(PROTO_LIBS) $(TABLE_LIBS) $(SQLITE_LIBS) $(BASE_LIBS)
 

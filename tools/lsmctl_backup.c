@@ -26,6 +26,7 @@
 #include "common/base/mem.h"
 #include "engine/copydir.h"
 #include "tools/backup.h"
+#include "tools/backup_damage.h"
 
 #define EXIT_REFUSED 1
 #define LOCK_NAME "LOCK"
@@ -87,6 +88,30 @@ static int open_set(const char *dir, bool make, bool change, struct backup_set *
 
 /* ---- taking ---- */
 
+/* What was damaged when it was made, a line each, with the file. */
+static void tell_damaged(const struct backup_set *s, uint64_t number)
+{
+	struct path dir = backup_path(s, number);
+	struct buf list = BUF_INIT;
+	char *line, *rest = NULL;
+
+	if (backup_damage_read(s->vfs, dir, &list) == ST_OK && list.n > 0)
+		for (line = strtok_r((char *)(uintptr_t)buf_cstr(&list), "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+			uint64_t id = strtoull(line + strlen("table "), NULL, 10);
+
+			fprintf(stderr, "lsmctl: damaged: %s (%s)\n", line, path_sst(dir.s, file_id(id)).s);
+		}
+	buf_fini(&list);
+}
+
+static int end_damaged(const struct backup_set *s, const struct backup_report *r)
+{
+	tell_damaged(s, r->number);
+	fprintf(stderr, "lsmctl: %s was made, and %zu of its tables %s damaged, as in the database\n",
+		backup_path(s, r->number).s, r->damaged, r->damaged == 1 ? "is" : "are");
+	return EXIT_DATA;
+}
+
 static int take_from(const struct backup_set *s, const char *staging, uint64_t began_us)
 {
 	struct buf complaint = BUF_INIT;
@@ -100,7 +125,8 @@ static int take_from(const struct backup_set *s, const char *staging, uint64_t b
 	printf("%s: everything up to sequence %" PRIu64 "; %zu files copied (%.1f MiB), %zu linked (%.1f MiB); %.1f s\n",
 	       backup_path(s, r.number).s, r.last_seq.v, r.copied, mib(r.copied_bytes), r.linked, mib(r.linked_bytes),
 	       (double)(clock_mono_us() - began_us) / 1e6);
-	return EXIT_DONE;
+	(void)fflush(stdout);
+	return r.damaged ? end_damaged(s, &r) : EXIT_DONE;
 }
 
 /* data: resolved. Of a directory that does not exist yet it is the parent that counts. */
@@ -166,7 +192,9 @@ static enum st print_one(const struct backup_set *s, uint64_t number)
 	if (st)
 		printf("%s\n", complaint.n ? buf_cstr(&complaint) : st_text(st));
 	else
-		printf("%7zu %11.1f  %" PRIu64 "\n", r.tables, mib(r.table_bytes), r.last_seq.v);
+		printf("%7zu %11.1f  %" PRIu64 "%s", r.tables, mib(r.table_bytes), r.last_seq.v, r.damaged ? "" : "\n");
+	if (!st && r.damaged)
+		printf("  %zu damaged when it was made\n", r.damaged);
 	buf_fini(&complaint);
 	return st;
 }
@@ -196,6 +224,8 @@ static int verify_one(const struct backup_set *s, uint64_t number)
 	struct backup_report r;
 	enum st st = backup_verify(s, number, &r, &complaint);
 
+	if (r.damaged)
+		tell_damaged(s, number);
 	if (st)
 		complain(backup_path(s, number).s, complaint.n ? buf_cstr(&complaint) :
 			 st == ST_CORRUPT ? "is damaged, as told above" : st_text(st));
@@ -261,6 +291,8 @@ static void tell_pruned(void *ctx, uint64_t number, enum backup_fate fate)
 
 	if (fate == BACKUP_REMOVED)
 		printf("%s: removed\n", dir.s);
+	else if (fate == BACKUP_LAST_SOUND)
+		printf("%s: stays, the newest without damage\n", dir.s);
 	else
 		p->code = complain(dir.s, "cannot be read: it does not count, and stays");
 }
