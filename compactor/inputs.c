@@ -52,7 +52,7 @@ static bool run_turn_to(struct run *r, size_t i)
 		return false;
 	}
 	r->it = table_pass_new(r->reader, &r->in->reads);
-	table_iter_pass_over(r->it, r->in->order->passed, r->in->order->passed_count);
+	table_iter_pass_over(r->it, &r->in->passed);
 	return true;
 }
 
@@ -131,6 +131,8 @@ void inputs_init(struct inputs *in, struct vfs *v, const char *data_dir, const s
 {
 	*in = (struct inputs){ .vfs = v, .data_dir = data_dir, .order = order };
 	in->runs = mem_zalloc((order->input_count + 1) * sizeof(struct run *));
+	arena_init(&in->arena);
+	damage_index_init(&in->passed, order->passed, order->passed_count, &in->arena);
 }
 
 void inputs_fini(struct inputs *in)
@@ -140,6 +142,7 @@ void inputs_fini(struct inputs *in)
 			run_free(&in->runs[i]->head);
 	iter_free(&in->merge);
 	mem_free(in->runs);
+	arena_fini(&in->arena);
 	*in = (struct inputs){ .vfs = NULL };
 }
 

@@ -18,6 +18,7 @@
 #ifndef COMPACTOR_INPUTS_H
 #define COMPACTOR_INPUTS_H
 
+#include "common/base/arena.h"
 #include "common/table/table_reader.h"
 #include "common/vfs/vfs.h"
 #include "proto/compact.h"
@@ -29,6 +30,8 @@ struct inputs {
 	struct vfs *vfs;
 	const char *data_dir;
 	const struct compact_order *order;
+	struct arena arena;
+	struct damage_index passed;      /* the order's */
 	/* after the look */
 	struct run **runs;       /* the merge's once that is there */
 	size_t run_count;

@@ -39,8 +39,8 @@ struct version_edit {
 	struct file_id wal_floor;                            /* 0 = unchanged; smallest WAL segment still needed */
 	struct seq flushed_seq;                              /* 0 = unchanged; every sequence up to here is in tables */
 	const struct job_row *job;                           /* NULL: a flush, or damage */
-	const struct damage_row *damage;                     /* NULL = none; a table that is removed with it is out of reach */
-	uint64_t mended;                                     /* 0 = none; the record that is closed */
+	const struct damage_row *damage;  size_t damage_count;   /* on loan; a table that is removed with some is out of reach */
+	const uint64_t *mended;    size_t mended_count;      /* on loan; records that are closed */
 };
 
 #endif

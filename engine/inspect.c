@@ -2,7 +2,7 @@
 /*
  * The inspector; see inspect.h.
  *
- *   suspicion -> still live? not on record? -> open -> look at the block (or at all) -> note what is damaged
+ *   suspicion -> still live? not on record? -> open -> look at the block (or at all) -> note all that is damaged, at once
  *                                               |--> damaged or unreadable end, or missing: note the whole table, move its file
  */
 #include "engine/inspect.h"
@@ -25,6 +25,7 @@
 #define SUSPICIONS_MAX 256u
 #define BLOCKS_MAX 1024u                 /* of one table on record; one with more is given up as a whole */
 #define OTHERS_MOST 8u                   /* tables that are tried to see whether the disk reads any */
+#define TELL_MAX 8u                      /* lines in the log about one look */
 
 struct suspicion { struct file_id table; uint64_t offset; };
 
@@ -46,8 +47,10 @@ struct inspect {
 struct subject {
 	struct inspect *inspect;
 	struct arena keys;
-	struct table_facts facts;        /* keys in the arena */
+	struct table_facts facts;        /* keys in the arena, as those of the rows */
 	size_t noted;                    /* records there are of it */
+	struct damage_row *rows;         /* found now; BLOCKS_MAX of them and one more at most */
+	size_t row_count;
 };
 
 struct inspect *inspect_new(struct truth *t, const struct install_dir *dir)
@@ -118,7 +121,7 @@ static bool find_subject(struct inspect *i, const struct suspicion *s, struct su
 	const struct version *v = truth_lock(i->truth);
 	const struct live_table *live = version_find(v, s->table);
 	const struct damages *d = version_damages(v);
-	bool found = live && (s->offset == DAMAGE_WHOLE || !damage_find(d->list, d->count, s->table, s->offset));
+	bool found = live && (s->offset == DAMAGE_WHOLE || !damages_has(d, s->table, s->offset));
 
 	*out = (struct subject){ .inspect = i, .noted = damages_of_table(d, s->table) };
 	arena_init(&out->keys);
@@ -144,21 +147,36 @@ static void tell(const struct damage_row *row)
 			  row->at.offset, row->what, row->at.record);
 }
 
-static enum st note(struct subject *s, const struct table_damage *d, const char *what)
+static void tell_all(const struct damage_row *rows, size_t n, uint64_t first)
 {
-	struct damage_row row = { .at = *d, .what = what, .found_ms = clock_wall_ms() };
-	enum st st = truth_note_damage(s->inspect->truth, &row, d->offset == DAMAGE_WHOLE);
+	for (size_t i = 0; i < n; i++) {
+		struct damage_row row = rows[i];
+
+		row.at.record = first + i;
+		stats_add(M_corruption_detected, 1);
+		if (table_is_bad_crc(row.what))
+			stats_add(M_crc32_verification_failed, 1);
+		if (i < TELL_MAX)
+			tell(&row);
+	}
+	if (n > TELL_MAX)
+		log_error("And %zu more blocks of table %" PRIu64 ": damage records to %" PRIu64 ".", n - TELL_MAX,
+			  rows[0].at.table.v, first + n - 1);
+}
+
+static enum st note(struct subject *s, const struct damage_row *rows, size_t n, bool whole)
+{
+	uint64_t first;
+	size_t count;
+	enum st st = truth_note_damage(s->inspect->truth, rows, n, whole, &first, &count);
 
 	if (st == ST_NOT_FOUND || st == ST_BUSY)
-		return ST_OK;            /* merged away meanwhile, known, or not now: it will be met again */
-	if (st)
-		return st;
-	s->noted++;
-	stats_add(M_corruption_detected, 1);
-	if (table_is_bad_crc(what))
-		stats_add(M_crc32_verification_failed, 1);
-	tell(&row);
-	return ST_OK;
+		return ST_OK;            /* merged away meanwhile, or not now: it will be met again */
+	if (!st)
+		tell_all(rows, count < n ? count : n, first);
+	else if (st != ST_TOO_BIG)
+		log_warn("The damage of table %" PRIu64 " could not be put on record; it will be met again.", s->facts.id.v);
+	return st;
 }
 
 /* Nothing of the table can be read. */
@@ -167,13 +185,12 @@ static void note_whole(struct subject *s, const char *what)
 	struct inspect *i = s->inspect;
 	struct table_damage d = { .table = s->facts.id, .offset = DAMAGE_WHOLE, .min = s->facts.min_key,
 				  .max = s->facts.max_key, .max_seq = s->facts.max_seq };
+	struct damage_row row = { .at = d, .what = what, .found_ms = clock_wall_ms() };
 	const struct version *v;
 	bool live;
 
-	if (note(s, &d, what)) {
-		log_warn("The damage of table %" PRIu64 " could not be put on record; it will be met again.", d.table.v);
+	if (note(s, &row, 1, true))
 		return;
-	}
 	v = truth_lock(i->truth);
 	live = version_find(v, d.table) != NULL;
 	truth_unlock(i->truth);
@@ -181,12 +198,39 @@ static void note_whole(struct subject *s, const char *what)
 		log_warn("Damaged table %" PRIu64 " could not be moved to quarantine/; the next start does.", d.table.v);
 }
 
+static bool is_on_record(struct subject *s, const struct table_damage *d)
+{
+	bool is = damages_has(version_damages(truth_lock(s->inspect->truth)), d->table, d->offset);
+
+	truth_unlock(s->inspect->truth);
+	return is;
+}
+
 static void on_found(void *ctx, const struct table_damage *d)
 {
 	struct subject *s = ctx;
+	struct damage_row *row;
 
-	if (s->noted < BLOCKS_MAX && note(s, d, d->what))
-		log_warn("The damage of table %" PRIu64 " could not be put on record; it will be met again.", d->table.v);
+	if (s->noted + s->row_count > BLOCKS_MAX || is_on_record(s, d))
+		return;
+	s->rows = mem_resize(s->rows, (s->row_count + 1) * sizeof(*s->rows));
+	row = &s->rows[s->row_count++];
+	*row = (struct damage_row){ .at = *d, .what = d->what, .found_ms = clock_wall_ms() };
+	row->at.min = arena_dup(&s->keys, d->min);
+	row->at.max = arena_dup(&s->keys, d->max);
+}
+
+/* What was found in blocks of it; the whole table when that is too much. */
+static void note_blocks(struct subject *s)
+{
+	enum st st = ST_TOO_BIG;
+
+	if (s->row_count == 0)
+		return;
+	if (s->noted + s->row_count <= BLOCKS_MAX)
+		st = note(s, s->rows, s->row_count, false);
+	if (st == ST_TOO_BIG)
+		note_whole(s, "too many of its blocks are damaged");
 }
 
 /* ---- missing ---- */
@@ -278,8 +322,7 @@ static void look(struct subject *s, uint64_t offset)
 	if (st == ST_OK) {
 		st = table_scrub(r, offset, on_found, s);
 		table_close(&r);
-		if (st == ST_OK && s->noted >= BLOCKS_MAX)
-			note_whole(s, "too many of its blocks are damaged");
+		note_blocks(s);
 	} else if (st == ST_CORRUPT) {
 		note_whole(s, "its index, filter or footer is damaged");
 	} else if (st == ST_NOT_FOUND) {
@@ -293,6 +336,7 @@ static void see_to(struct inspect *i, const struct suspicion *s)
 
 	if (find_subject(i, s, &subject))
 		look(&subject, s->offset);
+	mem_free(subject.rows);
 	arena_fini(&subject.keys);
 }
 

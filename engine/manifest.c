@@ -174,7 +174,7 @@ static enum st remove_table(struct manifest *m, const struct version_edit *e, st
 	}
 	if (adds_id(e, id))
 		return ST_OK;            /* it only moves */
-	if (!e->job && !e->damage) {
+	if (!e->job && !e->damage_count) {
 		manifest_db__bind_u64(m->statements[SQL_ERASE], 1, id.v);
 		return met_one(m, run(m, SQL_ERASE), id, "remove");
 	}
@@ -267,10 +267,10 @@ static enum st apply_edit(struct manifest *m, const struct version_edit *e)
 		st = remove_table(m, e, e->removed[i]);
 	for (size_t i = 0; i < e->added_count && !st; i++)
 		st = add_table(m, e, &e->added[i]);
-	if (!st && e->damage)
-		st = add_damage(m, e->damage);
-	if (!st && e->mended)
-		st = mend(m, e->mended);
+	for (size_t i = 0; i < e->damage_count && !st; i++)
+		st = add_damage(m, &e->damage[i]);
+	for (size_t i = 0; i < e->mended_count && !st; i++)
+		st = mend(m, e->mended[i]);
 	if (!st && e->wal_floor.v)
 		st = run_meta(m, SQL_RAISE, "wal_floor", e->wal_floor.v);
 	if (!st && e->flushed_seq.v)

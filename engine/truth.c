@@ -506,23 +506,33 @@ void truth_promise(struct truth *t, struct seq upto)
 
 /* ---- damage ---- */
 
-enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out)
+/* Edit lock held. */
+static enum st note_damage(struct truth *t, const struct damages_plan *p, struct file_id table, bool take_out)
 {
-	struct version_edit e = { .removed = &row->at.table, .removed_count = take_out, .damage = row };
-	const struct damages *on_record;
+	struct version_edit e = { .removed = &table, .removed_count = take_out, .damage = p->rows, .damage_count = p->count,
+				  .mended = p->closed, .mended_count = p->closed_count };
 	struct memtable *none;
-	enum st st = ST_OK;
 
+	return p->count > 0 ? commit_locked(t, &e, file_id(0), &none) : ST_OK;
+}
+
+enum st truth_note_damage(struct truth *t, const struct damage_row *rows, size_t n, bool take_out, uint64_t *firstp,
+			  size_t *countp)
+{
+	struct damages_plan plan = { .count = 0 };
+	struct arena a;
+	enum st st = ST_NOT_FOUND;
+
+	arena_init(&a);
 	pthread_mutex_lock(&t->edit_lock);
-	on_record = version_damages(t->version);
-	if (!version_find(t->version, row->at.table))
-		st = ST_NOT_FOUND;
-	else if (damage_find(on_record->list, on_record->count, row->at.table, row->at.offset))
-		st = ST_BUSY;
-	row->at.record = on_record->next;
+	*firstp = version_damages(t->version)->next;
+	if (version_find(t->version, rows[0].at.table))
+		st = damages_plan(version_damages(t->version), rows, n, take_out, &a, &plan);
 	if (!st)
-		st = commit_locked(t, &e, file_id(0), &none);
+		st = note_damage(t, &plan, rows[0].at.table, take_out);
 	pthread_mutex_unlock(&t->edit_lock);
+	*countp = st ? 0 : plan.count;
+	arena_fini(&a);
 	if (!st && t->conf.changed)
 		t->conf.changed(t->conf.changed_ctx);
 	return st;
@@ -530,7 +540,7 @@ enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out
 
 enum st truth_forget_damage(struct truth *t, uint64_t record)
 {
-	struct version_edit e = { .mended = record };
+	struct version_edit e = { .mended = &record, .mended_count = 1 };
 	struct memtable *none;
 	enum st st = ST_NOT_FOUND;
 

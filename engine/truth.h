@@ -123,9 +123,12 @@ void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool b
 /* A clean stop: tables and log hold all sequences up to here (manifest_promise()). Failing only loses the knowledge. */
 void truth_promise(struct truth *t, struct seq upto);
 
-/* Puts damage of a live table on record, numbered here (row->at.record); take_out: and the table leaves, for nothing of it can
- * be read. ST_NOT_FOUND: the table is not live (any more); ST_BUSY: it is on record already, or the manifest is held. */
-enum st truth_note_damage(struct truth *t, struct damage_row *row, bool take_out) MUST_USE;
+/* Puts damage of one live table on record, all of it in one commit; numbered there, from *firstp on, *countp of them: those
+ * that are on record already are left out. take_out: the row is about the whole table, which leaves, for nothing of it can be
+ * read. ST_NOT_FOUND: the table is not live (any more); ST_BUSY: the manifest is held; ST_TOO_BIG: too many records
+ * (damages.h), so only as a whole. */
+enum st truth_note_damage(struct truth *t, const struct damage_row *rows, size_t n, bool take_out, uint64_t *firstp,
+			  size_t *countp) MUST_USE;
 /* Closes a record: what is left under its keys counts again. ST_NOT_FOUND: there is no such record. */
 enum st truth_forget_damage(struct truth *t, uint64_t record) MUST_USE;
 enum st truth_list_damage(struct truth *t, manifest_damage_f *each, void *ctx) MUST_USE;

@@ -249,14 +249,17 @@ static enum st check_level(const struct version *v, const struct version_edit *e
 
 static enum st check_damage(const struct version *v, const struct version_edit *e)
 {
-	const struct damage_row *d = e->damage;
+	for (size_t i = 0; i < e->damage_count; i++) {
+		const struct table_damage *d = &e->damage[i].at;
 
-	if (d && (d->at.record == 0 || damages_record(&v->damages, d->at.record)))
-		return fail(ST_CORRUPT, "edit puts damage on record under number %" PRIu64 ", which is not free", d->at.record);
-	if (d && (d->at.table.v == 0 || slice_cmp(d->at.min, d->at.max) > 0))
-		return fail(ST_CORRUPT, "edit puts damage on record whose range is the wrong way round");
-	if (e->mended && !damages_record(&v->damages, e->mended))
-		return fail(ST_CORRUPT, "edit closes damage record %" PRIu64 ", which is not open", e->mended);
+		if (d->record < v->damages.next || (i > 0 && d->record <= e->damage[i - 1].at.record))
+			return fail(ST_CORRUPT, "edit puts damage on record under number %" PRIu64 ", which is not free", d->record);
+		if (d->table.v == 0 || slice_cmp(d->min, d->max) > 0)
+			return fail(ST_CORRUPT, "edit puts damage on record whose range is the wrong way round");
+	}
+	for (size_t i = 0; i < e->mended_count; i++)
+		if (!damages_record(&v->damages, e->mended[i]))
+			return fail(ST_CORRUPT, "edit closes damage record %" PRIu64 ", which is not open", e->mended[i]);
 	return ST_OK;
 }
 
@@ -352,10 +355,10 @@ void version_apply(struct version *v, const struct version_edit *e)
 	struct arena keys;
 
 	obj_check(v, VERSION_MAGIC);
-	if (e->damage)
-		damages_add(&v->damages, &e->damage->at);
-	if (e->mended)
-		damages_drop(&v->damages, e->mended);
+	for (size_t i = 0; i < e->mended_count; i++)
+		damages_drop(&v->damages, e->mended[i]);
+	for (size_t i = 0; i < e->damage_count; i++)
+		damages_add(&v->damages, &e->damage[i].at);
 	arena_init(&keys);
 	copy.added = arena_alloc(&keys, (e->added_count + 1) * sizeof *copy.added);
 	for (size_t i = 0; i < e->added_count; i++) {

@@ -203,12 +203,12 @@ static void evict_tables(struct attach *a, const struct view_desc *older, const 
 }
 
 /* Closes the tables whose damage is no longer on record: they may have been mended. */
-static void evict_mended(struct attach *a, const struct view_desc *older, const struct view_desc *newer)
+static void evict_mended(struct attach *a, const struct view_desc *older, const struct damage_index *newer)
 {
 	for (size_t i = 0; i < older->damage_count; i++) {
 		const struct table_damage *d = &older->damage[i];
 
-		if (!damage_find(newer->damage, newer->damage_count, d->table, d->offset))
+		if (!damage_find(newer, d->table, d->offset))
 			table_cache_evict(a->tables, d->table);
 	}
 }
@@ -243,7 +243,7 @@ static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t 
 	if (a->view) {
 		view_retire(a->view);
 		evict_tables(a, view_desc(a->view), desc);
-		evict_mended(a, view_desc(a->view), desc);
+		evict_mended(a, view_desc(a->view), view_damage(v));
 		view_unref(&a->view);
 	}
 	a->view = v;

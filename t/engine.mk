@@ -145,3 +145,7 @@ check_PROGRAMS += t/engine_retired_test
 t_engine_retired_test_SOURCES = t/engine_retired_test.c
 t_engine_retired_test_LDADD = $(MODEL_LIBS) $(CHECK_LIBS)
 t_engine_retired_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
+
+check_PROGRAMS += t/engine_damages_test
+t_engine_damages_test_SOURCES = t/engine_damages_test.c
+t_engine_damages_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

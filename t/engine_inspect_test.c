@@ -194,6 +194,29 @@ START_TEST(a_damaged_block_goes_on_record_once_with_its_keys)
 }
 END_TEST
 
+START_TEST(all_that_one_look_finds_goes_on_record_in_one_commit)
+{
+	uint64_t generation;
+	struct bench b;
+
+	start(&b);
+	for (int64_t at = 2000; at < 16000; at += 5000)
+		damage_at(&b, newest(&b), at);
+	generation = board_generation(b.w.board);
+	inspect_suspect(b.inspect, newest(&b), DAMAGE_WHOLE);
+	ck_assert(inspect_one(b.inspect));
+	ck_assert_uint_eq(records(&b), 3);
+	ck_assert_uint_eq(board_generation(b.w.board), generation + 1);
+	inspect_suspect(b.inspect, newest(&b), DAMAGE_WHOLE);    /* nothing new: nothing to commit */
+	ck_assert(inspect_one(b.inspect));
+	ck_assert_uint_eq(records(&b), 3);
+	ck_assert_uint_eq(board_generation(b.w.board), generation + 1);
+	restart(&b);
+	ck_assert_uint_eq(records(&b), 3);
+	end(&b);
+}
+END_TEST
+
 START_TEST(a_sound_block_or_one_that_is_none_is_not_put_on_record)
 {
 	struct bench b;
@@ -463,6 +486,7 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_damaged_block_goes_on_record_once_with_its_keys);
+	tcase_add_test(tc, all_that_one_look_finds_goes_on_record_in_one_commit);
 	tcase_add_test(tc, a_sound_block_or_one_that_is_none_is_not_put_on_record);
 	tcase_add_test(tc, a_suspicion_of_the_whole_table_finds_every_damaged_block);
 	tcase_add_test(tc, a_block_that_the_disk_refuses_to_read_goes_on_record);

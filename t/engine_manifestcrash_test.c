@@ -197,13 +197,14 @@ static enum st damage_step(struct manifest *m, unsigned step)
 {
 	struct live_table t[] = { testlib_table(1, 1, "a", "m", 1, 10), testlib_table(2, 1, "n", "z", 11, 20) };
 	struct file_id gone = { 2 };
+	uint64_t closed = 1;
 	struct damage_row block = { { 1, { 1 }, 4106, slice_of("b\0", 2), slice_str("c"), { 10 }, NULL }, "bad", 5 };
 	struct damage_row whole = { { 2, { 2 }, DAMAGE_WHOLE, slice_str("n"), slice_str("z"), { 20 }, NULL }, "gone", 6 };
 	struct version_edit edits[DAMAGE_STEPS] = {
 		{ .added = t, .added_count = 2 },
-		{ .damage = &block },
-		{ .damage = &whole, .removed = &gone, .removed_count = 1 },
-		{ .mended = 1 },
+		{ .damage = &block, .damage_count = 1 },
+		{ .damage = &whole, .damage_count = 1, .removed = &gone, .removed_count = 1 },
+		{ .mended = &closed, .mended_count = 1 },
 	};
 
 	return manifest_commit(m, &edits[step - 1]);

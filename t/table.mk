@@ -62,3 +62,7 @@ t_table_index_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/table_compress_test
 t_table_compress_test_SOURCES = t/table_compress_test.c
 t_table_compress_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/table_damageindex_test
+t_table_damageindex_test_SOURCES = t/table_damageindex_test.c
+t_table_damageindex_test_LDADD = $(TABLE_LIBS) $(CHECK_LIBS)

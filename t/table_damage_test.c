@@ -298,7 +298,7 @@ END_TEST
 
 #define RECORDS_MAX 256u
 
-struct records { struct table_damage list[RECORDS_MAX]; size_t n; };
+struct records { struct table_damage list[RECORDS_MAX]; size_t n; struct damage_index index; };
 
 static void on_record(void *ctx, const struct table_damage *d)
 {
@@ -310,7 +310,7 @@ static void on_record(void *ctx, const struct table_damage *d)
 
 static bool is_covered(const struct records *r, struct slice key)
 {
-	return damage_hides(r->list, r->n, key, seq(0)) != NULL;
+	return damage_hides(&r->index, key, seq(0)) != NULL;
 }
 
 /* Entries of keys that no record covers must all come, in order; of the others some may. */
@@ -338,6 +338,7 @@ START_TEST(an_iterator_passes_over_what_is_on_record_and_shows_all_that_is_not)
 	struct help_set s = { NULL, 0, 0 };
 	struct records records = { .n = 0 };
 	struct rnd rnd = { (uint64_t)_i };
+	struct arena a;
 	struct table_reader *r;
 	uint64_t end;
 	int fd;
@@ -352,6 +353,8 @@ START_TEST(an_iterator_passes_over_what_is_on_record_and_shows_all_that_is_not)
 	close(fd);
 	ck_assert_int_eq(table_scrub(r, DAMAGE_WHOLE, on_record, &records), ST_OK);
 	ck_assert_uint_gt(records.n, 0);
+	arena_init(&a);
+	damage_index_init(&records.index, records.list, records.n, &a);
 	for (int readahead = 0; readahead < 2; readahead++) {
 		struct iter *it = table_iter_new(r, readahead);
 
@@ -359,7 +362,7 @@ START_TEST(an_iterator_passes_over_what_is_on_record_and_shows_all_that_is_not)
 		while (it->valid)
 			iter_next(it);
 		ck_assert_int_eq(it->status, ST_CORRUPT);        /* without the record */
-		table_iter_pass_over(it, records.list, records.n);
+		table_iter_pass_over(it, &records.index);
 		iter_first(it);
 		expect_all_around(it, &s, &records);
 		iter_seek(it, s.e[s.n / 2].key, SEQ_MAX);
@@ -367,6 +370,7 @@ START_TEST(an_iterator_passes_over_what_is_on_record_and_shows_all_that_is_not)
 		iter_free(&it);
 	}
 	table_close(&r);
+	arena_fini(&a);
 	help_free(&s);
 	help_end();
 }

@@ -12,6 +12,7 @@
 #ifndef TABLE_DAMAGE_H
 #define TABLE_DAMAGE_H
 
+#include "common/base/arena.h"
 #include "common/base/ids.h"
 #include "common/base/slice.h"
 
@@ -26,10 +27,36 @@ struct table_damage {
 	const char *what;            /* how it shows, a literal; NULL where nobody has to know */
 };
 
-/* The first of n that keeps an answer of this sequence (0: nothing was found) from counting for key; NULL: none does. */
-const struct table_damage *damage_hides(const struct table_damage *list, size_t n, struct slice key, struct seq found);
+/*
+ * A list made ready for questions, which come with every read: all are answered by bisection.
+ *
+ *	records      [a ......... m]50       [t ... z]70        by cut: the highest max_seq up to the next cut
+ *	                  [f . h]90                              a 50, f 90, behind h 50, behind m none, t 70, behind z none
+ */
+struct damage_cut { struct slice key; bool behind; const struct table_damage *most; };
+struct damage_from { const struct table_damage *d, *furthest; };
+
+struct damage_index {
+	const struct table_damage *list;  size_t count;
+	struct damage_cut *cuts;          size_t cut_count;      /* sorted */
+	struct damage_from *by_min;      /* sorted by min; furthest: the highest max of those up to here */
+	struct damage_from *by_key;      /* sorted by table, then min; furthest: of that table */
+	const struct table_damage **by_place;    /* sorted by table, then offset */
+};
+
+/* Of a list in any order, which must stay where it is; the index lies in the arena, keys are on loan. */
+void damage_index_init(struct damage_index *x, const struct table_damage *list, size_t n, struct arena *a);
+
+/* One that keeps an answer of this sequence (0: nothing was found) from counting for key; NULL: none does. */
+const struct table_damage *damage_hides(const struct damage_index *x, struct slice key, struct seq found);
 
 /* The one block of this table, or NULL. */
-const struct table_damage *damage_find(const struct table_damage *list, size_t n, struct file_id table, uint64_t offset);
+const struct table_damage *damage_find(const struct damage_index *x, struct file_id table, uint64_t offset);
+
+/* One of this table whose range holds key, or NULL. */
+const struct table_damage *damage_of_key(const struct damage_index *x, struct file_id table, struct slice key);
+
+/* Of those whose range begins in front of `end` (at_end: or there; NULL: of all) one that reaches furthest; NULL: there are none. */
+const struct table_damage *damage_furthest(const struct damage_index *x, const struct slice *end, bool at_end);
 
 #endif

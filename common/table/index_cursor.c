@@ -87,6 +87,11 @@ enum st index_cursor_first(struct index_cursor *c, struct read_cost *cost)
 	return c->reader->index.count > 0 ? enter_at(c, 0, false, cost) : at_end(c);
 }
 
+enum st index_cursor_slot(struct index_cursor *c, size_t slot, struct read_cost *cost)
+{
+	return slot < c->reader->index.count ? enter_at(c, slot, false, cost) : at_end(c);
+}
+
 enum st index_cursor_last(struct index_cursor *c, struct read_cost *cost)
 {
 	size_t count = c->reader->index.count;

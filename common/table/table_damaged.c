@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an open table knows about its own damage: a list of data blocks that could not be read, each with the range of
+ * What an open table knows about its own damage: the data blocks that could not be read, each with the range of
  * keys that its entries can have. The index says so exactly: they lie behind the index key of the block before, up to the
  * block's own.
  *
@@ -9,7 +9,7 @@
  *	damaged               [cat\0 .. dog]        [egg .. egg]          min: the smallest key behind `cat`, or `egg` itself
  *	                                                                  where its versions go on in the next block
  *
- * The list only grows while the table is open, by compare-and-swap at its head; any thread.
+ * They lie in lists by offset, which only grow while the table is open, by compare-and-swap at the head; any thread.
  */
 #include <inttypes.h>
 
@@ -30,13 +30,45 @@ struct known_damage {
 	uint8_t keys[];              /* min, max */
 };
 
-static struct known_damage *find(const struct table_reader *r, uint64_t offset)
+#define LISTS 512u                   /* blocks are about 4 KiB each, so those of 2 MiB are in lists of their own */
+
+typedef _Atomic(struct known_damage *) known_list;
+
+struct known_damages { known_list lists[LISTS]; };
+
+static known_list *list_of(struct known_damages *all, uint64_t offset)
 {
-	struct known_damage *k = atomic_load_explicit(&r->damaged, memory_order_acquire);
+	return &all->lists[(offset >> 12) % LISTS];
+}
+
+static struct known_damage *find_in(const known_list *list, uint64_t offset)
+{
+	struct known_damage *k = atomic_load_explicit(list, memory_order_acquire);
 
 	while (k && k->damage.offset != offset)
 		k = k->next;
 	return k;
+}
+
+static struct known_damage *find(const struct table_reader *r, uint64_t offset)
+{
+	struct known_damages *all = atomic_load_explicit(&r->damaged, memory_order_acquire);
+
+	return all ? find_in(list_of(all, offset), offset) : NULL;
+}
+
+/* The lists, made when the first damage is met. */
+static struct known_damages *lists(struct table_reader *r)
+{
+	struct known_damages *all = atomic_load_explicit(&r->damaged, memory_order_acquire), *mine;
+
+	if (all)
+		return all;
+	mine = mem_zalloc(sizeof(*mine));
+	if (atomic_compare_exchange_strong(&r->damaged, &all, mine))
+		return mine;
+	mem_free(mine);
+	return all;
 }
 
 bool table__is_known_damaged(const struct table_reader *r, uint64_t offset)
@@ -71,15 +103,40 @@ static void partition_bounds(const struct table_reader *r, uint64_t offset, stru
 	}
 }
 
+/* The last slot of the index whose first data block does not begin behind offset; 0 also when a part of the index cannot be
+ * read, for then what is in front of the block is not known from there. */
+static size_t slot_before(struct index_cursor *c, uint64_t offset, struct read_cost *cost)
+{
+	size_t low = 0, high = c->reader->index.count;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index_cursor_slot(c, middle, cost) || !c->valid)
+			return 0;
+		if (c->at.offset <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Those of a data block. A part of the index that cannot be read either leaves the bounds wider. */
 static void data_bounds(struct table_reader *r, uint64_t offset, struct bounds *b)
 {
 	struct read_cost cost = { .tables = 0 };
 	struct index_cursor c;
+	size_t slot;
 	enum st st;
 
 	index_cursor_init(&c, r);
-	st = index_cursor_first(&c, &cost);
+	slot = slot_before(&c, offset, &cost);
+	if (slot > 0) {
+		set_bound(&b->low, slot_key(r, slot - 1));
+		b->behind = r->index.slots[slot - 1].seq.v == 0;
+	}
+	st = index_cursor_slot(&c, slot, &cost);
 	while ((st || c.valid) && (st || c.at.offset != offset)) {
 		if (!st) {
 			set_bound(&b->low, c.key);
@@ -124,13 +181,14 @@ static struct known_damage *describe(struct table_reader *r, uint64_t offset, co
 /* Puts the block on the list unless it is there; *newp: it was not. */
 static struct known_damage *remember(struct table_reader *r, uint64_t offset, const char *what, bool *newp)
 {
-	struct known_damage *head = atomic_load_explicit(&r->damaged, memory_order_acquire), *mine = NULL, *there;
+	known_list *list = list_of(lists(r), offset);
+	struct known_damage *head = atomic_load_explicit(list, memory_order_acquire), *mine = NULL, *there;
 
-	while ((there = find(r, offset)) == NULL) {
+	while ((there = find_in(list, offset)) == NULL) {
 		if (!mine)
 			mine = describe(r, offset, what);
 		mine->next = head;
-		if (atomic_compare_exchange_strong(&r->damaged, &head, mine))
+		if (atomic_compare_exchange_strong(list, &head, mine))
 			break;
 	}
 	*newp = !there;
@@ -231,10 +289,13 @@ enum st table_scrub(struct table_reader *r, uint64_t offset, table_scrub_f *foun
 
 void table__forget_damage(struct table_reader *r)
 {
-	struct known_damage *k = atomic_exchange(&r->damaged, NULL), *next;
+	struct known_damages *all = atomic_exchange(&r->damaged, NULL);
+	struct known_damage *k, *next;
 
-	for (; k; k = next) {
-		next = k->next;
-		mem_free(k);
-	}
+	for (unsigned i = 0; all && i < LISTS; i++)
+		for (k = atomic_load(&all->lists[i]); k; k = next) {
+			next = k->next;
+			mem_free(k);
+		}
+	mem_free(all);
 }

@@ -23,8 +23,7 @@ struct table_iter {
 	struct table_reader *reader;
 	struct index_cursor index;       /* at the block */
 	struct block_cursor cursor;      /* in it */
-	const struct table_damage *passed;   /* blocks that are passed over */
-	size_t passed_count;
+	const struct damage_index *passed;   /* blocks that are passed over; NULL: none */
 	bool closed;                     /* the block is one of them */
 	struct read_cost cost;
 	struct block_pin pin;            /* of the block, without readahead */
@@ -128,7 +127,7 @@ static enum st damaged(struct table_iter *t)
 
 static bool is_passed_over(const struct table_iter *t, uint64_t offset)
 {
-	return t->passed_count > 0 && damage_find(t->passed, t->passed_count, t->reader->props.id, offset);
+	return t->passed && damage_find(t->passed, t->reader->props.id, offset);
 }
 
 /* Where a move forward in the index led: partitions of it that are passed over are left behind. */
@@ -285,10 +284,7 @@ struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads)
 	return it;
 }
 
-void table_iter_pass_over(struct iter *it, const struct table_damage *list, size_t n)
+void table_iter_pass_over(struct iter *it, const struct damage_index *record)
 {
-	struct table_iter *t = self(it);
-
-	t->passed = list;
-	t->passed_count = n;
+	self(it)->passed = record->count > 0 ? record : NULL;
 }

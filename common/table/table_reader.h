@@ -61,9 +61,9 @@ struct table_reads { uint64_t bytes, resident; };
 struct iter *table_iter_new(struct table_reader *r, bool readahead);
 struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads);
 
-/* The blocks of the list that are this table's are passed over, as if they held nothing: only for those whose keys are on record
- * as damaged, and for whoever keeps to that record. list is on loan. */
-void table_iter_pass_over(struct iter *it, const struct table_damage *list, size_t n);
+/* The blocks on record that are this table's are passed over, as if they held nothing: for whoever keeps to that record
+ * (damage.h). It is on loan. */
+void table_iter_pass_over(struct iter *it, const struct damage_index *record);
 
 /* Looks at the data block that begins at offset, or at every one (DAMAGE_WHOLE), from the file and down to each entry; tells
  * of those that are damaged, a block that the disk refuses twice among them. ST_NOT_FOUND: no block begins there. */

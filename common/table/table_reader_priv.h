@@ -29,7 +29,7 @@ struct table_reader {
 	uint64_t data_end;           /* data blocks lie in [0, data_end) */
 	/* any thread */
 	atomic_bool codec_told;      /* that a block needs a codec this program has not */
-	_Atomic(struct known_damage *) damaged;      /* data blocks found damaged, newest first; never shorter */
+	_Atomic(struct known_damages *) damaged;     /* blocks found damaged; NULL: none yet */
 };
 
 /* ---- table_damaged.c ---- */
@@ -105,6 +105,7 @@ void index_cursor_fini(struct index_cursor *c);
 /* Each moves it; ST_OK and not valid: there is no such block. A partition that cannot be read is an error; from there
  * index_cursor_skip() goes on to the next one. */
 enum st index_cursor_first(struct index_cursor *c, struct read_cost *cost) MUST_USE;
+enum st index_cursor_slot(struct index_cursor *c, size_t slot, struct read_cost *cost) MUST_USE;    /* its first block */
 enum st index_cursor_last(struct index_cursor *c, struct read_cost *cost) MUST_USE;
 enum st index_cursor_seek(struct index_cursor *c, struct slice key, struct seq seq, struct read_cost *cost) MUST_USE;
 enum st index_cursor_next(struct index_cursor *c, struct read_cost *cost) MUST_USE;

@@ -53,6 +53,7 @@ static void damage_dup(struct view *v)
 		d[i].max = arena_dup(&v->arena, d[i].max);
 	}
 	v->desc.damage = d;
+	damage_index_init(&v->damage, d, v->desc.damage_count, &v->arena);
 }
 
 static void desc_dup(struct view *v, const struct view_desc *desc)
@@ -153,6 +154,11 @@ void view_unref(struct view **vp)
 const struct view_desc *view_desc(const struct view *v)
 {
 	return &v->desc;
+}
+
+const struct damage_index *view_damage(const struct view *v)
+{
+	return &v->damage;
 }
 
 void view_retire(struct view *v)
@@ -293,13 +299,11 @@ static enum st blame_table(const struct view_table *t, enum st st, struct read_c
 /* Is it on record that this table cannot tell about this key? Then the disk is not asked. */
 static bool is_known_damaged(const struct view *v, const struct view_table *t, struct slice key, struct read_cost *cost)
 {
-	const struct table_damage *d = v->desc.damage, *end = d + v->desc.damage_count;
+	const struct table_damage *d = damage_of_key(&v->damage, t->id, key);
 
-	while (d < end && (d->table.v != t->id.v || slice_cmp(key, d->min) < 0 || slice_cmp(key, d->max) > 0))
-		d++;
-	if (d < end)
+	if (d)
 		cost->damage = *d;
-	return d < end;
+	return d != NULL;
 }
 
 /* ST_NOT_FOUND also when the table's range does not hold the key. */
@@ -348,7 +352,7 @@ static enum st heed_damage(const struct view *v, const struct question *q, enum 
 
 	if (st != ST_OK && st != ST_NOT_FOUND)
 		return st;
-	d = damage_hides(v->desc.damage, v->desc.damage_count, q->key, st == ST_OK ? e->seq : seq(0));
+	d = damage_hides(&v->damage, q->key, st == ST_OK ? e->seq : seq(0));
 	if (!d)
 		return st;
 	q->cost->damage = *d;

@@ -29,6 +29,7 @@ enum st view_new(const struct view_desc *desc, view_find_f *find, void *ctx, str
 struct view *view_ref(struct view *v);
 void view_unref(struct view **vp);
 const struct view_desc *view_desc(const struct view *v);
+const struct damage_index *view_damage(const struct view *v);    /* what is on record */
 
 /* A newer view has taken its place, and nobody else will ask for its tables: those that it opens from now on close when it is
  * done with them, so that files that are gone do not lie on in a cache. Any thread. */

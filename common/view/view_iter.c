@@ -75,7 +75,7 @@ static bool level_turn_to(struct level_iter *li, size_t index)
 		return false;
 	}
 	li->it = table_iter_new(li->use.reader, false);
-	table_iter_pass_over(li->it, li->view->desc.damage, li->view->desc.damage_count);
+	table_iter_pass_over(li->it, &li->view->damage);
 	return true;
 }
 
@@ -245,34 +245,33 @@ static void view_depart(struct view_iter *vi, const struct slice *key)
 		buf_append_slice(&vi->from, *key);
 }
 
-/* Did the move from the departure to what is shown now, or to the end, go over a key of the range? asked: the departure itself
- * belongs to the move. */
-static bool view_went_over(const struct view_iter *vi, const struct table_damage *d, bool asked)
+/* What is on record as damaged that the move from the departure to what is shown now, or to the end, went over; NULL: nothing.
+ * asked: the departure itself belongs to the move. */
+static const struct table_damage *view_went_over(const struct view_iter *vi, bool asked)
 {
 	struct slice from = buf_slice(&vi->from), to = vi->head.entry.key;
-	int ahead = 1;
+	const struct slice *departure = from.n > 0 ? &from : NULL, *arrival = vi->head.valid ? &to : NULL;
+	const struct slice *low = vi->back ? arrival : departure, *high = vi->back ? departure : arrival;
+	const struct table_damage *d;
+	int order;
 
-	if (asked && vi->head.valid && slice_eq(from, to))
-		return false;
-	if (vi->head.valid && (vi->back ? slice_cmp(d->max, to) <= 0 : slice_cmp(d->min, to) >= 0))
-		return false;
-	if (from.n > 0)
-		ahead = vi->back ? slice_cmp(from, d->min) : slice_cmp(d->max, from);
-	return asked ? ahead >= 0 : ahead > 0;
+	if (asked && arrival && slice_eq(from, to))
+		return NULL;
+	d = damage_furthest(&vi->view->damage, high, vi->back && asked);
+	if (!d || !low)
+		return d;
+	order = slice_cmp(d->max, *low);
+	return order > 0 || (order == 0 && asked && !vi->back) ? d : NULL;
 }
 
 /* Ends the iterator when damage on record lies in the way (4). */
 static void view_arrive(struct view_iter *vi, bool asked)
 {
-	const struct view_desc *desc = &vi->view->desc;
-
-	if (desc->damage_count == 0 || vi->head.status)
+	if (vi->view->damage.count == 0 || vi->head.status)
 		return;
-	for (size_t i = 0; i < desc->damage_count && !vi->damage; i++)
-		if (view_went_over(vi, &desc->damage[i], asked))
-			vi->damage = &desc->damage[i];
+	vi->damage = view_went_over(vi, asked);
 	if (!vi->damage && vi->head.valid)
-		vi->damage = damage_hides(desc->damage, desc->damage_count, vi->head.entry.key, vi->head.entry.seq);
+		vi->damage = damage_hides(&vi->view->damage, vi->head.entry.key, vi->head.entry.seq);
 	if (!vi->damage)
 		return;
 	vi->head.valid = false;

@@ -17,6 +17,7 @@ struct view {
 	/* fixed after creation */
 	struct arena arena;                     /* desc with all its keys */
 	struct view_desc desc;
+	struct damage_index damage;             /* of desc's */
 	struct memtable **memtables;            /* newest first, each referenced */
 	struct table_cache *cache;
 	/* any thread; NULL until one is kept, then never changed before the view ends */
