@@ -103,6 +103,7 @@ static void conn_free(struct http_conn *c)
 	c->dirty = true;                 /* whatever happens on the way, it has no further turn */
 	forget_later(c);
 	s->unsent_bytes -= c->counted_unsent;
+	stats_set(M_http_unsent, s->unsent_bytes);
 	orphan_requests(c);
 	http_conn__give_buffer(c);
 	http_parser_fini(&c->parser);
@@ -153,8 +154,11 @@ void http_conn__count_unsent(struct http_conn *c)
 {
 	uint64_t n = http_conn__unsent(c) + c->kept_bytes;
 
+	if (n == c->counted_unsent)
+		return;
 	c->shared->unsent_bytes += n - c->counted_unsent;
 	c->counted_unsent = n;
+	stats_set(M_http_unsent, c->shared->unsent_bytes);
 }
 
 /* Whether the budget of all lets this client cause further answers. */
@@ -491,6 +495,7 @@ void http_flush(struct http_shared *s)
 
 /* ---- events ---- */
 
+/* One after the other, so that each finds what the one before has left of the budget. */
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_shared *s = arg;
@@ -498,16 +503,17 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	s->later = NULL;
-	s->flushing = true;
 	if (now)
 		now->later_at = &now;
 	while ((c = now) != NULL) {
 		forget_later(c);
-		if (c->first && c->first->stream)
-			http_stream__more(c->first->stream);
+		if (!c->first || !c->first->stream || !within_budget(c))
+			continue;
+		s->flushing = true;      /* c stays while its stream is written */
+		http_stream__more(c->first->stream);
+		s->flushing = false;
+		http_flush(s);
 	}
-	s->flushing = false;
-	http_flush(s);
 }
 
 static void on_readable(struct bufferevent *bev, void *arg)

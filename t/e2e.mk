@@ -9,6 +9,7 @@ E2E_TESTS = \
 	t/e2e_damage.py \
 	t/e2e_dataset.py \
 	t/e2e_disk.py \
+	t/e2e_http.py \
 	t/e2e_limits.py \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \

@@ -14,6 +14,14 @@ t_frontend_http_stream_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_http_body_test_SOURCES = t/frontend_http_body_test.c t/frontend_http_rig.h
 t_frontend_http_body_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_http_coding_test t/frontend_gzip_test t/frontend_cors_test
+t_frontend_http_coding_test_SOURCES = t/frontend_http_coding_test.c
+t_frontend_http_coding_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_gzip_test_SOURCES = t/frontend_gzip_test.c
+t_frontend_gzip_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_cors_test_SOURCES = t/frontend_cors_test.c
+t_frontend_cors_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_query_test
 t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "common/base/clock.h"
+#include "frontend/gzip.h"
 #include "t/frontend_http_rig.h"
 
 static struct http_request *late, *paused;
@@ -407,6 +408,116 @@ START_TEST(a_paused_body_has_all_the_time)
 }
 END_TEST
 
+/* n bytes 'x' as gzip, in buf. */
+static struct slice coded(size_t n, struct buf *b)
+{
+	static char bytes[1000];
+	struct gzip *z = gzip_new(GZIP_WIDE);
+	size_t i;
+
+	memset(bytes, 'x', sizeof bytes);
+	buf_reset(b);
+	for (i = 0; i < n; i += sizeof bytes)
+		gzip_write(z, slice_of(bytes, sizeof bytes), GZIP_GATHER, b);
+	gzip_write(z, slice_of(NULL, 0), GZIP_FINISH, b);
+	gzip_free(&z);
+	return buf_slice(b);
+}
+
+static void say_coded(int fd, const char *path, struct slice body)
+{
+	char fields[100];
+
+	snprintf(fields, sizeof fields, "Content-Encoding: gzip\r\nContent-Length: %zu\r\n", body.n);
+	say_head(fd, path, fields);
+	say(fd, body.p, body.n);
+}
+
+START_TEST(coded_bodies_arrive_decoded)
+{
+	struct buf b = BUF_INIT;
+	struct slice body;
+	char size[20];
+	int fd;
+
+	start();
+	fd = dial();
+	say_coded(fd, "/sum", coded(50000000, &b));
+	expect_sum(fd, 50000000);
+	body = coded(1000000, &b);
+	snprintf(size, sizeof size, "%zx\r\n", body.n);
+	say_head(fd, "/sum", "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n");
+	say_text(fd, size);
+	say(fd, body.p, body.n);
+	say_text(fd, "\r\n0\r\n\r\n");
+	expect_sum(fd, 1000000);
+	say_head(fd, "/sum", "Content-Encoding: gzip\r\nContent-Length: 0\r\n");
+	expect_answer(fd, 200, "0 0");
+	ask_canary(fd);
+	close(fd);
+	stop();
+	buf_fini(&b);
+}
+END_TEST
+
+/* A few KiB that decode to much come to the handler in pieces, and it can stop among them. */
+START_TEST(a_pause_stops_a_coded_body_too)
+{
+	struct buf b = BUF_INIT;
+	size_t first;
+	int fd;
+
+	start();
+	fd = dial();
+	say_coded(fd, "/pause", coded(5000000, &b));
+	while (!paused)
+		new_canary();
+	first = taken;
+	new_canary();
+	ck_assert_uint_eq(taken, first);
+	ck_assert_uint_le(first, 1 << 17);
+	tell('r');
+	while (taken == first)
+		new_canary();
+	ck_assert_uint_le(taken, first + (1 << 17));
+	tell('c');
+	expect_sum(fd, 5000000);
+	ask_canary(fd);
+	close(fd);
+	stop();
+	buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_coded_body_that_is_none_is_told)
+{
+	struct buf b = BUF_INIT;
+	struct slice body;
+	int fd;
+
+	start();
+	fd = dial();                             /* cut */
+	body = coded(100000, &b);
+	body.n -= 3;
+	say_coded(fd, "/sum", body);
+	expect_answer(fd, 400, "content_coding_invalid");
+	close(fd);
+	fd = dial();                             /* something else */
+	say_coded(fd, "/sum", slice_str("hello, this is no gzip"));
+	expect_answer(fd, 400, "content_coding_invalid");
+	close(fd);
+	ck_assert_uint_eq(ends, 2);
+	fd = dial();                             /* another coding: nothing is read */
+	say_head(fd, "/sum", "Content-Encoding: br\r\nContent-Length: 1000\r\n");
+	expect_answer(fd, 415, "content_coding_unsupported");
+	ck_assert(at_end(fd));
+	close(fd);
+	stop();
+	ck_assert_uint_eq(ends, 2);
+	buf_fini(&b);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_body_beyond_every_limit_is_taken_in_pieces);
@@ -418,6 +529,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_body_that_breaks_off_is_told);
 	tcase_add_test(tc, a_body_that_comes_too_slowly_is_told);
 	tcase_add_test(tc, a_paused_body_has_all_the_time);
+	tcase_add_test(tc, coded_bodies_arrive_decoded);
+	tcase_add_test(tc, a_pause_stops_a_coded_body_too);
+	tcase_add_test(tc, a_coded_body_that_is_none_is_told);
 }
 
 CHECK_MAIN("frontend/http_body", add)

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "frontend/gzip.h"
 #include "t/frontend_http_rig.h"
 
 enum { PIECE = 1000 };
@@ -78,14 +79,16 @@ static void live_finish(void *ctx, struct http_stream *s)
 
 static const struct http_stream_ops count_ops = { .more = count_on, .gone = count_gone };
 static const struct http_stream_ops live_ops = { .more = live_more, .gone = live_gone, .finish = live_finish };
-static const struct http_stream_head head = { .status = 200, .type = "text/plain", .fields = "X-Field: y\r\n" };
+static const struct http_stream_head head = { .status = 200, .type = "text/plain", .fields = "X-Field: y\r\n", .compress = true };
 
 static void begin_count(struct http_request *r)
 {
 	struct counter *c = mem_zalloc(sizeof *c);
 	struct http_stream *s;
+	size_t i;
 
-	c->n = strtoul((const char *)r->path.p + 7, NULL, 10);
+	for (i = 7; i < r->path.n; i++)
+		c->n = c->n * 10 + (size_t)(r->path.p[i] - '0');
 	s = http_stream_begin(r, &head, &count_ops, c);
 	if (s)
 		count_on(c, s);
@@ -472,6 +475,145 @@ START_TEST(a_client_that_takes_nothing_for_too_long_is_cut_off)
 }
 END_TEST
 
+static void ask_coded(int fd, const char *path, const char *accept)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: %s\r\n\r\n", path, accept);
+	say_text(fd, text);
+}
+
+static void hear_coded_head(int fd)
+{
+	struct answer a = { 0 };
+
+	hear_head(fd, &a);
+	ck_assert(strstr(a.head, "Content-Encoding: gzip\r\n") != NULL && strstr(a.head, "Vary: Accept-Encoding\r\n") != NULL);
+	free(a.body);
+}
+
+START_TEST(a_stream_is_coded_for_those_who_like_it)
+{
+	struct buf b = BUF_INIT, plain = BUF_INIT;
+	struct gunzip *z = gunzip_new();
+	struct slice in;
+	int fd;
+
+	start();
+	fd = dial();
+	ask_coded(fd, "/count/20000000", "gzip");
+	hear_coded_head(fd);
+	while (hear_chunk(fd, &b))
+		;
+	in = buf_slice(&b);
+	ck_assert(gunzip_read(z, &in, 30000000, &plain) && gunzip_at_end(z));
+	expect_pattern(&plain, 20000000);
+	ck_assert_uint_lt(b.n, 10000000);
+	ask_coded(fd, "/count/100000", "gzip;q=0");
+	hear_pattern(fd, 100000);
+	close(fd);
+	stop();
+	gunzip_free(&z);
+	buf_fini(&b);
+	buf_fini(&plain);
+}
+END_TEST
+
+/* Reads chunks until they decode to want. */
+static void hear_coded_text(int fd, struct gunzip *z, const char *want)
+{
+	struct buf plain = BUF_INIT;
+
+	while (plain.n < strlen(want)) {
+		struct buf b = BUF_INIT;
+		struct slice in;
+
+		ck_assert(hear_chunk(fd, &b));
+		in = buf_slice(&b);
+		ck_assert(gunzip_read(z, &in, 1000, &plain));
+		buf_fini(&b);
+	}
+	ck_assert(slice_eq(buf_slice(&plain), slice_str(want)));
+	buf_fini(&plain);
+}
+
+START_TEST(a_coded_stream_without_end_can_be_read_as_it_comes)
+{
+	struct gunzip *z = gunzip_new();
+	struct buf b = BUF_INIT;
+	int fd;
+
+	start();
+	fd = dial();
+	ask_coded(fd, "/live", "gzip, identity;q=0");
+	hear_coded_head(fd);
+	hear_coded_text(fd, z, "hello\n");
+	tell('w');
+	hear_coded_text(fd, z, "tick\n");
+	tell('w');
+	hear_coded_text(fd, z, "tick\n");
+	ck_assert(!gunzip_at_end(z));
+	tell('e');
+	while (hear_chunk(fd, &b)) {
+		struct slice in = buf_slice(&b);
+		struct buf plain = BUF_INIT;
+
+		ck_assert(gunzip_read(z, &in, 1000, &plain));
+		ck_assert_uint_eq(plain.n, 0);
+		buf_fini(&plain);
+		buf_reset(&b);
+	}
+	ck_assert(gunzip_at_end(z));
+	ask_canary(fd);
+	close(fd);
+	stop();
+	gunzip_free(&z);
+	buf_fini(&b);
+}
+END_TEST
+
+static int dial_narrow(void)
+{
+	int fd = dial(), bytes = 32768;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+	return fd;
+}
+
+/* A stream that is not taken owes about 256 KiB. */
+START_TEST(what_all_clients_do_not_take_is_bounded)
+{
+	enum { CLIENTS = 12, TOTAL = 12000000 };
+	size_t before, i, still = 0, most = 0;
+	int fd[CLIENTS];
+
+	rig_init(handle);
+	rig.limits.max_unsent = 300000;
+	rig_start();
+	for (i = 0; i < CLIENTS; i++) {
+		fd[i] = dial_narrow();
+		ask(fd[i], "GET", "/count/12000000", "1.1");
+	}
+	while (still < 100) {
+		size_t unsent = stats_sum(M_http_unsent);
+
+		most = unsent > most ? unsent : most;
+		before = written;
+		clock_sleep_us(2000);
+		still = written && written == before ? still + 1 : 0;
+	}
+	ck_assert_uint_gt(most, 300000);
+	ck_assert_uint_lt(most, 1200000);        /* twice the limit, and one stream more */
+	for (i = 0; i < CLIENTS; i++) {
+		hear_pattern(fd[i], TOTAL);
+		ask_canary(fd[i]);
+		close(fd[i]);
+	}
+	stop();
+	ck_assert_uint_eq(gone, 0);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_stream_comes_in_chunks_and_the_connection_goes_on);
@@ -485,6 +627,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_client_that_closes_its_side_gets_a_stream_that_ends);
 	tcase_add_test(tc, a_drain_lets_streams_end_and_tells_those_that_would_not);
 	tcase_add_test(tc, a_client_that_takes_nothing_for_too_long_is_cut_off);
+	tcase_add_test(tc, a_stream_is_coded_for_those_who_like_it);
+	tcase_add_test(tc, a_coded_stream_without_end_can_be_read_as_it_comes);
+	tcase_add_test(tc, what_all_clients_do_not_take_is_bounded);
 }
 
 CHECK_MAIN("frontend/http_stream", add)
