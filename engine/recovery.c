@@ -110,11 +110,12 @@ static enum st look_into(struct recovery *r, struct segment *s)
 	if (s->opening != WAL_OPENING_HEADER)
 		st = wal_reader_rest(reader, 0, &s->rest);
 	wal_reader_close(&reader);
-	if (!st && s->opening == WAL_OPENING_HEADER && s->header.version != WAL_VERSION) {
+	if (!st && s->opening == WAL_OPENING_HEADER &&
+	    (s->header.version < WAL_VERSION_LEAST || s->header.version > WAL_VERSION)) {
 		snprintf(r->rp->sentence, sizeof r->rp->sentence,
-			 "WAL segment wal_%" PRIu64 ".log has format %u; this program knows %u. "
+			 "WAL segment wal_%" PRIu64 ".log has format %u; this program knows %u to %u. "
 			 "Nothing was changed: start the version that wrote it.",
-			 s->id.v, s->header.version, WAL_VERSION);
+			 s->id.v, s->header.version, WAL_VERSION_LEAST, WAL_VERSION);
 		st = fail(ST_CORRUPT, "%s", r->rp->sentence);
 	}
 	return st;

@@ -3,7 +3,7 @@
  * The bytes of a WAL segment, made and read in one place. Numbers are little-endian.
  *
  *   segment  := header record* zero*                         file DATA_DIR/wal/wal_<id>.log
- *   header   := magic:"LSMWAL\r\n" version:u32 bytes:u32     72 bytes; version 2
+ *   header   := magic:"LSMWAL\r\n" version:u32 bytes:u32     72 bytes; version 3
  *               database:u64 segment:u64 last_seq:u64        last_seq: of everything before this segment
  *               before_id:u64 before_length:u64              the segment before; all 0 = there is none
  *               before_last_seq:u64
@@ -34,7 +34,8 @@
 #include "common/base/status.h"
 #include "proto/limits.h"
 
-#define WAL_VERSION 2u
+#define WAL_VERSION 3u                                       /* what is written; 3 may have results in a payload, 2 has not */
+#define WAL_VERSION_LEAST 2u                                 /* what is read, too */
 #define WAL_HEADER_BYTES 72u
 #define WAL_HEAD_BYTES 32u                                   /* of a record */
 /* A request's batches and the head around them, or the state of all origins (a quarter of it at most). What a record says

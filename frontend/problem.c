@@ -55,6 +55,8 @@ enum problem problem_of(enum st st)
 	case ST_TIMEOUT:     return PROBLEM_OUTCOME_UNKNOWN;
 	case ST_CANCELLED:   return PROBLEM_ENGINE_UNAVAILABLE;
 	case ST_INTERNAL:    return PROBLEM_INTERNAL;
+	case ST_PRECONDITION: return PROBLEM_PRECONDITION;
+	case ST_CONFLICT:    return PROBLEM_CONFLICT;
 	}
 	return PROBLEM_INTERNAL;
 }

@@ -11,8 +11,9 @@
 #define TTL_MAX_SECONDS      3153600000            /* 100 years of 365 days */
 #define WRITE_MESSAGE_MAX    ((64u << 20) - 512)   /* a WriteRequest, encoded: its record in the log has at most 64 MiB */
 #define WRITE_BATCH_MAX      (WRITE_MESSAGE_MAX - 512)   /* one client's operations in it, encoded */
+#define WRITE_DECIDED_ROOM   128u                  /* a batch that is decided takes so much more in the log, at most */
 #define WRITE_GATHER_BYTES   (1u << 20)            /* a frontend sends what it gathered at this size */
-#define WRITE_GATHER_BATCHES 4096u
+#define WRITE_GATHER_BATCHES 4096u                 /* and at so many; beyond it no message may hold conditions */
 #define ENGINE_MESSAGE_MAX   (1u << 20)
 #define COMPACT_MESSAGE_MAX  (16u << 20)
 #define CONTROL_MESSAGE_MAX  (64u << 10)

@@ -8,7 +8,7 @@ noinst_LIBRARIES += libproto.a libprotogen.a
 libproto_a_SOURCES = proto/limits.h proto/commands.def \
 	proto/fields.c proto/fields.h \
 	proto/write.h proto/write_priv.h \
-	proto/write.c proto/write_reply.c proto/write_wal.c \
+	proto/write.c proto/write_ask.c proto/write_result.c proto/write_reply.c proto/write_wal.c \
 	proto/damage_report.c proto/damage_report.h \
 	proto/view_msg.c proto/view_msg.h \
 	proto/unpack.c proto/unpack.h \

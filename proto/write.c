@@ -2,12 +2,13 @@
 /*
  * Write requests and the operations in them, in place.
  *
- *   request = [incarnation] origin request_id [oldest_unanswered] batch+      batches last and without a gap
+ *   request = [incarnation] origin request_id [oldest_unanswered] batch+ [sync]      batches without a gap
  *   batch   = tag(5) length entry+                                            at most BATCH_MAX_OPS
  *   entry   = tag(1) length [operation] key [value] [expires_at]              fields 3 4 5 8 of WALEntry, rising
+ *           | what asks for a decision                                        write_ask.c
  *
- * 1. The batches of an accepted request are one run of bytes that ends with the message, and mean the same
- *    inside a WALBatch: the engine copies them as they are.
+ * 1. The batches of an accepted request are one run of bytes. Without asks they mean the same inside a WALBatch: the
+ *    engine copies them as they are.
  * 2. Every operation is checked once, at decode. The walk trusts the limits but not the framing: it never
  *    reads outside its bytes, whatever they are.
  *
@@ -15,7 +16,7 @@
  */
 #include "proto/write_priv.h"
 
-#define ENTRY_FIELD 1u               /* of WriteBatch */
+#define SYNC_FIELD 6u                /* of WriteRequest */
 
 #define OP_PUT 0u
 #define OP_DELETE 1u
@@ -57,7 +58,7 @@ void write_batch_add(struct buf *batch, const struct write_op *op)
 	size_t n = entry_size(op);
 	uint8_t *begin = buf_reserve(batch, 1 + VARINT_MAX_BYTES + n), *p = begin;
 
-	p = put_tag(p, ENTRY_FIELD, WIRE_BYTES);
+	p = put_tag(p, WRITE__ENTRY_FIELD, WIRE_BYTES);
 	p = put_varint(p, n);
 	if (op->is_delete) {
 		p = put_tag(p, 3, WIRE_VARINT);
@@ -85,6 +86,7 @@ void write_request_encode(const struct write_request *r, struct buf *out)
 	wire_put_varint(out, 3, r->request_id);
 	wire_put_varint(out, 4, r->oldest_unanswered);
 	buf_append_slice(out, r->batches);
+	wire_put_varint(out, SYNC_FIELD, r->sync);
 }
 
 /* ---- one operation ---- */
@@ -123,7 +125,7 @@ static inline bool parse_op(struct slice entry, struct write_op *op)
 	return got == 0;
 }
 
-static enum st check_op(const struct write_op *op)
+enum st write__check_op(const struct write_op *op)
 {
 	if (op->key.n == 0)
 		return fail(ST_INVALID, "operation without a key");
@@ -149,29 +151,64 @@ static void count_op(const struct write_op *op, struct write_counts *c)
 	c->key_value_bytes += op->key.n + op->value.n;
 }
 
-static enum st check_batch(struct slice batch, struct write_counts *c)
+/* An entry that is no plain operation. *lonelyp: it must be alone in its batch. */
+static enum st check_ask(struct slice entry, struct write_counts *c, bool *lonelyp)
+{
+	struct write_ask ask;
+	enum st st;
+
+	if (!write__parse_ask(entry, &ask))
+		return fail(ST_INVALID, "batch with an entry that is no operation");
+	st = write__check_ask(&ask);
+	if (st)
+		return st;
+	if (ask.verb == WRITE_DELETE_RANGE)
+		ask.op.is_delete = true;
+	count_op(&ask.op, c);
+	c->asks++;
+	c->ranges += ask.verb == WRITE_DELETE_RANGE;
+	*lonelyp |= ask.verb != WRITE_OP;
+	return ST_OK;
+}
+
+static enum st check_entry(const struct wire_field *f, bool plain, struct write_counts *c, bool *lonelyp)
+{
+	struct write_op op;
+	enum st st;
+
+	if (f->number != WRITE__ENTRY_FIELD || f->type != WIRE_BYTES)
+		return fail(ST_INVALID, "batch with field %u, which is no entry", f->number);
+	if (!parse_op(f->bytes, &op))
+		return plain ? fail(ST_INVALID, "batch with an entry that is no put and no delete")
+			     : check_ask(f->bytes, c, lonelyp);
+	st = write__check_op(&op);
+	if (!st)
+		count_op(&op, c);
+	return st;
+}
+
+static enum st check_batch(struct slice batch, bool plain, struct write_counts *c)
 {
 	struct wire_reader r = wire_reader(batch);
 	struct wire_field f;
-	struct write_op op;
+	bool lonely = false;
 	uint32_t ops = 0;
 	enum st st;
 	int got;
 
 	while ((got = wire_next(&r, &f)) > 0) {
-		if (f.number != ENTRY_FIELD || f.type != WIRE_BYTES || !parse_op(f.bytes, &op))
-			return fail(ST_INVALID, "batch with an entry that is no put and no delete");
 		if (++ops > BATCH_MAX_OPS)
 			return fail(ST_TOO_BIG, "batch of more than %u operations", BATCH_MAX_OPS);
-		st = check_op(&op);
+		st = check_entry(&f, plain, c, &lonely);
 		if (st)
 			return st;
-		count_op(&op, c);
 	}
 	if (got < 0)
 		return fail(ST_INVALID, "batch that is cut short or no protobuf message");
 	if (ops == 0)
 		return fail(ST_INVALID, "batch without an operation");
+	if (lonely && ops > 1)
+		return fail(ST_INVALID, "increment or range delete beside other operations in a batch");
 	c->batches++;
 	return ST_OK;
 }
@@ -179,32 +216,32 @@ static enum st check_batch(struct slice batch, struct write_counts *c)
 bool write_batch_only_deletes(struct slice batch)
 {
 	struct wire_reader r = wire_reader(batch);
+	struct write_ask ask;
 	struct wire_field f;
-	struct write_op op;
 
 	while (wire_next(&r, &f) > 0)
-		if (!parse_op(f.bytes, &op) || !op.is_delete)
+		if (!write__parse_ask(f.bytes, &ask) || !(ask.op.is_delete || ask.verb == WRITE_DELETE_RANGE))
 			return false;
 	return true;
 }
 
-enum st write__batches(struct wire_reader *r, struct slice *batchesp, struct write_counts *countsp)
+enum st write__batches(struct wire_reader *r, bool plain, struct slice *batchesp, struct write_counts *countsp)
 {
+	struct wire_reader next = *r;
 	const uint8_t *begin = r->at;
 	struct wire_field f;
 	enum st st;
 	int got;
 
-	while ((got = wire_next(r, &f)) > 0) {
-		if (f.number != WRITE__BATCHES_FIELD || f.type != WIRE_BYTES)
-			return fail(ST_INVALID, "field %u stands among or behind the batches", f.number);
-		st = check_batch(f.bytes, countsp);
+	while ((got = wire_next(&next, &f)) > 0 && f.number == WRITE__BATCHES_FIELD && f.type == WIRE_BYTES) {
+		st = check_batch(f.bytes, plain, countsp);
 		if (st)
 			return st;
+		*r = next;
 	}
 	if (got < 0)
 		return fail(ST_INVALID, "batches are cut short or no protobuf message");
-	*batchesp = slice_of(begin, (size_t)(r->end - begin));
+	*batchesp = slice_of(begin, (size_t)(r->at - begin));
 	return ST_OK;
 }
 
@@ -242,6 +279,28 @@ static enum st check_request(const struct write_request *r)
 	return ST_OK;
 }
 
+static bool take_last_field(void *into, const struct wire_field *f)
+{
+	struct write_request *r = into;
+
+	return f->number == SYNC_FIELD && fields_bool(f, &r->sync);
+}
+
+/* What a request with asks may hold: every batch has a result, and all results must fit into one answer. */
+static enum st check_counts(const struct write_counts *c, size_t message_bytes)
+{
+	if (c->entries == 0)
+		return fail(ST_INVALID, "write request without an operation");
+	if (c->ranges && c->batches > 1)
+		return fail(ST_INVALID, "range delete beside other batches in a request");
+	if (c->asks && c->batches > WRITE_GATHER_BATCHES)
+		return fail(ST_TOO_BIG, "write request with conditions in %u batches, at most %u are allowed", c->batches,
+		    WRITE_GATHER_BATCHES);
+	if (c->asks && message_bytes + (size_t)c->batches * WRITE_DECIDED_ROOM > WRITE_MESSAGE_MAX)
+		return fail(ST_TOO_BIG, "write request with conditions of %zu bytes in %u batches", message_bytes, c->batches);
+	return ST_OK;
+}
+
 enum st write_request_decode(struct slice message, struct write_request *rp, struct write_counts *countsp)
 {
 	struct wire_reader r = wire_reader(message);
@@ -259,12 +318,13 @@ enum st write_request_decode(struct slice message, struct write_request *rp, str
 	st = check_request(rp);
 	if (st)
 		return st;
-	st = write__batches(&r, &rp->batches, countsp);
+	st = write__batches(&r, false, &rp->batches, countsp);
 	if (st)
 		return st;
-	if (countsp->entries == 0)
-		return fail(ST_INVALID, "write request without an operation");
-	return ST_OK;
+	wrong = fields_read(&r, UINT32_MAX, take_last_field, rp);
+	if (wrong)
+		return fail(ST_INVALID, "write request %s behind its batches", wrong);
+	return check_counts(countsp, message.n);
 }
 
 /* ---- walking ---- */

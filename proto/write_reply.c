@@ -39,6 +39,8 @@ void engine_replies_add(struct buf *out, const struct write_reply *r)
 	wire_put_varint(&inner, 4, r->first_sequence.v);
 	wire_put_varint(&inner, 5, r->retry_after_ms);
 	wire_put_bytes(&inner, 6, fields_text_prefix(detail));
+	wire_put_varint(&inner, 7, r->synced);
+	buf_append_slice(&inner, r->results);
 	add_message(out, REPLIES_FIELD, &inner);
 }
 
@@ -70,6 +72,8 @@ static bool take_reply_field(void *into, const struct wire_field *f)
 		return fields_u32(f, &r->retry_after_ms);
 	case 6:
 		return take_detail(f, r);
+	case 7:
+		return fields_bool(f, &r->synced);
 	default:
 		return false;
 	}
@@ -77,13 +81,22 @@ static bool take_reply_field(void *into, const struct wire_field *f)
 
 static const char *read_reply(struct slice message, struct write_reply *r)
 {
+	struct wire_reader in = wire_reader(message);
+	const char *wrong;
+
 	r->request_id = 0;
 	r->status = ST_OK;
 	r->timestamp_ms = 0;
 	r->first_sequence = seq(0);
 	r->retry_after_ms = 0;
 	r->detail[0] = '\0';
-	return fields_read_all(message, take_reply_field, r);
+	r->synced = false;
+	wrong = fields_read(&in, WRITE__RESULTS_FIELD, take_reply_field, r);
+	if (!wrong)
+		wrong = write__results(&in, &r->results);
+	if (!wrong && in.at != in.end)
+		wrong = "has fields behind the results";
+	return wrong;
 }
 
 static bool take_hello_field(void *into, const struct wire_field *f)

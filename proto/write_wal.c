@@ -2,10 +2,12 @@
 /*
  * The WAL's payload, a WALBatch, in place.
  *
- *   payload = [first_sequence] [timestamp] [origin] [request_id] origin_state* batch*
+ *   payload = [first_sequence] [timestamp] [origin] [request_id] origin_state* result* batch*
  *   origin_state = tag(6) length origin [floor] applied*
+ *   applied = tag(3) length request_id [first_sequence] [timestamp] result*
  *
- * 1. Batches come last and are the bytes of the request; the head is what the engine adds.
+ * 1. Batches come last. They are the bytes of the request, or what its batches came to when they were decided; then
+ *    results tell what was answered. The head is what the engine adds.
  * 2. Nothing that the encoder can write is refused: what was acknowledged must be readable.
  *
  * Runs in the engine's commit thread and in recovery.
@@ -25,6 +27,7 @@ void wal_batch_encode_head(const struct wal_batch *b, struct buf *out)
 	wire_put_fixed64(out, 3, b->origin);
 	wire_put_varint(out, 4, b->request_id);
 	buf_append_slice(out, b->origins);
+	buf_append_slice(out, b->results);
 }
 
 static bool take_wal_field(void *into, const struct wire_field *f)
@@ -59,6 +62,20 @@ static bool take_applied_field(void *into, const struct wire_field *f)
 	default:
 		return false;
 	}
+}
+
+static const char *read_applied(struct slice message, struct applied_request *a)
+{
+	struct wire_reader r = wire_reader(message);
+	const char *wrong;
+
+	*a = (struct applied_request){ .request_id = 0 };
+	wrong = fields_read(&r, WRITE__RESULTS_FIELD, take_applied_field, a);
+	if (!wrong)
+		wrong = write__results(&r, &a->results);
+	if (!wrong && r.at != r.end)
+		wrong = "has fields behind the results";
+	return wrong;
 }
 
 /* An OriginState on its way out of its bytes: the head, then where the applied requests lie. */
@@ -96,10 +113,9 @@ static const char *read_origin_state(struct slice message, struct origin_state *
 		return wrong;
 	o->applied = slice_of(r.at, (size_t)(r.end - r.at));
 	while ((got = wire_next(&r, &f)) > 0) {
-		a = (struct applied_request){ .request_id = 0 };
 		if (f.number != APPLIED_FIELD || f.type != WIRE_BYTES)
 			return "has a field among the applied requests";
-		wrong = fields_read_all(f.bytes, take_applied_field, &a);
+		wrong = read_applied(f.bytes, &a);
 		if (wrong)
 			return wrong;
 		o->applied_count++;
@@ -148,9 +164,14 @@ enum st wal_batch_decode(struct slice payload, struct wal_batch *bp, struct writ
 	st = check_origins(bp->origins);
 	if (st)
 		return st;
-	st = write__batches(&r, &bp->batches, countsp);
+	wrong = write__results(&r, &bp->results);
+	if (wrong)
+		return fail(ST_INVALID, "WAL batch %s", wrong);
+	st = write__batches(&r, true, &bp->batches, countsp);
 	if (st)
 		return st;
+	if (r.at != r.end)
+		return fail(ST_INVALID, "WAL batch with a field among or behind the batches");
 	return check_sequences(bp, countsp);
 }
 
@@ -162,6 +183,7 @@ static void add_applied(struct buf *state, const struct applied_request *a, stru
 	wire_put_varint(scratch, 1, a->request_id);
 	wire_put_varint(scratch, 2, a->first_sequence.v);
 	wire_put_varint(scratch, 3, (uint64_t)a->timestamp_ms);
+	buf_append_slice(scratch, a->results);
 	wire_put_message(state, APPLIED_FIELD, buf_slice(scratch));
 }
 
@@ -188,7 +210,7 @@ static struct applied_request *copy_applied(const struct origin_state *o)
 	size_t i = 0;
 
 	while (i < o->applied_count && wire_next(&r, &f) > 0 &&
-	    !fields_read_all(f.bytes, take_applied_field, &list[i]))
+	    !read_applied(f.bytes, &list[i]))
 		i++;
 	return list;
 }

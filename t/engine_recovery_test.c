@@ -572,7 +572,7 @@ START_TEST(a_newer_format_is_refused_in_every_mode)
 	image_put(v, path_wal(dir, file_id(1)).s, p, sizeof p);
 	for (unsigned mode = WAL_RECOVERY_STRICT; mode <= WAL_RECOVERY_ABSOLUTE; mode++) {
 		ck_assert_int_eq(replay(mode, &r), ST_CORRUPT);
-		ck_assert_ptr_nonnull(strstr(r.report.sentence, "format 3"));
+		ck_assert_ptr_nonnull(strstr(r.report.sentence, "format 4"));
 		ck_assert(image_is(v, path_wal(dir, file_id(1)).s, p, sizeof p));
 	}
 }

@@ -197,7 +197,7 @@ START_TEST(the_origin_state_opens_a_segment_and_uses_no_sequence)
 	enum wal_damage why;
 	struct wal *w;
 
-	origin_state_encode(ORIGIN, 4, &(struct applied_request){ 9, seq(5), 6 }, 1, &origins);
+	origin_state_encode(ORIGIN, 4, &(struct applied_request){ 9, seq(5), 6, { NULL, 0 } }, 1, &origins);
 	ck_ok(wal_prepare(v, dir, file_id(1), 4096, &w));
 	ck_ok(wal_begin(w, DB, seq(41), &none, buf_slice(&origins)));
 	ck_ok(wal_write(w));

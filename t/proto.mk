@@ -37,3 +37,11 @@ t_proto_command_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/proto_damage_report_test
 t_proto_damage_report_test_SOURCES = t/proto_damage_report_test.c t/proto_hostile.h
 t_proto_damage_report_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_write_ask_test
+t_proto_write_ask_test_SOURCES = t/proto_write_ask_test.c t/proto_hostile.h
+t_proto_write_ask_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/proto_write_result_test
+t_proto_write_result_test_SOURCES = t/proto_write_result_test.c
+t_proto_write_result_test_LDADD = $(PROTO_LIBS) $(CHECK_LIBS)

@@ -7,8 +7,8 @@
 #include "proto/write.pb-c.h"
 #include "t/proto_hostile.h"
 
-static const struct write_reply good = { 41, ST_OK, 1700000000123, { 77 }, 0, "" };
-static const struct write_reply busy = { 42, ST_BUSY, 0, { 0 }, 250, "Too many writes: caf\xc3\xa9" };
+static const struct write_reply good = { 41, ST_OK, 1700000000123, { 77 }, 0, "", false, { NULL, 0 } };
+static const struct write_reply busy = { 42, ST_BUSY, 0, { 0 }, 250, "Too many writes: caf\xc3\xa9", false, { NULL, 0 } };
 
 static struct buf hello_and_two(void)
 {
@@ -124,12 +124,15 @@ START_TEST(replies_that_cannot_be_are_invalid)
 
 	memset(long_text + 3, 'x', sizeof long_text - 3);
 	ck_assert_int_eq(status_of_reply("\x08\x01\x10\x0b", 4), ST_OK);
-	ck_assert_int_eq(status_of_reply("\x10\x0c", 2), ST_INVALID);                          /* no such status */
+	ck_assert_int_eq(status_of_reply("\x10\x0e", 2), ST_INVALID);                          /* no such status */
 	ck_assert_int_eq(status_of_reply("\x28\x80\x80\x80\x80\x10", 6), ST_INVALID);          /* above 32 bits */
 	ck_assert_int_eq(status_of_reply("\x32\x02\xff\xfe", 4), ST_INVALID);                  /* no UTF-8 */
 	ck_assert_int_eq(status_of_reply("\x32\x03x\0y", 5), ST_INVALID);                      /* a NUL */
 	ck_assert_int_eq(status_of_reply("\x10\x01\x08\x01", 4), ST_INVALID);                  /* out of order */
-	ck_assert_int_eq(status_of_reply("\x38\x01", 2), ST_INVALID);                          /* unknown field */
+	ck_assert_int_eq(status_of_reply("\x48\x01", 2), ST_INVALID);                          /* unknown field */
+	ck_assert_int_eq(status_of_reply("\x38\x02", 2), ST_INVALID);                          /* synced is no number */
+	ck_assert_int_eq(status_of_reply("\x42\x02\x08\x63", 4), ST_INVALID);                  /* a result without a known status */
+	ck_assert_int_eq(status_of_reply("\x42\x02\x08\x0c\x38\x01", 6), ST_INVALID);          /* a field behind the results */
 	ck_assert_int_eq(status_of_reply("\x20\x80\x80\x80\x80\x80\x80\x80\x80\x01", 10), ST_INVALID); /* sequence */
 	ck_assert_int_eq(status_of_reply(long_text, sizeof long_text), ST_INVALID);
 }

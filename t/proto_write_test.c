@@ -36,7 +36,7 @@ static struct buf two_batches(void)
 
 static struct buf request_of(struct slice batches)
 {
-	struct write_request r = { 0x1122334455667788, 0x99aabbccddeeff00, 300, 200, batches };
+	struct write_request r = { 0x1122334455667788, 0x99aabbccddeeff00, 300, 200, batches, false };
 	struct buf out = BUF_INIT;
 
 	write_request_encode(&r, &out);
@@ -365,12 +365,12 @@ START_TEST(entry_with_foreign_fields_is_invalid)
 {
 	ck_assert_int_eq(status_with(0, -1, 0, 0, -1, 0), ST_OK);
 	ck_assert_int_eq(status_with(3, WIRE_VARINT, 1, 0, -1, 0), ST_OK);
-	ck_assert_int_eq(status_with(3, WIRE_VARINT, 2, 0, -1, 0), ST_INVALID);       /* no such operation */
+	ck_assert_int_eq(status_with(3, WIRE_VARINT, 4, 0, -1, 0), ST_INVALID);       /* no such operation */
 	ck_assert_int_eq(status_with(3, WIRE_FIXED32, 1, 0, -1, 0), ST_INVALID);      /* wrong wire type */
 	ck_assert_int_eq(status_with(1, WIRE_VARINT, 5, 0, -1, 0), ST_INVALID);       /* a sequence of its own */
 	ck_assert_int_eq(status_with(2, WIRE_VARINT, 5, 0, -1, 0), ST_INVALID);       /* a timestamp of its own */
 	ck_assert_int_eq(status_with(0, -1, 0, 6, WIRE_VARINT, 1), ST_INVALID);       /* is_batch */
-	ck_assert_int_eq(status_with(0, -1, 0, 9, WIRE_VARINT, 1), ST_INVALID);       /* unknown */
+	ck_assert_int_eq(status_with(0, -1, 0, 14, WIRE_VARINT, 1), ST_INVALID);      /* unknown */
 	ck_assert_int_eq(status_with(0, -1, 0, 8, WIRE_FIXED64, 1), ST_INVALID);      /* wrong wire type */
 	ck_assert_int_eq(status_with(0, -1, 0, 3, WIRE_VARINT, 0), ST_INVALID);       /* out of order */
 	ck_assert_int_eq(status_with(0, -1, 0, 4, WIRE_VARINT, 0), ST_INVALID);       /* key twice */
@@ -401,23 +401,25 @@ START_TEST(head_of_a_request_is_checked)
 {
 	struct slice none = slice_of(NULL, 0);
 
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 0, 1, 1, 1, none }, none), ST_OK);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 1, 0, none }, none), ST_OK);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 0, 1, 1, none }, none), ST_INVALID);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 0, 0, none }, none), ST_INVALID);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 1, 2, none }, none), ST_INVALID);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, ORIGIN_WINDOW_MAX, 1, none }, none), ST_OK);
-	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, ORIGIN_WINDOW_MAX + 1, 1, none }, none),
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 0, 1, 1, 1, none, false }, none), ST_OK);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 1, 0, none, false }, none), ST_OK);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 0, 1, 1, none, false }, none), ST_INVALID);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 0, 0, none, false }, none), ST_INVALID);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, 1, 2, none, false }, none), ST_INVALID);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, ORIGIN_WINDOW_MAX, 1, none, false }, none), ST_OK);
+	ck_assert_int_eq(status_of_head(&(struct write_request){ 9, 1, ORIGIN_WINDOW_MAX + 1, 1, none, false }, none),
 	    ST_INVALID);
 }
 END_TEST
 
 START_TEST(fields_behind_the_batches_are_invalid)
 {
-	struct write_request head = { 9, 1, 1, 1, slice_of(NULL, 0) };
+	struct write_request head = { 9, 1, 1, 1, slice_of(NULL, 0), false };
 
 	ck_assert_int_eq(status_of_head(&head, slice_str("\x18\x01")), ST_INVALID);         /* request_id again */
-	ck_assert_int_eq(status_of_head(&head, slice_str("\x30\x01")), ST_INVALID);         /* field 6 */
+	ck_assert_int_eq(status_of_head(&head, slice_str("\x30\x02")), ST_INVALID);         /* sync that is no bool */
+	ck_assert_int_eq(status_of_head(&head, slice_str("\x30\x01\x30\x01")), ST_INVALID); /* and twice */
+	ck_assert_int_eq(status_of_head(&head, slice_str("\x38\x01")), ST_INVALID);         /* field 7 */
 	ck_assert_int_eq(status_of_head(&head, slice_str("\x28\x01")), ST_INVALID);         /* 5 as a number */
 	ck_assert_int_eq(status_of_head(&head, slice_str("\x2b")), ST_INVALID);             /* a group */
 }
@@ -433,6 +435,8 @@ static void try_request(struct slice message)
 	uint32_t n = 0;
 
 	if (write_request_decode(message, &r, &c))
+		return;
+	if (c.asks > 0)
 		return;
 	for (w = write_walk_begin(r.batches); write_walk_next(&w, &op); n++) {
 		ck_assert(op.key.n >= 1 && op.key.n <= KEY_MAX_BYTES && op.value.n <= VALUE_MAX_BYTES);

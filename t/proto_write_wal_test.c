@@ -6,7 +6,9 @@
 #include "proto/write.h"
 #include "t/proto_hostile.h"
 
-static const struct applied_request applied[] = { { 8, { 100 }, 1700000000001 }, { 10, { 105 }, -5 }, { 11, { 0 }, 0 } };
+static const struct applied_request applied[] = { { 8, { 100 }, 1700000000001, { NULL, 0 } },
+						   { 10, { 105 }, -5, { (const uint8_t *)"\x42\x02\x08\x0c\x42\x00", 6 } },
+						   { 11, { 0 }, 0, { NULL, 0 } } };
 
 static struct buf two_batches(void)
 {
@@ -70,7 +72,7 @@ END_TEST
 START_TEST(batches_of_a_request_are_valid_in_the_payload_as_they_are)
 {
 	struct buf batches = two_batches(), request = BUF_INIT, payload;
-	struct write_request r = { 1, 2, 3, 3, buf_slice(&batches) };
+	struct write_request r = { 1, 2, 3, 3, buf_slice(&batches), false };
 	struct wal_batch b;
 	struct write_counts asked, written;
 
@@ -105,6 +107,7 @@ START_TEST(origins_come_out_as_they_went_in)
 		ck_assert_uint_eq(list[i].request_id, applied[i].request_id);
 		ck_assert_uint_eq(list[i].first_sequence.v, applied[i].first_sequence.v);
 		ck_assert_int_eq(list[i].timestamp_ms, applied[i].timestamp_ms);
+		ck_assert(slice_eq(list[i].results, applied[i].results));
 	}
 	mem_free(list);
 	ck_assert(origin_walk_next(&w, &origin, &floor, &list, &n));
@@ -130,6 +133,8 @@ START_TEST(generated_code_reads_what_we_write)
 	ck_assert_uint_eq(g->origins[0]->floor, 7);
 	ck_assert_uint_eq(g->origins[0]->n_applied, 3);
 	ck_assert_int_eq(g->origins[0]->applied[1]->timestamp, -5);
+	ck_assert_uint_eq(g->origins[0]->applied[1]->n_results, 2);
+	ck_assert_uint_eq(g->origins[0]->applied[1]->results[0]->status, ST_PRECONDITION);
 	lsm__walbatch__free_unpacked(g, NULL);
 	buf_fini(&batches);
 	buf_fini(&m);
@@ -188,6 +193,46 @@ START_TEST(origins_behind_batches_are_invalid)
 }
 END_TEST
 
+START_TEST(results_stand_between_head_and_batches_and_come_out_as_they_went_in)
+{
+	struct buf batches = two_batches(), results = BUF_INIT, m = BUF_INIT;
+	struct wal_batch b = { .first_sequence = seq(7), .origin = 1, .request_id = 2 }, back;
+	struct write_counts c;
+
+	write_result_encode(&(struct write_result){ .status = ST_PRECONDITION, .present = seq(5) }, &results);
+	write_result_encode(&(struct write_result){ .first_sequence = seq(7), .written = 2 }, &results);
+	b.results = buf_slice(&results);
+	wal_batch_encode_head(&b, &m);
+	buf_append_slice(&m, buf_slice(&batches));
+	ck_assert_int_eq(wal_batch_decode(buf_slice(&m), &back, &c), ST_OK);
+	ck_assert(slice_eq(back.results, buf_slice(&results)));
+	ck_assert(slice_eq(back.batches, buf_slice(&batches)));
+	buf_append_slice(&m, buf_slice(&results));
+	ck_assert_int_eq(wal_batch_decode(buf_slice(&m), &back, &c), ST_INVALID);
+	buf_fini(&batches);
+	buf_fini(&results);
+	buf_fini(&m);
+}
+END_TEST
+
+/* The log holds what was decided: a condition in it was written by nobody. */
+START_TEST(operations_that_ask_are_invalid_in_a_payload)
+{
+	struct write_ask ask = { .op.key = slice_str("k"), .verb = WRITE_INCREMENT, .by = 1 };
+	struct buf batch = BUF_INIT, batches = BUF_INIT, m;
+	struct wal_batch b;
+	struct write_counts c;
+
+	write_batch_add_ask(&batch, &ask);
+	write_request_add_batch(&batches, buf_slice(&batch));
+	m = payload_of(seq(1), false, buf_slice(&batches));
+	ck_assert_int_eq(wal_batch_decode(buf_slice(&m), &b, &c), ST_INVALID);
+	buf_fini(&batch);
+	buf_fini(&batches);
+	buf_fini(&m);
+}
+END_TEST
+
 START_TEST(empty_payload_is_an_empty_state)
 {
 	struct wal_batch b;
@@ -242,6 +287,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, generated_code_writes_the_same_bytes);
 	tcase_add_test(tc, entries_whose_sequences_do_not_exist_are_invalid);
 	tcase_add_test(tc, origins_behind_batches_are_invalid);
+	tcase_add_test(tc, results_stand_between_head_and_batches_and_come_out_as_they_went_in);
+	tcase_add_test(tc, operations_that_ask_are_invalid_in_a_payload);
 	tcase_add_test(tc, empty_payload_is_an_empty_state);
 	tcase_add_test(tc, hostile_payloads_are_refused_or_within_limits);
 }
