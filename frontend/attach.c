@@ -6,14 +6,13 @@
  */
 #include "frontend/attach.h"
 
-#include <stdlib.h>
-
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/ipc/handoff.h"
 #include "common/stats/stats.h"
+#include "common/view/view_evict.h"
 #include "frontend/loop.h"
 #include "proto/view_msg.h"
 
@@ -156,13 +155,6 @@ static void drop_retired(struct attach *a, const struct view_desc *d)
 
 /* ---- tables ---- */
 
-static int compare_ids(const void *x, const void *y)
-{
-	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
-
-	return (a > b) - (a < b);
-}
-
 static size_t table_count(const struct view_desc *d)
 {
 	size_t n = 0, level;
@@ -170,47 +162,6 @@ static size_t table_count(const struct view_desc *d)
 	for (level = 0; level < LEVEL_COUNT; level++)
 		n += d->levels[level].count;
 	return n;
-}
-
-/* All table ids of a view, sorted; heap memory. */
-static uint64_t *table_ids(const struct view_desc *d, size_t *np)
-{
-	size_t n = 0, level, i;
-	uint64_t *ids = mem_alloc((table_count(d) + 1) * sizeof *ids);
-
-	for (level = 0; level < LEVEL_COUNT; level++)
-		for (i = 0; i < d->levels[level].count; i++)
-			ids[n++] = d->levels[level].tables[i].id.v;
-	qsort(ids, n, sizeof *ids, compare_ids);
-	*np = n;
-	return ids;
-}
-
-/* Closes the tables that the newer view no longer names. */
-static void evict_tables(struct attach *a, const struct view_desc *older, const struct view_desc *newer)
-{
-	size_t old_count, new_count, i, k = 0;
-	uint64_t *old_ids = table_ids(older, &old_count), *new_ids = table_ids(newer, &new_count);
-
-	for (i = 0; i < old_count; i++) {
-		while (k < new_count && new_ids[k] < old_ids[i])
-			k++;
-		if (k == new_count || new_ids[k] != old_ids[i])
-			table_cache_evict(a->tables, file_id(old_ids[i]));
-	}
-	mem_free(old_ids);
-	mem_free(new_ids);
-}
-
-/* Closes the tables whose damage is no longer on record: they may have been mended. */
-static void evict_mended(struct attach *a, const struct view_desc *older, const struct damage_index *newer)
-{
-	for (size_t i = 0; i < older->damage_count; i++) {
-		const struct table_damage *d = &older->damage[i];
-
-		if (!damage_find(newer, d->table, d->offset))
-			table_cache_evict(a->tables, d->table);
-	}
 }
 
 /* ---- the view ---- */
@@ -242,8 +193,7 @@ static enum st replace(struct attach *a, const struct view_desc *desc, uint64_t 
 		return st;
 	if (a->view) {
 		view_retire(a->view);
-		evict_tables(a, view_desc(a->view), desc);
-		evict_mended(a, view_desc(a->view), view_damage(v));
+		view_evict(a->tables, a->view, v);
 		view_unref(&a->view);
 	}
 	a->view = v;

@@ -46,7 +46,7 @@ struct front {
 
 /* ---- writes ---- */
 
-static void answer_write(struct front *f, struct http_request *r, const struct write_reply *reply)
+static void answer_write(struct front *f, struct http_request *r, const struct write_result *reply)
 {
 	struct buf *out = &f->body;
 
@@ -63,14 +63,7 @@ static void answer_write(struct front *f, struct http_request *r, const struct w
 	http_answer_json(r, buf_slice(out));
 }
 
-/* What a failed write is to the client: whatever leaves open whether it was applied says so. */
-static enum problem write_problem(enum st st)
-{
-	return st == ST_IO || st == ST_INTERNAL || st == ST_CORRUPT ? PROBLEM_OUTCOME_UNKNOWN
-								    : problem_of(st);
-}
-
-static void refuse_write(struct http_request *r, const struct write_reply *reply, enum problem p)
+static void refuse_write(struct http_request *r, const struct write_result *reply, enum problem p)
 {
 	char fields[48];
 	unsigned seconds;
@@ -79,13 +72,12 @@ static void refuse_write(struct http_request *r, const struct write_reply *reply
 		http_answer_problem(r, p, NULL);
 		return;
 	}
-	p = write_problem(reply->status);
 	seconds = (reply->retry_after_ms + 999) / 1000;
 	snprintf(fields, sizeof fields, "Retry-After: %u\r\n", seconds ? seconds : 1);
 	http_answer_problem_with(r, p, reply->detail, problem_status(p) == 503 || problem_status(p) == 507 ? fields : NULL);
 }
 
-static void on_written(void *ctx, struct http_request *r, const struct write_reply *reply, enum problem p)
+static void on_written(void *ctx, struct http_request *r, const struct write_result *reply, enum problem p)
 {
 	struct front *f = ctx;
 	unsigned op = r->op;
@@ -128,7 +120,7 @@ static void handle_write(struct front *f, struct http_request *r)
 
 static void handle_batch(struct front *f, struct http_request *r)
 {
-	struct write_reply nothing = { .status = ST_OK };
+	struct write_result nothing = { .status = ST_OK };
 	enum problem p;
 
 	buf_reset(&f->batch);
@@ -297,6 +289,8 @@ static bool handle(void *ctx, struct http_request *r)
 	struct front *f = ctx;
 	struct route_match m = routes_find(r->method, r->path);
 
+	if (http_request_is_behind_a_decision(r))
+		return false;
 	switch (m.route) {
 	case ROUTE_WRITE:
 		handle_write(f, r);

@@ -22,9 +22,11 @@ void gather_fini(struct gather *g)
 	g->spare = NULL;
 }
 
-static bool is_closed(const struct write_group *group, size_t bytes, uint64_t now_us)
+static bool is_closed(const struct gather *g, const struct write_group *group, size_t bytes, uint64_t now_us)
 {
-	return group->count >= WRITE_GATHER_BATCHES || group->batches.n + bytes > WRITE_GATHER_BYTES ||
+	size_t most = g->most ? g->most : WRITE_GATHER_BATCHES;
+
+	return group->count >= most || group->batches.n + bytes > WRITE_GATHER_BYTES ||
 	       now_us - group->oldest_us > GATHER_SPAN_US;
 }
 
@@ -45,15 +47,16 @@ static struct write_group *open_group(struct gather *g, uint64_t now_us, enum ga
 	return group;
 }
 
-void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind)
+void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind, bool sync)
 {
 	struct write_group *group = g->last;
 	size_t before;
 
-	if (!group || group->kind != kind || is_closed(group, batch.n, r->arrived_us))
+	if (!group || group->kind != kind || is_closed(g, group, batch.n, r->arrived_us))
 		group = open_group(g, r->arrived_us, kind);
 	before = group->batches.n;
 	write_request_add_batch(&group->batches, batch);
+	group->sync |= sync;
 	r->link = NULL;
 	if (group->last)
 		group->last->link = r;

@@ -5,7 +5,7 @@
  *
  * 1. Groups and the requests in them keep the order of arrival.
  * 2. While the engine accepts deletes only, those are not gathered with what it would refuse.
- * 3. A group is closed at WRITE_GATHER_BYTES or WRITE_GATHER_BATCHES, and when its oldest request is
+ * 3. A group is closed at WRITE_GATHER_BYTES or most batches, and when its oldest request is
  *    GATHER_SPAN_US older than the next: then all of a group grow too old at about the same time.
  */
 #ifndef FRONTEND_GATHER_H
@@ -22,6 +22,7 @@ struct write_group {
 	struct http_request *first, *last;       /* by link */
 	struct buf batches;
 	enum gather_kind kind;
+	bool sync;                               /* one of them asks for a sync: all are answered after it */
 	size_t count;
 	uint64_t oldest_us;
 
@@ -32,12 +33,13 @@ struct write_group {
 struct gather {
 	struct write_group *first, *last, *spare;
 	size_t count, bytes;                     /* of all groups that wait */
+	size_t most;                             /* batches of a group; 0: WRITE_GATHER_BATCHES */
 };
 
 void gather_fini(struct gather *g);                      /* groups must have been taken */
 
 /* Adds a request with its operations (the inside of a WriteBatch) to a group of that kind. */
-void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind);
+void gather_add(struct gather *g, struct http_request *r, struct slice batch, enum gather_kind kind, bool sync);
 
 struct write_group *gather_take(struct gather *g); /* the oldest group, now the caller's; NULL when none */
 void gather_release(struct gather *g, struct write_group **groupp);      /* its requests were taken out */

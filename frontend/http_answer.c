@@ -219,6 +219,7 @@ static bool give_up_claims(struct http_request *r, const struct http_answer *a)
 
 	must(!r->stream);
 	c->changing -= r->changes;
+	c->deciding -= r->decides;
 	c->slow -= r->slow;
 	r->changes = r->slow = false;
 	c->no_more |= close;
@@ -348,6 +349,21 @@ void http_request_changes(struct http_request *r)
 	r->changes = true;
 	if (r->conn)
 		r->conn->changing++;
+}
+
+void http_request_decides(struct http_request *r)
+{
+	http_request_changes(r);
+	if (r->decides)
+		return;
+	r->decides = true;
+	if (r->conn)
+		r->conn->deciding++;
+}
+
+bool http_request_is_behind_a_decision(const struct http_request *r)
+{
+	return r->conn && r->conn->deciding > 0;
 }
 
 bool http_request_must_wait(const struct http_request *r)

@@ -116,6 +116,10 @@ void http_answer_problem_members(struct http_request *r, enum problem p, struct 
 void http_request_changes(struct http_request *r);
 bool http_request_must_wait(const struct http_request *r);
 
+/* r changes something depending on what is stored: whatever its client asks behind it waits. */
+void http_request_decides(struct http_request *r);
+bool http_request_is_behind_a_decision(const struct http_request *r);
+
 /* r is answered later, with bytes of unknown number: its client may not ask for many of these at a time. */
 void http_request_is_slow(struct http_request *r);
 

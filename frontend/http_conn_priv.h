@@ -28,6 +28,7 @@ struct http_conn {
 	struct http_request *body;              /* the last of them, when its body is handed on in pieces */
 	unsigned waiting, changing, slow, streams;
 	unsigned live;                          /* of the streams, those that do not end by themselves */
+	unsigned deciding;                      /* requests that are decided at commit, not answered yet */
 	size_t kept_bytes;                      /* of answers that wait for earlier ones */
 
 	struct buf out;                         /* answers of this turn */

@@ -57,6 +57,8 @@ struct http_request {
 	bool answered, changes, slow, pieces, body_paused, body_full;
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
+	bool decides;                    /* nothing behind it is begun before it is answered */
+
 	/* the handler's */
 	struct http_request *link;       /* in a list of the handler's choice */
 	unsigned op;                     /* enum operation */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The write edge seen from the frontend: one link, at most two messages in flight, everything else gathered.
+ * The write edge seen from the frontend: one link, at most two messages of each lane in flight, everything else gathered.
+ * A request id tells its lane: the bits from LANE_SHIFT on.
  *
  * The end of a turn is an event activated by the first write of the turn: libevent runs it after all events
  * that were ready in the same turn, so that their writes travel together.
@@ -20,6 +21,14 @@
 #include "frontend/loop.h"
 
 #define PENDING_MAGIC 0x506e6401u
+#define LANE_SHIFT 60
+
+struct lane {
+	uint64_t origin, next_id;
+	struct gather gather;
+	struct write_group *in_flight[PENDING_IN_FLIGHT];        /* oldest first */
+	unsigned in_flight_count;
+};
 
 struct pending {
 	uint32_t magic;
@@ -31,55 +40,80 @@ struct pending {
 	pending_flush_f *flush;
 	void *ctx;
 
-	uint64_t origin, next_id;
 	uint64_t incarnation;                    /* of the last hello */
 	uint64_t connection;                     /* that hello came on; 0 = no engine there */
 	uint64_t away_since_us;
 
-	struct gather gather;
-	struct write_group *in_flight[PENDING_IN_FLIGHT];        /* oldest first */
-	unsigned in_flight_count;
+	struct lane lanes[PENDING_LANES];
 	struct buf message;
 };
 
 /* ---- answering ---- */
 
-static void finish_group(struct pending *p, struct write_group **groupp, const struct write_reply *reply,
-			 enum problem why)
+/* Why there is no answer, for all of a group. */
+static void give_up(struct pending *p, struct lane *l, struct write_group **groupp, enum problem why)
 {
 	struct http_request *r;
 
 	while ((r = write_group_pop(*groupp)) != NULL)
-		p->done(p->ctx, r, reply, why);
-	gather_release(&p->gather, groupp);
+		p->done(p->ctx, r, NULL, why);
+	gather_release(&l->gather, groupp);
 }
 
-static struct write_group *remove_in_flight(struct pending *p, unsigned i)
+/* What a batch that was not applied is to the client: whatever leaves open whether it was says so. What was decided is
+ * certain. */
+static enum problem problem_for(const struct write_reply *reply, const struct write_result *result)
 {
-	struct write_group *group = p->in_flight[i];
+	enum st st = reply->status;
 
-	for (p->in_flight_count--; i < p->in_flight_count; i++)
-		p->in_flight[i] = p->in_flight[i + 1];
+	if (st == ST_IO || st == ST_INTERNAL || st == ST_CORRUPT)
+		return PROBLEM_OUTCOME_UNKNOWN;
+	return problem_of(result->status);
+}
+
+/* One result a request, in their order. */
+static void finish_group(struct pending *p, struct lane *l, struct write_group **groupp, const struct write_reply *reply)
+{
+	struct write_results w = write_results_begin(reply, buf_slice(&(*groupp)->batches));
+	struct write_result result;
+	struct http_request *r;
+
+	while ((r = write_group_pop(*groupp)) != NULL) {
+		if (write_results_next(&w, &result))
+			p->done(p->ctx, r, &result, problem_for(reply, &result));
+		else
+			p->done(p->ctx, r, NULL, PROBLEM_OUTCOME_UNKNOWN);
+	}
+	gather_release(&l->gather, groupp);
+}
+
+static struct write_group *remove_in_flight(struct lane *l, unsigned i)
+{
+	struct write_group *group = l->in_flight[i];
+
+	for (l->in_flight_count--; i < l->in_flight_count; i++)
+		l->in_flight[i] = l->in_flight[i + 1];
 	return group;
 }
 
 /* ---- sending ---- */
 
-static uint64_t oldest_unanswered(const struct pending *p)
+static uint64_t oldest_unanswered(const struct lane *l)
 {
-	return p->in_flight_count ? p->in_flight[0]->request_id : p->next_id;
+	return l->in_flight_count ? l->in_flight[0]->request_id : l->next_id;
 }
 
 /* Sends a group that is in flight on the present connection. When the connection is gone meanwhile the group
  * stays where it is and is sent again after the next greeting. */
-static void send_group(struct pending *p, struct write_group *group)
+static void send_group(struct pending *p, const struct lane *l, struct write_group *group)
 {
 	struct write_request w = {
 		.incarnation = p->incarnation,
-		.origin = p->origin,
+		.origin = l->origin,
 		.request_id = group->request_id,
-		.oldest_unanswered = oldest_unanswered(p),
+		.oldest_unanswered = oldest_unanswered(l),
 		.batches = buf_slice(&group->batches),
+		.sync = group->sync,
 	};
 	struct link_msg *m;
 
@@ -94,17 +128,23 @@ static void send_group(struct pending *p, struct write_group *group)
 		stats_add(M_engine_messages, 1);
 }
 
-static void pump(struct pending *p)
+static void pump_lane(struct pending *p, struct lane *l)
 {
-	while (p->connection && p->in_flight_count < PENDING_IN_FLIGHT) {
-		struct write_group *group = gather_take(&p->gather);
+	while (p->connection && l->in_flight_count < PENDING_IN_FLIGHT) {
+		struct write_group *group = gather_take(&l->gather);
 
 		if (!group)
 			return;
-		p->in_flight[p->in_flight_count++] = group;
-		group->request_id = p->next_id++;
-		send_group(p, group);
+		l->in_flight[l->in_flight_count++] = group;
+		group->request_id = l->next_id++;
+		send_group(p, l, group);
 	}
+}
+
+static void pump(struct pending *p)
+{
+	for (unsigned i = 0; i < PENDING_LANES; i++)
+		pump_lane(p, &p->lanes[i]);
 }
 
 static void on_turn(void *ctx)
@@ -123,17 +163,32 @@ static enum gather_kind kind_of(struct slice batch)
 	return write_batch_only_deletes(batch) ? GATHER_DELETES : GATHER_PUTS;
 }
 
+static bool has_room(const struct pending *p, size_t more)
+{
+	size_t count = 0, bytes = 0;
+
+	for (unsigned i = 0; i < PENDING_LANES; i++) {
+		count += p->lanes[i].gather.count;
+		bytes += p->lanes[i].gather.bytes;
+	}
+	return count < PENDING_MAX_REQUESTS && (count == 0 || bytes + more <= PENDING_MAX_BYTES);
+}
+
 void pending_submit(struct pending *p, struct http_request *r, struct slice batch)
 {
-	bool full = p->gather.count >= PENDING_MAX_REQUESTS ||
-		    (p->gather.count && p->gather.bytes + batch.n > PENDING_MAX_BYTES);
+	pending_submit_ask(p, r, &(struct pending_ask){ .batch = batch, .lane = PENDING_PLAIN });
+}
 
-	if (full) {
+void pending_submit_ask(struct pending *p, struct http_request *r, const struct pending_ask *ask)
+{
+	struct lane *l = &p->lanes[ask->lane];
+
+	if (!has_room(p, ask->batch.n)) {
 		p->done(p->ctx, r, NULL, p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
 		return;
 	}
-	gather_add(&p->gather, r, batch, kind_of(batch));
-	if (!p->turn_set && p->connection && p->in_flight_count < PENDING_IN_FLIGHT) {
+	gather_add(&l->gather, r, ask->batch, kind_of(ask->batch), ask->sync);
+	if (!p->turn_set && p->connection && l->in_flight_count < PENDING_IN_FLIGHT) {
 		p->turn_set = true;
 		loop_end_of_turn(p->turn);
 	}
@@ -154,15 +209,16 @@ bool pending_tell(struct pending *p, struct slice message)
 
 static void on_reply(struct pending *p, const struct write_reply *reply)
 {
-	unsigned i;
+	uint64_t lane = reply->request_id >> LANE_SHIFT;
+	struct lane *l = &p->lanes[lane < PENDING_LANES ? lane : PENDING_PLAIN];
 
-	for (i = 0; i < p->in_flight_count; i++) {
-		struct write_group *group = p->in_flight[i];
+	for (unsigned i = 0; i < l->in_flight_count; i++) {
+		struct write_group *group = l->in_flight[i];
 
 		if (group->request_id != reply->request_id)
 			continue;
-		remove_in_flight(p, i);
-		finish_group(p, &group, reply, problem_of(reply->status));
+		remove_in_flight(l, i);
+		finish_group(p, l, &group, reply);
 		return;
 	}
 }
@@ -171,15 +227,17 @@ static void on_reply(struct pending *p, const struct write_reply *reply)
  * connection. */
 static void on_hello(struct pending *p, uint64_t incarnation, uint64_t connection)
 {
-	unsigned i;
+	unsigned repeated = 0;
 
+	for (unsigned i = 0; i < PENDING_LANES; i++)
+		repeated += p->lanes[i].in_flight_count;
 	if (incarnation != p->incarnation)
-		log_info("engine %016llx is there, %u messages are repeated", (unsigned long long)incarnation,
-			 p->in_flight_count);
+		log_info("engine %016llx is there, %u messages are repeated", (unsigned long long)incarnation, repeated);
 	p->incarnation = incarnation;
 	p->connection = connection;
-	for (i = 0; i < p->in_flight_count; i++)
-		send_group(p, p->in_flight[i]);
+	for (unsigned i = 0; i < PENDING_LANES; i++)
+		for (unsigned k = 0; k < p->lanes[i].in_flight_count; k++)
+			send_group(p, &p->lanes[i], p->lanes[i].in_flight[k]);
 }
 
 static void on_message(struct pending *p, struct slice bytes, uint64_t connection)
@@ -245,21 +303,27 @@ static uint64_t deadline(const struct pending *p, uint64_t arrived_us)
 	return p->connection ? from + PENDING_SLOW_US : from + PENDING_HOLD_US;
 }
 
+static void give_up_old(struct pending *p, struct lane *l, uint64_t now)
+{
+	struct write_group *group;
+
+	while (l->in_flight_count && deadline(p, l->in_flight[0]->oldest_us) < now) {
+		group = remove_in_flight(l, 0);
+		give_up(p, l, &group, PROBLEM_OUTCOME_UNKNOWN);
+	}
+	while (l->gather.first && deadline(p, l->gather.first->oldest_us) < now) {
+		group = gather_take(&l->gather);
+		give_up(p, l, &group, p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
+	}
+}
+
 void pending_tick(struct pending *p)
 {
 	uint64_t now = clock_mono_us();
-	struct write_group *group;
 
 	link_guard(p->link);
-	while (p->in_flight_count && deadline(p, p->in_flight[0]->oldest_us) < now) {
-		group = remove_in_flight(p, 0);
-		finish_group(p, &group, NULL, PROBLEM_OUTCOME_UNKNOWN);
-	}
-	while (p->gather.first && deadline(p, p->gather.first->oldest_us) < now) {
-		group = gather_take(&p->gather);
-		finish_group(p, &group, NULL,
-			     p->connection ? PROBLEM_OVERLOADED : PROBLEM_ENGINE_UNAVAILABLE);
-	}
+	for (unsigned i = 0; i < PENDING_LANES; i++)
+		give_up_old(p, &p->lanes[i], now);
 	pump(p);
 	p->flush(p->ctx);
 }
@@ -276,8 +340,9 @@ enum st pending_new(struct loop *loop, const char *socket_path, pending_done_f *
 	p->done = done;
 	p->flush = flush;
 	p->ctx = ctx;
-	p->origin = rand_id();
-	p->next_id = 1;
+	for (uint64_t i = 0; i < PENDING_LANES; i++)
+		p->lanes[i] = (struct lane){ .origin = rand_id(), .next_id = (i << LANE_SHIFT) + 1 };
+	p->lanes[PENDING_RANGE].gather.most = 1;
 	p->away_since_us = clock_mono_us();
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(p->wake_fd >= 0);

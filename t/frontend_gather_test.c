@@ -25,7 +25,7 @@ static struct http_request *add_kind(struct gather *g, uint64_t arrived_us, size
 	struct write_op op = { .key = slice_str("k"), .value = slice_of(value, n) };
 
 	write_batch_add(&batch, &op);
-	gather_add(g, r, buf_slice(&batch), kind);
+	gather_add(g, r, buf_slice(&batch), kind, false);
 	buf_fini(&batch);
 	mem_free(value);
 	return r;
