@@ -7,12 +7,10 @@
  * A message lives in `held` from the moment it is received until its group is answered: the group's batches lie in it.
  * Waking: notify functions run on threads of nng and write an eventfd, once until the thread has seen it.
  */
-#include "engine/commit.h"
+#include "engine/commit_priv.h"
 
 #include <inttypes.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -22,7 +20,6 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/base/proc.h"
-#include "common/ipc/link.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "engine/end.h"
@@ -33,56 +30,6 @@
 #define PATIENCE_MS 1000u                /* at most this long a turn waits for the flush thread */
 #define ALIVE_US 5000000u
 #define HOLD_STEP_US 5000u               /* back-pressure is slept in steps, for a stop, a wish, a sync that is due */
-
-/* A frontend's link; owned by the commit thread. */
-struct asker {
-	struct link *link;
-	uint64_t connection;             /* the present one; 0: none */
-	struct buf replies;              /* an EngineMessage in the making, for that connection */
-};
-
-/* Other threads' wish for a rotation: wishes are numbered, one rotation fulfils all that were made before it. */
-struct wish {
-	pthread_mutex_t lock;
-	pthread_cond_t fulfilled;
-	/* guarded by lock */
-	uint64_t made, done;
-	enum st st;                      /* of the last rotation, as are the next two */
-	struct seq last_seq;
-	struct write_reply refusal;
-	_Atomic bool any;                /* a wish waits */
-};
-
-/* A received request while it is in the group. */
-struct held {
-	struct asker *asker;
-	uint64_t connection;
-	struct link_msg *msg;
-};
-
-struct commit {
-	uint32_t magic;
-
-	/* fixed after start */
-	struct asker *askers;
-	unsigned asker_count, first_slot;        /* of the frontends, as many as askers */
-	struct writer *writer;
-	uint64_t incarnation;
-	commit_damage_f *tell_damage;    /* NULL: nobody */
-	void *damage_ctx;
-	pthread_t thread;
-
-	/* the commit thread's */
-	struct held *held;               /* item i of the group came as held[i] */
-	size_t held_count, held_capacity;
-	unsigned first_asker;            /* whose turn it is to be drained first */
-
-	/* anybody's */
-	struct wish wish;
-	int wake_fd;
-	_Atomic bool woken, stop, waiting;
-	_Atomic uint64_t turn_us;
-};
 
 static void wake(void *ctx)
 {
@@ -100,6 +47,7 @@ enum st commit_listen(const struct conf *conf, struct commit **cp)
 
 	*cp = NULL;
 	obj_init(c, COMMIT_MAGIC);
+	c->data_dir = conf->data_dir;
 	c->asker_count = 2 * (unsigned)conf->frontend_workers;   /* a successor may serve beside its predecessor */
 	c->first_slot = heritage_slot(conf, ROLE_FRONTEND, 0);
 	c->askers = mem_zalloc(c->asker_count * sizeof(*c->askers));
@@ -144,7 +92,7 @@ static void send_replies(struct asker *a)
 	buf_reset(&a->replies);
 }
 
-static void reply(struct asker *a, const struct write_reply *r)
+void commit__reply(struct asker *a, const struct write_reply *r)
 {
 	engine_replies_add(&a->replies, r);
 	if (a->replies.n > ENGINE_MESSAGE_MAX / 2)
@@ -167,14 +115,14 @@ static void answer_group(struct commit *c)
 		struct held *h = &c->held[i];
 
 		if (h->connection == h->asker->connection)
-			reply(h->asker, &g->items[i].reply);
+			commit__reply(h->asker, &g->items[i].reply);
 		link_msg_free(&h->msg);
 	}
 	c->held_count = 0;
 	group_reset(g);
 }
 
-static void finish_group(struct commit *c)
+void commit__finish_group(struct commit *c)
 {
 	struct group *g = &c->writer->group;
 
@@ -191,7 +139,7 @@ static void finish_group(struct commit *c)
 
 /* ---- requests ---- */
 
-static void hold(struct commit *c, struct asker *a, uint64_t connection, struct link_msg *m)
+void commit__hold(struct commit *c, struct asker *a, uint64_t connection, struct link_msg *m)
 {
 	if (c->held_count == c->held_capacity) {
 		c->held_capacity = c->held_capacity ? c->held_capacity * 2 : 64;
@@ -200,9 +148,8 @@ static void hold(struct commit *c, struct asker *a, uint64_t connection, struct 
 	c->held[c->held_count++] = (struct held){ a, connection, m };
 }
 
-/* Sees to room for the request; false: it is refused, and *rp says why. */
-static bool admit(struct commit *c, const struct write_request *r, const struct write_counts *counts, uint64_t cost,
-		  struct write_reply *rp)
+bool commit__admit(struct commit *c, const struct write_request *r, const struct write_counts *counts, uint64_t cost,
+		   uint64_t bytes, struct write_reply *rp)
 {
 	struct writer *w = c->writer;
 	struct applied_request before;
@@ -212,10 +159,10 @@ static bool admit(struct commit *c, const struct write_request *r, const struct 
 		return true;             /* a repeat takes no room */
 	if (writer_refuses(w, counts, rp))
 		return false;
-	if (writer_fits(w, cost, r->batches.n))
+	if (writer_fits(w, cost, bytes))
 		return true;
-	finish_group(c);
-	st = writer_rotate(w, cost, r->batches.n, rp);
+	commit__finish_group(c);
+	st = writer_rotate(w, cost, bytes, rp);
 	if (st == ST_IO)
 		end_on_io();
 	return st == ST_OK;
@@ -230,7 +177,7 @@ static void refuse_undecodable(struct asker *a, enum st st, uint64_t request_id)
 	if (request_id == 0)
 		return;
 	(void)snprintf(r.detail, sizeof(r.detail), "the engine refused the request: %s", st_text(st));
-	reply(a, &r);
+	commit__reply(a, &r);
 }
 
 /* True when the group took the message over. */
@@ -250,14 +197,18 @@ static bool take_request(struct commit *c, struct asker *a, const struct link_ev
 		send_hello(c, a);
 		return false;
 	}
+	if (counts.asks > 0) {
+		commit__take_asks(c, a, ev, &r, &counts);
+		return true;
+	}
 	cost = group_cost_of(r.batches);
-	if (!admit(c, &r, &counts, cost, &refusal)) {
+	if (!commit__admit(c, &r, &counts, cost, r.batches.n, &refusal)) {
 		refusal.request_id = r.request_id;
-		reply(a, &refusal);
+		commit__reply(a, &refusal);
 		return false;
 	}
 	group_add(&c->writer->group, &r, &counts, cost, NULL);
-	hold(c, a, ev->connection, ev->msg);
+	commit__hold(c, a, ev->connection, ev->msg);
 	return true;
 }
 
@@ -329,10 +280,11 @@ static bool turn(struct commit *c)
 
 	atomic_store_explicit(&c->turn_us, clock_mono_us(), memory_order_relaxed);
 	c->writer->patience_ms = PATIENCE_MS;
+	commit__weigh_again(c);
 	for (unsigned i = 0; i < c->asker_count; i++)
 		more |= drain(c, &c->askers[(c->first_asker + i) % c->asker_count]);
 	c->first_asker++;
-	finish_group(c);
+	commit__finish_group(c);
 	clean_up(c);
 	return more;
 }
@@ -455,6 +407,7 @@ void commit_start(struct commit *c, struct writer *w, uint64_t incarnation)
 	obj_check(c, COMMIT_MAGIC);
 	c->writer = w;
 	c->incarnation = incarnation;
+	commit__asks_start(c, wake);
 	atomic_store(&c->turn_us, clock_mono_us());
 	c->thread = proc_thread("commit", run, c);
 }
@@ -470,6 +423,7 @@ void commit_stop(struct commit *c)
 	atomic_store(&c->stop, true);
 	wake(c);
 	pthread_join(c->thread, NULL);
+	commit__asks_stop(c);
 }
 
 bool commit_is_alive(const struct commit *c)

@@ -4,7 +4,8 @@
  *
  * 1. One link per frontend slot, of which each frontend has two (heritage.h); every new connection, and every request meant for another incarnation, is answered
  *    with a hello. Such a request is not applied and not replied to: the frontend repeats it, addressed to us.
- * 2. A group is all that is queued, bounded in bytes.
+ * 2. A group is all that is queued, bounded in bytes. A request that asks for what only the disk can tell is overtaken by
+ *    others until it was read for.
  * 3. When the log fails nobody is answered and the engine ends (EXIT_IO): frontends repeat to the next incarnation,
  *    which knows from the log what was applied (invariant 9).
  */

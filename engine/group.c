@@ -17,14 +17,17 @@
 
 void group_init(struct group *g, const struct group_config *c)
 {
-	*g = (struct group){ .conf = *c, .now_ms = c->last_ms, .next_seq = c->last_seq.v + 1, .head = BUF_INIT,
+	arena_init(&g->texts);
+	*g = (struct group){ .texts = g->texts, .conf = *c, .now_ms = c->last_ms, .next_seq = c->last_seq.v + 1, .head = BUF_INIT,
 			     .last_sync_us = clock_mono_us() };
 }
 
 void group_fini(struct group *g)
 {
+	group_reset(g);
 	mem_drop(&g->items);
 	buf_fini(&g->head);
+	arena_fini(&g->texts);
 }
 
 uint64_t group_cost_of(struct slice batches)
@@ -57,54 +60,117 @@ static void answer(struct group_item *item, struct seq first, int64_t timestamp_
 	item->reply.timestamp_ms = timestamp_ms;
 }
 
-static void append_record(struct group *g, const struct write_request *r, uint32_t entries)
+static void append_record(struct group *g, const struct write_request *r, const struct group_item *item, uint32_t entries)
 {
 	struct wal_batch record = { .first_sequence = seq(g->next_seq), .timestamp_ms = g->now_ms, .origin = r->origin,
-				    .request_id = r->request_id };
+				    .request_id = r->request_id, .results = item->reply.results };
 
 	buf_reset(&g->head);
 	wal_batch_encode_head(&record, &g->head);
-	g->journal.ops->append(g->journal.ctx, record.first_sequence, entries, buf_slice(&g->head), r->batches);
+	g->journal.ops->append(g->journal.ctx, record.first_sequence, entries, buf_slice(&g->head), item->batches);
 }
 
-static void add_new(struct group *g, struct group_item *item, const struct write_request *r,
-		    const struct write_counts *counts, uint64_t cost)
+/* The item's batches and results are those of a request that was not applied before. */
+static void add_new(struct group *g, struct group_item *item, const struct write_request *r, uint32_t entries, uint64_t cost)
 {
-	struct applied_request applied = { r->request_id, seq(g->next_seq), g->now_ms };
+	struct applied_request applied = { .request_id = r->request_id, .first_sequence = seq(entries ? g->next_seq : 0),
+					   .timestamp_ms = g->now_ms, .results = item->reply.results };
 
-	item->apply = true;
-	item->batches = r->batches;
 	answer(item, applied.first_sequence, applied.timestamp_ms);
-	append_record(g, r, counts->entries);
 	origins_record(g->conf.origins, r->origin, &applied);
-	g->next_seq += counts->entries;
-	g->entries += counts->entries;
-	g->bytes += r->batches.n;
+	if (entries == 0)
+		return;
+	item->apply = true;
+	append_record(g, r, item, entries);
+	g->next_seq += entries;
+	g->entries += entries;
+	g->bytes += item->batches.n;
 	g->cost += cost;
+}
+
+void group_open(struct group *g)
+{
+	int64_t wall_ms;
+
+	must(!g->broken);
+	if (g->count > 0)
+		return;
+	wall_ms = clock_wall_ms();
+	g->now_ms = wall_ms > g->now_ms ? wall_ms : g->now_ms;
+}
+
+static struct group_item *begin_item(struct group *g, const struct write_request *r, void *token)
+{
+	struct group_item *item;
+
+	group_open(g);
+	item = next_item(g);
+	item->token = token;
+	item->reply.request_id = r->request_id;
+	g->wants_sync |= r->sync;
+	return item;
+}
+
+/* As the first time. What is kept of it may be forgotten before this group is answered: its results are copied. */
+static void answer_repeat(struct group_item *item, const struct applied_request *before)
+{
+	answer(item, before->first_sequence, before->timestamp_ms);
+	buf_append_slice(&item->own.results, before->results);
+	item->reply.results = buf_slice(&item->own.results);
+	stats_add(M_duplicate_requests, 1);
+}
+
+static void note_written(struct group *g, const struct group_item *item)
+{
+	struct write_walk w = write_walk_begin(item->batches);
+	uint64_t n = item->reply.first_sequence.v;
+	struct write_op op;
+
+	while (write_walk_next(&w, &op)) {
+		struct present p = { .st = op.is_delete ? ST_NOT_FOUND : ST_OK, .version = seq(n++), .value = op.value,
+				     .expires_at_ms = op.expires_at_ms };
+
+		known_put(g->written, op.key, &p);
+	}
 }
 
 void group_add(struct group *g, const struct write_request *r, const struct write_counts *counts, uint64_t cost, void *token)
 {
+	struct group_item *item = begin_item(g, r, token);
 	struct applied_request before;
-	struct group_item *item;
-	int64_t wall_ms;
 
-	must(!g->broken);
-	if (g->count == 0) {
-		wall_ms = clock_wall_ms();
-		g->now_ms = wall_ms > g->now_ms ? wall_ms : g->now_ms;
-	}
-	item = next_item(g);
-	item->token = token;
-	item->reply.request_id = r->request_id;
 	if (origins_find(g->conf.origins, r->origin, r->request_id, &before)) {
-		answer(item, before.first_sequence, before.timestamp_ms);
-		stats_add(M_duplicate_requests, 1);
-	} else if (counts->entries == 0) {
-		answer(item, seq(0), g->now_ms);
+		answer_repeat(item, &before);
 	} else {
-		add_new(g, item, r, counts, cost);
+		must(counts->asks == 0);
+		item->batches = r->batches;
+		add_new(g, item, r, counts->entries, cost);
+		if (g->written)
+			note_written(g, item);
 	}
+	origins_settle(g->conf.origins, r->origin, r->oldest_unanswered);
+}
+
+struct known *group_written(struct group *g)
+{
+	if (g->written)
+		return g->written;
+	g->written = known_new();
+	for (size_t i = 0; i < g->count; i++)
+		if (g->items[i].apply)
+			note_written(g, &g->items[i]);
+	return g->written;
+}
+
+void group_add_decided(struct group *g, const struct write_request *r, struct decided *d, void *token)
+{
+	struct group_item *item = begin_item(g, r, token);
+
+	item->own = *d;
+	*d = (struct decided){ BUF_INIT, BUF_INIT, 0 };
+	item->batches = buf_slice(&item->own.batches);
+	item->reply.results = buf_slice(&item->own.results);
+	add_new(g, item, r, item->own.entries, group_cost_of(item->batches));
 	origins_settle(g->conf.origins, r->origin, r->oldest_unanswered);
 }
 
@@ -112,7 +178,7 @@ void group_add(struct group *g, const struct write_request *r, const struct writ
 
 static bool sync_is_due(const struct group *g)
 {
-	if (g->conf.sync_mode == WAL_SYNC_ALWAYS)
+	if (g->conf.sync_mode == WAL_SYNC_ALWAYS || g->wants_sync)
 		return true;
 	return group_sync_due_us(g, clock_mono_us()) == 0;
 }
@@ -162,25 +228,41 @@ static void answer_unknown(struct group *g)
 	}
 }
 
+static void tell_synced(struct group *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		g->items[i].reply.synced = !g->unsynced;
+}
+
 enum st group_commit(struct group *g)
 {
-	enum st st;
+	enum st st = ST_OK;
 
 	must(!g->broken);
-	if (g->entries == 0)
-		return ST_OK;            /* repeats only: what they repeat is long safe */
-	st = make_durable(g);
+	if (g->entries > 0)
+		st = make_durable(g);
+	else if (g->wants_sync)
+		st = group_sync(g);      /* repeats only, and what they repeat was perhaps not synced */
 	if (st) {
 		answer_unknown(g);
 		return st;
 	}
-	make_visible(g);
+	if (g->entries > 0)
+		make_visible(g);
+	tell_synced(g);
 	return ST_OK;
 }
 
 void group_reset(struct group *g)
 {
+	for (size_t i = 0; i < g->count; i++)
+		decided_fini(&g->items[i].own);
 	g->count = 0;
+	g->wants_sync = false;
+	if (g->written) {
+		known_free(&g->written);
+		arena_reset(&g->texts);
+	}
 	g->cost = g->bytes = 0;
 	g->entries = 0;
 }

@@ -9,6 +9,7 @@
  * 3. A failed write or sync answers nothing as OK, now or later (invariant 9).
  * 4. A repeated request (same origin and id) is answered from the record, in the same group too, and not applied again.
  * 5. Timestamps never go back; sequences rise by one an entry without gaps.
+ * 6. A request that was decided is written as what it came to, its results beside it: a repeat is answered with them.
  *
  * Runs on the commit thread; knows nothing of links, segments or rotation.
  */
@@ -17,6 +18,7 @@
 
 #include "common/view/board.h"
 #include "common/view/memtable.h"
+#include "engine/decide.h"
 #include "engine/journal.h"
 #include "engine/origins.h"
 
@@ -33,8 +35,9 @@ struct group_config {
 struct group_item {
 	void *token;                     /* the caller's */
 	struct write_reply reply;
-	struct slice batches;            /* on loan until the commit */
-	bool apply;                      /* false: a repeat */
+	struct slice batches;            /* on loan until the commit, plain */
+	bool apply;                      /* false: nothing to write, as for a repeat */
+	struct decided own;              /* where batches and results lie when the request was decided */
 };
 
 struct group {
@@ -50,6 +53,9 @@ struct group {
 	int64_t now_ms;                  /* of this group, and never before an earlier one's */
 	uint64_t next_seq;
 	struct buf head;
+	bool wants_sync;                 /* somebody asks for one, whatever the mode */
+	struct known *written;           /* by this group, once somebody asked (group_written); NULL: nobody did */
+	struct arena texts;              /* values in it */
 
 	bool broken;                     /* a write or sync failed: nothing is acknowledged any more */
 	bool unsynced;                   /* written, not yet synced */
@@ -62,8 +68,18 @@ void group_fini(struct group *g);
 /* Most memtable bytes that these operations can take. */
 uint64_t group_cost_of(struct slice batches);
 
-/* Adds a decoded request; its bytes must stay until the commit. Room in the memtable was seen to. */
+/* Settles the time of the group, if it is empty; group_add() does so too. */
+void group_open(struct group *g);
+
+/* What the group has written so far, to decide upon; complete from now on. */
+struct known *group_written(struct group *g);
+
+/* Adds a decoded request without asks, or any that is a repeat; its bytes must stay until the commit. Room in the memtable
+ * was seen to. */
 void group_add(struct group *g, const struct write_request *r, const struct write_counts *counts, uint64_t cost, void *token);
+
+/* Adds what a request came to, which is taken over. What it writes is in `written` already, if that was asked for. */
+void group_add_decided(struct group *g, const struct write_request *r, struct decided *d, void *token);
 
 /* Makes the group durable and visible and fills in the replies. ST_IO, ST_FULL: the journal failed; replies say
  * "outcome unknown", the group is broken, and the process is to end. */

@@ -34,15 +34,20 @@ libengine_a_SOURCES += \
 	engine/drain.h \
 	engine/levels.c engine/levels.h \
 	engine/debt.c engine/debt.h \
+	engine/known.c engine/known.h \
+	engine/decide.c engine/decide.h \
+	engine/sight.c engine/sight.h \
+	engine/prepare.c engine/prepare.h \
 	engine/group.c engine/group.h \
 	engine/writer.c engine/writer.h \
+	engine/asks.c engine/asks.h \
 	engine/install.c engine/install.h \
 	engine/flush.c engine/flush.h \
 	engine/retired.c engine/retired.h \
 	engine/inspect.c engine/inspect.h \
 	engine/rebuild.c engine/rebuild.h \
 	engine/restore.c engine/restore.h \
-	engine/commit.c engine/commit.h \
+	engine/commit.c engine/commit.h engine/commit_priv.h engine/commit_asks.c \
 	engine/setback.c engine/setback.h \
 	engine/garbage.c engine/garbage.h \
 	engine/pick_job.c engine/pick_job.h \

@@ -9,6 +9,8 @@
  * 2. An id below the floor counts as applied, with no result to tell: its asker has had an answer, so whoever
  *    sends it now is late (a leftover of an older connection), and applying it again would be wrong.
  * 3. At most ORIGIN_WINDOW_MAX ids are kept; beyond that the smallest is settled by force.
+ * 4. Results of requests that were decided are owned here, ORIGINS_RESULTS_MAX bytes of them at most: beyond that the
+ *    least recently seen origin is forgotten, or of the last one left the smallest id settled.
  *
  * There are few origins (one per frontend process, ever), so they are searched one by one.
  */
@@ -29,7 +31,7 @@ struct origin {
 struct origins {
 	uint32_t magic;
 	uint64_t clock;
-	size_t count;
+	size_t count, result_bytes;
 	struct origin list[ORIGINS_MAX];
 };
 
@@ -41,10 +43,24 @@ struct origins *origins_new(void)
 	return o;
 }
 
+static void drop_results(struct origins *o, struct applied_request *a)
+{
+	o->result_bytes -= a->results.n;
+	mem_free((void *)(uintptr_t)a->results.p);
+	a->results = slice_of(NULL, 0);
+}
+
+static void forget(struct origins *o, struct origin *g)
+{
+	for (size_t i = g->begin; i < g->end; i++)
+		drop_results(o, &g->applied[i]);
+	mem_free(g->applied);
+}
+
 static void forget_all(struct origins *o)
 {
 	for (size_t i = 0; i < o->count; i++)
-		mem_free(o->list[i].applied);
+		forget(o, &o->list[i]);
 	o->count = 0;
 }
 
@@ -66,17 +82,25 @@ static const struct origin *look_up(const struct origins *o, uint64_t id)
 	return NULL;
 }
 
-/* A free place: the next one, or that of the least recently seen. */
-static struct origin *make_room(struct origins *o)
+static struct origin *least_seen(struct origins *o)
 {
 	struct origin *oldest = &o->list[0];
 
-	if (o->count < ORIGINS_MAX)
-		return &o->list[o->count++];
 	for (size_t i = 1; i < o->count; i++)
 		if (o->list[i].last_seen < oldest->last_seen)
 			oldest = &o->list[i];
-	mem_free(oldest->applied);
+	return oldest;
+}
+
+/* A free place: the next one, or that of the least recently seen. */
+static struct origin *make_room(struct origins *o)
+{
+	struct origin *oldest;
+
+	if (o->count < ORIGINS_MAX)
+		return &o->list[o->count++];
+	oldest = least_seen(o);
+	forget(o, oldest);
 	return oldest;
 }
 
@@ -127,12 +151,17 @@ bool origins_find(const struct origins *o, uint64_t origin, uint64_t request_id,
 }
 
 /* Forgets ids below floor. The floor never goes back. */
-static void raise_floor(struct origin *g, uint64_t floor)
+static void raise_floor(struct origins *o, struct origin *g, uint64_t floor)
 {
+	size_t begin;
+
 	if (floor <= g->floor)
 		return;
 	g->floor = floor;
-	g->begin = place_of(g, floor);
+	begin = place_of(g, floor);
+	for (; g->begin < begin; g->begin++)
+		if (g->applied[g->begin].results.n)
+			drop_results(o, &g->applied[g->begin]);
 	if (g->begin == g->end)
 		g->begin = g->end = 0;
 }
@@ -154,6 +183,32 @@ static void room_at_end(struct origin *g)
 	g->applied = mem_resize(g->applied, g->capacity * sizeof *g->applied);
 }
 
+/* Sees to it that not too many bytes of results are kept; g, which was just seen, has more. */
+static void bound_results(struct origins *o, struct origin *g)
+{
+	while (o->result_bytes > ORIGINS_RESULTS_MAX && o->count > 1) {
+		struct origin *oldest = least_seen(o), *last = &o->list[o->count - 1];
+
+		must(oldest != g);
+		forget(o, oldest);
+		*oldest = *last;
+		if (g == last)
+			g = oldest;
+		o->count--;
+	}
+	while (o->result_bytes > ORIGINS_RESULTS_MAX && g->end - g->begin > 1)
+		raise_floor(o, g, g->applied[g->begin].request_id + 1);
+}
+
+static void keep_results(struct origins *o, struct origin *g, size_t at, struct slice results)
+{
+	if (results.n == 0)
+		return;
+	g->applied[at].results = slice_of(mem_dup(results.p, results.n), results.n);
+	o->result_bytes += results.n;
+	bound_results(o, g);
+}
+
 void origins_record(struct origins *o, uint64_t origin, const struct applied_request *a)
 {
 	struct origin *g = touch(o, origin);
@@ -166,15 +221,20 @@ void origins_record(struct origins *o, uint64_t origin, const struct applied_req
 	if (at == g->end || g->applied[at].request_id != a->request_id) {
 		memmove(g->applied + at + 1, g->applied + at, (g->end - at) * sizeof *g->applied);
 		g->end++;
+	} else {
+		drop_results(o, &g->applied[at]);
 	}
 	g->applied[at] = *a;
+	g->applied[at].results = slice_of(NULL, 0);
+	keep_results(o, g, at, a->results);
+	g = touch(o, origin);
 	if (g->end - g->begin > ORIGIN_WINDOW_MAX)
-		raise_floor(g, g->applied[g->begin].request_id + 1);
+		raise_floor(o, g, g->applied[g->begin].request_id + 1);
 }
 
 void origins_settle(struct origins *o, uint64_t origin, uint64_t oldest_unanswered)
 {
-	raise_floor(touch(o, origin), oldest_unanswered);
+	raise_floor(o, touch(o, origin), oldest_unanswered);
 }
 
 /* Least recently seen first, so that restoring in this order keeps the order of forgetting. */

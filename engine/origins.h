@@ -14,15 +14,16 @@
 #include "proto/write.h"
 
 #define ORIGINS_MAX 256u
+#define ORIGINS_RESULTS_MAX (8u << 20)   /* bytes; they stand at the beginning of every segment */
 
 struct origins;
 
 struct origins *origins_new(void);
 void origins_free(struct origins **op);
 
-/* Was this request applied? Then *ap says with which result. */
+/* Was this request applied? Then *ap says with which result; its `results` are good until the next change here. */
 bool origins_find(const struct origins *o, uint64_t origin, uint64_t request_id, struct applied_request *ap);
-void origins_record(struct origins *o, uint64_t origin, const struct applied_request *a);
+void origins_record(struct origins *o, uint64_t origin, const struct applied_request *a);     /* copies */
 void origins_settle(struct origins *o, uint64_t origin, uint64_t oldest_unanswered);   /* forgets smaller ids */
 
 void origins_encode(const struct origins *o, struct buf *out);       /* OriginState fields of a WALBatch */

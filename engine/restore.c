@@ -63,7 +63,7 @@ static enum st replay_segment(void *ctx, struct file_id id, uint64_t bytes)
 
 static enum st replay_record(void *ctx, const struct wal_batch *b, const struct write_counts *counts)
 {
-	struct applied_request applied = { b->request_id, b->first_sequence, b->timestamp_ms };
+	struct applied_request applied = { b->request_id, b->first_sequence, b->timestamp_ms, b->results };
 	struct replay *r = ctx;
 	enum st st = ST_OK;
 

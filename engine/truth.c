@@ -138,6 +138,11 @@ struct retired *truth_retired(const struct truth *t)
 	return t->conf.retired;
 }
 
+struct board *truth_board(const struct truth *t)
+{
+	return t->conf.board;
+}
+
 /* A manifest error that is not a plain "no" leaves the outcome unknown: this life ends (3). */
 static enum st survive(enum st st)
 {
@@ -257,6 +262,28 @@ bool truth_oldest(struct truth *t, struct frozen *fp, struct file_id *next_walp)
 	}
 	pthread_mutex_unlock(&t->lock);
 	return found;
+}
+
+size_t truth_take_memtables(struct truth *t, struct memtable ***listp)
+{
+	struct memtable **list;
+	size_t n = 0;
+
+	pthread_mutex_lock(&t->lock);
+	list = mem_alloc((t->frozen_count + 1) * sizeof(struct memtable *));
+	list[n++] = memtable_ref(t->active);
+	for (size_t i = t->frozen_count; i-- > 0;)
+		list[n++] = memtable_ref(t->frozen[i].memtable);
+	pthread_mutex_unlock(&t->lock);
+	*listp = list;
+	return n;
+}
+
+void truth_give_memtables(struct memtable ***listp, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		memtable_unref(&(*listp)[i]);
+	mem_drop(listp);
 }
 
 unsigned truth_frozen_count(struct truth *t)

@@ -49,6 +49,7 @@ struct seq truth_visible(const struct truth *t);         /* of the newest write;
 uint64_t truth_database(const struct truth *t);
 uint64_t truth_incarnation(const struct truth *t);
 struct retired *truth_retired(const struct truth *t);    /* of its configuration */
+struct board *truth_board(const struct truth *t);        /* on loan */
 
 /* n ids in a row. ST_FULL, ST_BUSY: not now. */
 enum st truth_take_ids(struct truth *t, uint32_t n, struct file_id *firstp) MUST_USE;
@@ -74,6 +75,10 @@ void truth_rotate(struct truth *t, struct memtable *fresh, struct seq last_seq, 
 
 /* The oldest frozen memtable (referenced for the caller) and the segment of the next newer one; false: there is none. */
 bool truth_oldest(struct truth *t, struct frozen *fp, struct file_id *next_walp);
+
+/* All memtables, newest (the active one) first, each referenced; returns how many. */
+size_t truth_take_memtables(struct truth *t, struct memtable ***listp);
+void truth_give_memtables(struct memtable ***listp, size_t n);
 
 unsigned truth_frozen_count(struct truth *t);
 uint64_t truth_frozen_bytes(const struct truth *t);      /* arena bytes of frozen memtables; no lock */

@@ -5,7 +5,7 @@
 
 static void record(struct origins *o, uint64_t origin, uint64_t id)
 {
-	origins_record(o, origin, &(struct applied_request){ id, seq(id * 10), (int64_t)id + 1000 });
+	origins_record(o, origin, &(struct applied_request){ id, seq(id * 10), (int64_t)id + 1000, { NULL, 0 } });
 }
 
 static bool known(const struct origins *o, uint64_t origin, uint64_t id)
