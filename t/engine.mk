@@ -149,3 +149,11 @@ t_engine_retired_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
 check_PROGRAMS += t/engine_damages_test
 t_engine_damages_test_SOURCES = t/engine_damages_test.c
 t_engine_damages_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_decide_test
+t_engine_decide_test_SOURCES = t/engine_decide_test.c
+t_engine_decide_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/engine_asks_test
+t_engine_asks_test_SOURCES = t/engine_asks_test.c t/engine_askhelp.h t/engine_world.h t/engine_testlib.h
+t_engine_asks_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
