@@ -81,7 +81,7 @@ t_engine_restore_test_SOURCES = t/engine_restore_test.c t/engine_world.h t/engin
 t_engine_restore_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_commit_test
-t_engine_commit_test_SOURCES = t/engine_commit_test.c t/engine_peer.h t/engine_world.h t/engine_testlib.h
+t_engine_commit_test_SOURCES = t/engine_commit_test.c t/engine_askhelp.h t/engine_peer.h t/engine_world.h t/engine_testlib.h
 t_engine_commit_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_control_test

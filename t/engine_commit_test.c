@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/stats/stats.h"
 #include "engine/commit.h"
+#include "t/engine_askhelp.h"
 #include "t/engine_peer.h"
 
 struct client {
@@ -49,6 +50,27 @@ static void send_put(struct client *c, uint64_t incarnation, uint64_t request, c
 	write_request_encode(&r, &all);
 	peer_send(&c->peer, buf_slice(&all));
 	buf_fini(&batch);
+	buf_fini(&batches);
+	buf_fini(&all);
+}
+
+/* One request with these batches, one ask each. */
+static void send_asks(struct client *c, uint64_t request, const struct write_ask *asks, size_t n)
+{
+	struct write_request r = { .incarnation = truth_incarnation(c->w.db.truth), .origin = 5, .request_id = request,
+				   .oldest_unanswered = 1 };
+	struct buf batches = BUF_INIT, all = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		struct buf batch = BUF_INIT;
+
+		write_batch_add_ask(&batch, &asks[i]);
+		write_request_add_batch(&batches, buf_slice(&batch));
+		buf_fini(&batch);
+	}
+	r.batches = buf_slice(&batches);
+	write_request_encode(&r, &all);
+	peer_send(&c->peer, buf_slice(&all));
 	buf_fini(&batches);
 	buf_fini(&all);
 }
@@ -230,8 +252,142 @@ START_TEST(back_pressure_lets_the_answer_out_and_holds_the_next_group_back)
 }
 END_TEST
 
+/* The result of a request with one batch. */
+static struct write_result result_of(const struct write_reply *reply)
+{
+	static const uint8_t batches[] = { 0x2a, 0x00 };
+	struct write_results w = write_results_begin(reply, slice_of(batches, sizeof(batches)));
+	struct write_result r;
+
+	ck_assert(write_results_next(&w, &r));
+	return r;
+}
+
+static struct write_result ask_one(struct client *c, uint64_t request, struct write_ask ask)
+{
+	struct write_reply r;
+
+	send_asks(c, request, &ask, 1);
+	r = next_reply(c);
+	ck_assert_uint_eq(r.request_id, request);
+	ck_assert_int_eq(r.status, ST_OK);
+	return result_of(&r);
+}
+
+static uint64_t incarnation_of(const struct client *c)
+{
+	return truth_incarnation(c->w.db.truth);
+}
+
+static void put(struct client *c, uint64_t request, const char *key, const char *value)
+{
+	send_put(c, incarnation_of(c), request, key, value);
+	ck_assert_int_eq(next_reply(c).status, ST_OK);
+}
+
+/* All that was written goes to tables. */
+static void make_cold(struct client *c)
+{
+	struct write_reply unused = { 0 };
+	struct seq last;
+
+	ck_ok(commit_rotate(c->commit, &last, &unused));
+	world_flush_all(&c->w);
+}
+
+START_TEST(conditions_and_increments_are_decided_against_tables_and_memtables)
+{
+	struct client c;
+	struct write_result r;
+
+	begin(&c);
+	put(&c, 101, "cold", "41");
+	make_cold(&c);
+	ck_assert_int_eq(ask_one(&c, 1, ask_increment("cold", 1)).value, 42);
+	ck_assert_int_eq(ask_one(&c, 2, ask_increment("cold", 1)).value, 43);
+	r = ask_one(&c, 3, ask_put("cold", "x", WRITE_IF_VERSION, 1));
+	ck_assert(r.status == ST_PRECONDITION && r.present.v == 3);
+	ck_assert_int_eq(ask_one(&c, 4, ask_put("new", "x", WRITE_IF_ABSENT, 0)).status, ST_OK);
+	ck_assert_int_eq(ask_one(&c, 5, ask_put("new", "y", WRITE_IF_ABSENT, 0)).status, ST_PRECONDITION);
+	r = ask_one(&c, 3, ask_put("cold", "x", WRITE_IF_VERSION, 1));
+	ck_assert(r.status == ST_PRECONDITION && r.present.v == 3);      /* a repeat */
+	world_check1(&c.w, "new", "x");
+	world_check1(&c.w, "cold", "43");
+	end(&c);
+}
+END_TEST
+
+START_TEST(a_range_delete_is_one_write_among_others)
+{
+	struct client c;
+	struct write_result r;
+
+	begin(&c);
+	put(&c, 1, "a1", "v");
+	put(&c, 2, "b1", "v");
+	make_cold(&c);
+	put(&c, 3, "a2", "v");
+	r = ask_one(&c, 4, ask_range("a", "b"));
+	ck_assert(r.status == ST_OK && r.written == 2 && r.first_sequence.v == 4);
+	world_check1(&c.w, "a1", NULL);
+	world_check1(&c.w, "a2", NULL);
+	world_check1(&c.w, "b1", "v");
+	end(&c);
+}
+END_TEST
+
+/* Many requests at once, each increments a hot key, a cold one and its own: nothing is lost, nothing done twice. */
+START_TEST(increments_of_many_requests_at_once_add_up)
+{
+	struct client c;
+	uint64_t sum = 0;
+	char own[16];
+
+	begin(&c);
+	put(&c, 301, "hot", "0");
+	put(&c, 302, "cold", "0");
+	make_cold(&c);
+	flush_start(c.w.flush);
+	for (uint64_t i = 1; i <= 300; i++) {
+		struct write_ask asks[3] = { ask_increment("hot", 1), ask_increment("cold", (int64_t)i) };
+
+		snprintf(own, sizeof(own), "own%u", (unsigned)i);
+		asks[2] = ask_increment(own, 7);
+		send_asks(&c, i, asks, 3);
+		sum += i;
+	}
+	for (uint64_t i = 1; i <= 300; i++)
+		ck_assert_int_eq(next_reply(&c).status, ST_OK);
+	world_check1(&c.w, "hot", "300");
+	snprintf(own, sizeof(own), "%u", (unsigned)sum);
+	world_check1(&c.w, "cold", own);
+	world_check1(&c.w, "own300", "7");
+	flush_stop(c.w.flush);
+	end(&c);
+}
+END_TEST
+
+/* Stopped in the midst of it: what is read for is let go of, unanswered. */
+START_TEST(a_stop_lets_go_of_what_is_read_for)
+{
+	struct client c;
+
+	begin(&c);
+	put(&c, 201, "k", "0");
+	make_cold(&c);
+	for (uint64_t i = 1; i <= 200; i++)
+		send_asks(&c, i, &(struct write_ask){ .op.key = slice_str(i % 2 ? "k" : "l"), .verb = WRITE_INCREMENT, .by = 1 }, 1);
+	ck_assert_int_eq(next_reply(&c).status, ST_OK);
+	end(&c);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, conditions_and_increments_are_decided_against_tables_and_memtables);
+	tcase_add_test(tc, a_range_delete_is_one_write_among_others);
+	tcase_add_test(tc, increments_of_many_requests_at_once_add_up);
+	tcase_add_test(tc, a_stop_lets_go_of_what_is_read_for);
 	tcase_add_test(tc, back_pressure_lets_the_answer_out_and_holds_the_next_group_back);
 	tcase_add_test(tc, a_connection_begins_with_a_hello_and_a_request_is_answered_and_readable);
 	tcase_add_test(tc, many_requests_are_each_answered_once_and_in_order);

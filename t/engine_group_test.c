@@ -13,17 +13,21 @@ struct spy {
 	struct board *board;
 	struct memtable *memtable;
 	unsigned appended, writes, syncs;
+	size_t results_bytes;            /* in the heads of records */
 	uint64_t visible_at_sync, entries_at_sync;
 	enum st write_st, sync_st;
 };
 
 static void spy_append(void *ctx, struct seq first, uint32_t count, struct slice head, struct slice body)
 {
+	struct write_counts counts;
+	struct wal_batch record;
 	struct spy *s = ctx;
 
 	(void)first;
-	(void)head;
 	(void)body;
+	ck_assert_int_eq(wal_batch_decode(head, &record, &counts), ST_OK);
+	s->results_bytes += record.results.n;
 	s->appended += count;
 }
 
@@ -86,9 +90,10 @@ static void teardown(struct bench *b)
 }
 
 /* A request of one batch with n puts key0=value ... key<n-1>=value. */
-static void add(struct bench *b, uint64_t origin, uint64_t request, unsigned n, const char *key, const char *value)
+static void add_synced(struct bench *b, uint64_t origin, uint64_t request, unsigned n, const char *key, const char *value,
+		       bool sync)
 {
-	struct write_request r = { .origin = origin, .request_id = request, .oldest_unanswered = 1 };
+	struct write_request r = { .origin = origin, .request_id = request, .oldest_unanswered = 1, .sync = sync };
 	struct write_counts counts = { .batches = 1, .entries = n, .puts = n };
 	struct buf batch = BUF_INIT, *all = &b->bytes[b->used++];
 
@@ -106,6 +111,27 @@ static void add(struct bench *b, uint64_t origin, uint64_t request, unsigned n, 
 	buf_fini(&batch);
 	r.batches = buf_slice(all);
 	group_add(&b->group, &r, &counts, group_cost_of(r.batches), NULL);
+}
+
+static void add(struct bench *b, uint64_t origin, uint64_t request, unsigned n, const char *key, const char *value)
+{
+	add_synced(b, origin, request, n, key, value, false);
+}
+
+/* What a request came to: one put, and one result beside it. */
+static void add_decided(struct bench *b, uint64_t request, uint64_t oldest_unanswered, const char *key, const char *value)
+{
+	struct write_request r = { .origin = 7, .request_id = request, .oldest_unanswered = oldest_unanswered };
+	struct write_op op = { .key = slice_str(key), .value = slice_str(value) };
+	struct decided d = { BUF_INIT, BUF_INIT, 1 };
+	struct buf batch = BUF_INIT;
+
+	write_batch_add(&batch, &op);
+	write_request_add_batch(&d.batches, buf_slice(&batch));
+	buf_fini(&batch);
+	write_result_encode(&(struct write_result){ .first_sequence = seq(b->group.next_seq), .written = 1, .value = 5 }, &d.results);
+	group_add_decided(&b->group, &r, &d, NULL);
+	ck_assert_ptr_null(d.batches.p);
 }
 
 static const struct write_reply *reply(const struct bench *b, size_t i)
@@ -314,8 +340,115 @@ START_TEST(an_interval_sync_falls_due_only_when_something_is_unsynced)
 }
 END_TEST
 
+START_TEST(who_asks_for_a_sync_gets_one_and_everybody_in_the_group_knows)
+{
+	struct bench b;
+
+	setup(&b, WAL_SYNC_OFF, 0);
+	add(&b, 7, 1, 1, "k", "v");
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert(!reply(&b, 0)->synced);
+	group_reset(&b.group);
+	add(&b, 7, 2, 1, "k", "v");
+	add_synced(&b, 8, 1, 1, "l", "v", true);
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert_uint_eq(b.spy.syncs, 1);
+	ck_assert(reply(&b, 0)->synced && reply(&b, 1)->synced);
+	group_reset(&b.group);
+	add(&b, 7, 3, 1, "k", "v");                      /* a wish is not for ever */
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert_uint_eq(b.spy.syncs, 1);
+	ck_assert(!reply(&b, 0)->synced);
+	group_reset(&b.group);
+	add_synced(&b, 7, 3, 1, "k", "v", true);         /* a repeat, whose first time was not synced */
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert_uint_eq(b.spy.syncs, 2);
+	ck_assert(reply(&b, 0)->synced);
+	teardown(&b);
+}
+END_TEST
+
+START_TEST(every_reply_says_synced_where_every_group_is)
+{
+	struct bench b;
+
+	setup(&b, WAL_SYNC_ALWAYS, 0);
+	add(&b, 7, 1, 1, "k", "v");
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert(reply(&b, 0)->synced);
+	teardown(&b);
+}
+END_TEST
+
+START_TEST(a_sync_that_was_asked_for_and_fails_acknowledges_nothing)
+{
+	struct bench b;
+
+	setup(&b, WAL_SYNC_OFF, 0);
+	add(&b, 7, 1, 1, "k", "v");
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	group_reset(&b.group);
+	b.spy.sync_st = ST_IO;
+	add_synced(&b, 7, 1, 1, "k", "v", true);         /* a repeat */
+	ck_assert_int_eq(group_commit(&b.group), ST_IO);
+	ck_assert_int_eq(reply(&b, 0)->status, ST_UNAVAILABLE);
+	teardown(&b);
+}
+END_TEST
+
+START_TEST(what_was_decided_is_written_with_its_results_and_repeated_with_them)
+{
+	struct write_reply r;
+	struct write_results w;
+	struct write_result result;
+	struct bench b;
+
+	setup(&b, WAL_SYNC_ALWAYS, 0);
+	add_decided(&b, 1, 1, "n", "5");
+	add(&b, 7, 1, 1, "n", "again");                  /* a repeat in the same group */
+	add_decided(&b, 2, 2, "m", "5");                 /* settles the first: what it said may be gone */
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert_uint_gt(b.spy.results_bytes, 0);
+	ck_assert_uint_eq(b.spy.appended, 2);
+	check_value(&b, "n", "5");
+	for (unsigned i = 0; i < 2; i++) {
+		r = *reply(&b, i);
+		w = write_results_begin(&r, b.group.items[0].batches);
+		ck_assert(write_results_next(&w, &result));
+		ck_assert(result.value == 5 && result.first_sequence.v == 101);
+	}
+	teardown(&b);
+}
+END_TEST
+
+START_TEST(the_group_knows_what_it_has_written_whenever_it_was_added)
+{
+	const struct present *p;
+	struct bench b;
+
+	setup(&b, WAL_SYNC_ALWAYS, 0);
+	add(&b, 7, 1, 2, "k", "old");
+	add(&b, 7, 2, 1, "k", "new");
+	p = known_find(group_written(&b.group), slice_str("k0"));
+	ck_assert(p && p->version.v == 103 && slice_eq(p->value, slice_str("new")));
+	ck_assert_uint_eq(known_find(group_written(&b.group), slice_str("k1"))->version.v, 102);
+	ck_assert_ptr_null(known_find(group_written(&b.group), slice_str("l0")));
+	add(&b, 7, 3, 1, "l", "later");
+	ck_assert_uint_eq(known_find(group_written(&b.group), slice_str("l0"))->version.v, 104);
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	group_reset(&b.group);
+	ck_assert_ptr_null(known_find(group_written(&b.group), slice_str("k0")));
+	teardown(&b);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, who_asks_for_a_sync_gets_one_and_everybody_in_the_group_knows);
+	tcase_add_test(tc, every_reply_says_synced_where_every_group_is);
+	tcase_add_test(tc, a_sync_that_was_asked_for_and_fails_acknowledges_nothing);
+	tcase_add_test(tc, what_was_decided_is_written_with_its_results_and_repeated_with_them);
+	tcase_add_test(tc, the_group_knows_what_it_has_written_whenever_it_was_added);
 	tcase_add_test(tc, nothing_is_visible_or_in_the_memtable_before_the_sync);
 	tcase_add_test(tc, a_group_of_many_requests_is_written_and_synced_once);
 	tcase_add_test(tc, a_failed_sync_acknowledges_nothing_and_shows_nothing);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is remembered of requests, what is forgotten, and that it survives being written down. */
+#include "common/base/mem.h"
 #include "engine/origins.h"
 #include "t/engine_testlib.h"
 
@@ -150,8 +151,64 @@ START_TEST(an_encoded_state_comes_back_the_same_in_the_same_order_of_forgetting)
 }
 END_TEST
 
+static void record_results(struct origins *o, uint64_t origin, uint64_t id, struct slice results)
+{
+	origins_record(o, origin, &(struct applied_request){ id, seq(id), 0, results });
+}
+
+START_TEST(results_are_kept_as_long_as_their_request_and_written_down)
+{
+	struct origins *o = origins_new(), *again = origins_new();
+	char first[] = "\x42\x02\x08\x0c", second[] = "\x42\x00\x42\x00";
+	struct buf encoded = BUF_INIT;
+	struct applied_request a;
+
+	record_results(o, 5, 1, slice_str(first));
+	record_results(o, 5, 2, slice_str(second));
+	record_results(o, 5, 3, slice_of("", 0));
+	record_results(o, 5, 2, slice_str(first));       /* once more: replaced */
+	memset(first, 0, sizeof(first));                 /* they are copies */
+	ck_assert(origins_find(o, 5, 2, &a) && slice_eq(a.results, slice_str("\x42\x02\x08\x0c")));
+	ck_assert(origins_find(o, 5, 3, &a) && a.results.n == 0);
+	origins_settle(o, 5, 2);
+	ck_assert(origins_find(o, 5, 1, &a) && a.results.n == 0);
+	origins_encode(o, &encoded);
+	record_results(again, 9, 1, slice_str(second));
+	origins_restore(again, buf_slice(&encoded));
+	ck_assert(origins_find(again, 5, 2, &a) && slice_eq(a.results, slice_str("\x42\x02\x08\x0c")));
+	buf_fini(&encoded);
+	origins_free(&o);
+	origins_free(&again);
+}
+END_TEST
+
+START_TEST(results_are_bounded_the_least_recently_seen_goes_first)
+{
+	struct slice quarter = slice_of(mem_zalloc(ORIGINS_RESULTS_MAX / 4), ORIGINS_RESULTS_MAX / 4);
+	struct origins *o = origins_new();
+	struct applied_request a;
+
+	for (uint64_t g = 1; g <= 4; g++)
+		record_results(o, g, 1, quarter);
+	ck_assert(known(o, 1, 1));
+	record_results(o, 4, 2, quarter);
+	ck_assert(!known(o, 1, 1));
+	ck_assert(known(o, 2, 1) && known(o, 3, 1) && known(o, 4, 1));
+	for (uint64_t id = 3; id <= 9; id++)
+		record_results(o, 4, id, quarter);
+	ck_assert(!known(o, 2, 1) && !known(o, 3, 1));
+	ck_assert(origins_find(o, 4, 5, &a) && a.results.n == 0);        /* settled by force */
+	ck_assert(origins_find(o, 4, 6, &a) && a.results.n == quarter.n);
+	ck_assert(origins_find(o, 4, 9, &a) && a.results.n == quarter.n);
+	mem_free((void *)(uintptr_t)quarter.p);
+	origins_free(&o);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, results_are_kept_as_long_as_their_request_and_written_down);
+	tcase_add_test(tc, results_are_bounded_the_least_recently_seen_goes_first);
 	tcase_add_test(tc, an_applied_request_is_found_with_its_result);
 	tcase_add_test(tc, a_settled_request_counts_as_applied_without_a_result);
 	tcase_add_test(tc, requests_recorded_out_of_order_are_found);
