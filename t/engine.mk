@@ -157,3 +157,8 @@ t_engine_decide_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += t/engine_asks_test
 t_engine_asks_test_SOURCES = t/engine_asks_test.c t/engine_askhelp.h t/engine_world.h t/engine_testlib.h
 t_engine_asks_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
+# On a simulated disk.
+check_PROGRAMS += t/engine_askcrash_test
+t_engine_askcrash_test_SOURCES = t/engine_askcrash_test.c t/engine_sqlitevfs.h t/engine_askhelp.h t/engine_world.h t/engine_testlib.h
+t_engine_askcrash_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)

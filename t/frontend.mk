@@ -27,7 +27,7 @@ t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test
-check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test
+check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test t/frontend_pending_test
 EXTRA_DIST += t/http_cases.def
 t_frontend_urlcode_test_SOURCES = t/frontend_urlcode_test.c
 t_frontend_urlcode_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
@@ -47,5 +47,7 @@ t_frontend_gather_test_SOURCES = t/frontend_gather_test.c
 t_frontend_gather_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_health_test_SOURCES = t/frontend_health_test.c
 t_frontend_health_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_pending_test_SOURCES = t/frontend_pending_test.c
+t_frontend_pending_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_front_test_SOURCES = t/frontend_front_test.c
 t_frontend_front_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
