@@ -88,7 +88,8 @@ static uint64_t table_count(const struct view_desc *d)
 static void replace(struct sight *s, struct view *fresh, uint64_t generation)
 {
 	if (s->view) {
-		view_evict(s->tables, view_desc(s->view), view_desc(fresh));
+		view_retire(s->view);
+		view_evict(s->tables, s->view, fresh);
 		view_unref(&s->view);
 	}
 	s->view = fresh;

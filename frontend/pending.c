@@ -128,9 +128,15 @@ static void send_group(struct pending *p, const struct lane *l, struct write_gro
 		stats_add(M_engine_messages, 1);
 }
 
+/* The second in flight may be answered again and again while the first is read for: so far, and no further. */
+static bool may_send(const struct pending *p, const struct lane *l)
+{
+	return p->connection && l->in_flight_count < PENDING_IN_FLIGHT && l->next_id - oldest_unanswered(l) < ORIGIN_WINDOW_MAX;
+}
+
 static void pump_lane(struct pending *p, struct lane *l)
 {
-	while (p->connection && l->in_flight_count < PENDING_IN_FLIGHT) {
+	while (may_send(p, l)) {
 		struct write_group *group = gather_take(&l->gather);
 
 		if (!group)
@@ -188,7 +194,7 @@ void pending_submit_ask(struct pending *p, struct http_request *r, const struct 
 		return;
 	}
 	gather_add(&l->gather, r, ask->batch, kind_of(ask->batch), ask->sync);
-	if (!p->turn_set && p->connection && l->in_flight_count < PENDING_IN_FLIGHT) {
+	if (!p->turn_set && may_send(p, l)) {
 		p->turn_set = true;
 		loop_end_of_turn(p->turn);
 	}

@@ -46,18 +46,18 @@ static void evict_left(struct table_cache *tables, const struct view_desc *older
 	mem_free(new_ids);
 }
 
-static void evict_mended(struct table_cache *tables, const struct view_desc *older, const struct view_desc *newer)
+static void evict_mended(struct table_cache *tables, const struct view_desc *older, const struct damage_index *newer)
 {
 	for (size_t i = 0; i < older->damage_count; i++) {
 		const struct table_damage *d = &older->damage[i];
 
-		if (!damage_find(newer->damage, newer->damage_count, d->table, d->offset))
+		if (!damage_find(newer, d->table, d->offset))
 			table_cache_evict(tables, d->table);
 	}
 }
 
-void view_evict(struct table_cache *tables, const struct view_desc *older, const struct view_desc *newer)
+void view_evict(struct table_cache *tables, const struct view *older, const struct view *newer)
 {
-	evict_left(tables, older, newer);
-	evict_mended(tables, older, newer);
+	evict_left(tables, view_desc(older), view_desc(newer));
+	evict_mended(tables, view_desc(older), view_damage(newer));
 }

@@ -3,11 +3,10 @@
 #ifndef VIEW_VIEW_EVICT_H
 #define VIEW_VIEW_EVICT_H
 
-#include "common/table/table_cache.h"
-#include "common/table/view_desc.h"
+#include "common/view/view.h"
 
 /* Closes, as soon as nobody uses them, the tables that only the older view names, and those whose damage is no longer on
  * record: they may have been mended. */
-void view_evict(struct table_cache *tables, const struct view_desc *older, const struct view_desc *newer);
+void view_evict(struct table_cache *tables, const struct view *older, const struct view *newer);
 
 #endif
