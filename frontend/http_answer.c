@@ -104,13 +104,15 @@ static void write_answer(struct buf *out, const struct http_request *r, const st
 /* ---- fields that depend on what the client said ---- */
 
 /* Whether the answer is sent as gzip. */
-static bool wants_gzip(const struct http_request *r, const struct http_answer *a)
+static bool wants_gzip(struct http_request *r, const struct http_answer *a)
 {
-	if (!(r->takes & HTTP_TAKES_GZIP) || a->body.n == 0)
+	unsigned takes = http_request_takes(r);
+
+	if (!(takes & HTTP_TAKES_GZIP) || a->body.n == 0)
 		return false;
-	if (!(r->takes & HTTP_TAKES_IDENTITY))
+	if (!(takes & HTTP_TAKES_IDENTITY))
 		return true;
-	return a->compress && r->takes & HTTP_PREFERS_GZIP && a->body.n > COMPRESS_MIN && a->body.n <= COMPRESS_MAX;
+	return a->compress && takes & HTTP_PREFERS_GZIP && a->body.n > COMPRESS_MIN && a->body.n <= COMPRESS_MAX;
 }
 
 static struct slice compress(struct http_shared *s, struct slice body)
@@ -254,7 +256,7 @@ void http_answer__finish(struct http_request *r)
 }
 
 /* Writes the answer, with what this client gets beside it or in place of its bytes. */
-static void write_special(struct buf *out, const struct http_request *r, const struct http_answer *a,
+static void write_special(struct buf *out, struct http_request *r, const struct http_answer *a,
 			  enum framing framing, bool close)
 {
 	struct http_answer copy = *a;

@@ -168,7 +168,8 @@ enum problem http_body__check_codings(struct http_request *r)
 	struct slice accepts = http_request_field(r, HTTP_FIELD_ACCEPT_ENCODING);
 	enum http_coding coding = http_coding_of(http_request_field(r, HTTP_FIELD_CONTENT_ENCODING));
 
-	if (accepts.p) {
+	/* Without a weight nothing is excluded: what is preferred is read when an answer is long enough. */
+	if (accepts.n && memchr(accepts.p, ';', accepts.n)) {
 		r->takes = http_coding_accepted(accepts);
 		if (r->takes == 0)
 			return PROBLEM_NOT_ACCEPTABLE;

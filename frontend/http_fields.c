@@ -5,8 +5,6 @@
  */
 #include "frontend/http_fields.h"
 
-#include <strings.h>
-
 static const struct row {
 	const char *name;
 	size_t length;
@@ -24,6 +22,17 @@ static const uint32_t lengths =
 #undef HTTP_FIELD
 	0;
 
+/* name, a token, is the one of a row. A byte of a token that becomes one of a-z or '-' by this bit is the same letter. */
+static bool is_same(const char *row, struct slice name)
+{
+	size_t i;
+
+	for (i = 0; i < name.n; i++)
+		if ((name.p[i] | 0x20) != (uint8_t)row[i])
+			return false;
+	return true;
+}
+
 enum http_field_id http_field_find(struct slice name)
 {
 	unsigned id;
@@ -31,8 +40,7 @@ enum http_field_id http_field_find(struct slice name)
 	if (name.n > 31 || !(lengths >> name.n & 1))
 		return HTTP_FIELD_OTHER;
 	for (id = HTTP_FIELD_OTHER + 1; id < HTTP_FIELD_COUNT; id++)
-		if (rows[id].length == name.n &&
-		    strncasecmp(rows[id].name, (const char *)name.p, name.n) == 0)
+		if (rows[id].length == name.n && is_same(rows[id].name, name))
 			return (enum http_field_id)id;
 	return HTTP_FIELD_OTHER;
 }

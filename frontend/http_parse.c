@@ -102,18 +102,17 @@ static int on_value(llhttp_t *ll, const char *at, size_t n)
 	}
 }
 
-static enum http_method method_of(struct slice m)
+static enum http_method method_of(const llhttp_t *ll)
 {
-	static const char *const names[] = {
-		[HTTP_M_GET] = "GET", [HTTP_M_HEAD] = "HEAD",     [HTTP_M_POST] = "POST",
-		[HTTP_M_PUT] = "PUT", [HTTP_M_DELETE] = "DELETE", [HTTP_M_OPTIONS] = "OPTIONS",
-	};
-	unsigned i;
-
-	for (i = 0; i < HTTP_M_OTHER; i++)
-		if (slice_eq(m, slice_str(names[i])))
-			return (enum http_method)i;
-	return HTTP_M_OTHER;
+	switch (ll->method) {
+	case HTTP_GET:     return HTTP_M_GET;
+	case HTTP_HEAD:    return HTTP_M_HEAD;
+	case HTTP_POST:    return HTTP_M_POST;
+	case HTTP_PUT:     return HTTP_M_PUT;
+	case HTTP_DELETE:  return HTTP_M_DELETE;
+	case HTTP_OPTIONS: return HTTP_M_OPTIONS;
+	default:           return HTTP_M_OTHER;
+	}
 }
 
 /* The path of a target: "/path", "http://authority/path" where the authority is what Host says, or the "*" of
@@ -156,7 +155,7 @@ static int on_headers_complete(llhttp_t *ll)
 	ll->upgrade = 0;                 /* an Upgrade field is ignored, as RFC 9110 7.8 allows */
 	if (p->host_count == 0 && !p->head.http10)
 		return refuse(p, PROBLEM_HOST);
-	r->method = method_of(p->head.method);
+	r->method = method_of(ll);
 	if (!origin_form(p, &target))
 		return refuse(p, PROBLEM_TARGET);
 	r->http10 = p->head.http10;

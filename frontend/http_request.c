@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/must.h"
+#include "frontend/http_coding.h"
 
 #define HTTP_REQUEST_MAGIC 0x52715101u
 
@@ -80,6 +81,15 @@ struct slice http_request_field(const struct http_request *r, enum http_field_id
 	const struct http_field *f = field_of(r, id);
 
 	return f ? f->value : slice_of(NULL, 0);
+}
+
+unsigned http_request_takes(struct http_request *r)
+{
+	const struct http_field *f = field_of(r, HTTP_FIELD_ACCEPT_ENCODING);
+
+	if (!r->takes)
+		r->takes = f ? http_coding_accepted(f->value) : HTTP_TAKES_IDENTITY;
+	return r->takes;
 }
 
 /* "a" and "b" become "a, b". */

@@ -53,7 +53,7 @@ struct http_request {
 	void *body_ctx;
 	struct gunzip *gunzip;           /* what decodes these, when they are coded */
 	size_t body_at;                  /* of body, decoded already */
-	unsigned takes;                  /* codings of the answer: http_coding.h; 0 is identity */
+	unsigned takes;                  /* codings of the answer, by http_request_takes(); 0: not read yet */
 	bool answered, changes, slow, pieces, body_paused, body_full;
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
@@ -77,6 +77,9 @@ void http_pool_fini(struct http_pool *pool);
 
 /* The value of a field, good until r is answered; p is NULL when it was not sent, n is 0 when it is empty. */
 struct slice http_request_field(const struct http_request *r, enum http_field_id id);
+
+/* Which codings its client takes: bits of http_coding.h, not 0. */
+unsigned http_request_takes(struct http_request *r);
 
 /* Keeps a line of a field; false when it may not be repeated. */
 bool http_request_add_field(struct http_request *r, enum http_field_id id, struct slice value);

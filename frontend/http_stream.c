@@ -187,9 +187,10 @@ void http_stream__gone(struct http_request *r)
 static bool choose_coding(struct http_stream *s, const struct http_stream_head *head)
 {
 	struct http_request *r = s->r;
-	bool must_be = r->takes && !(r->takes & HTTP_TAKES_IDENTITY);
+	unsigned takes = http_request_takes(r);
+	bool must_be = !(takes & HTTP_TAKES_IDENTITY);
 
-	if (!must_be && !(head->compress && r->takes & HTTP_PREFERS_GZIP))
+	if (!must_be && !(head->compress && takes & HTTP_PREFERS_GZIP))
 		return true;
 	s->width = is_live(s) ? GZIP_NARROW : GZIP_WIDE;
 	if (r->shared->gzip_bytes + gzip_bytes(s->width) > GZIP_MAX_BYTES)
