@@ -21,7 +21,7 @@
 
 enum { THREADS_MAX = 16 };
 
-typedef _Atomic(struct cold_read *) cold_list;
+typedef _Atomic(struct cold_job *) cold_list;
 
 struct reader {
 	struct cold *cold;
@@ -32,7 +32,6 @@ struct reader {
 
 struct cold {
 	uint32_t magic;
-	cold_done_f *done;
 	cold_flush_f *flush;
 	void *ctx;
 	struct loop_event *answered;
@@ -51,9 +50,9 @@ static void wake(int fd)
 }
 
 /* Adds r; true when the list was empty, so that its reader must be woken. */
-static bool push(cold_list *list, struct cold_read *r)
+static bool push(cold_list *list, struct cold_job *r)
 {
-	struct cold_read *head = atomic_load_explicit(list, memory_order_relaxed);
+	struct cold_job *head = atomic_load_explicit(list, memory_order_relaxed);
 
 	do
 		r->next = head;
@@ -63,12 +62,12 @@ static bool push(cold_list *list, struct cold_read *r)
 }
 
 /* Takes all, oldest first. */
-static struct cold_read *take_all(cold_list *list)
+static struct cold_job *take_all(cold_list *list)
 {
-	struct cold_read *r = atomic_exchange_explicit(list, NULL, memory_order_acquire), *turned = NULL;
+	struct cold_job *r = atomic_exchange_explicit(list, NULL, memory_order_acquire), *turned = NULL;
 
 	while (r) {
-		struct cold_read *next = r->next;
+		struct cold_job *next = r->next;
 
 		r->next = turned;
 		turned = r;
@@ -84,14 +83,13 @@ static void *run(void *arg)
 	uint64_t count;
 
 	while (!atomic_load(&c->stop)) {
-		struct cold_read *r, *next;
+		struct cold_job *r, *next;
 
 		if (read(me->wake_fd, &count, sizeof count) != sizeof count)
 			continue;
 		for (r = take_all(&me->inbox); r; r = next) {
 			next = r->next;
-			r->st = view_get(r->view, r->key, r->seq, r->now_ms, false, &r->cost, &r->entry,
-					 &r->pin);
+			r->run(r);
 			if (push(&c->answers, r))
 				wake(c->answered_fd);
 		}
@@ -102,19 +100,19 @@ static void *run(void *arg)
 static void on_answered(void *ctx)
 {
 	struct cold *c = ctx;
-	struct cold_read *r, *next;
+	struct cold_job *r, *next;
 	uint64_t count;
 
 	if (read(c->answered_fd, &count, sizeof count) != sizeof count)
 		return;
 	for (r = take_all(&c->answers); r; r = next) {
 		next = r->next;
-		c->done(c->ctx, r);
+		r->done(c->ctx, r);
 	}
 	c->flush(c->ctx);
 }
 
-void cold_submit(struct cold *c, struct cold_read *r)
+void cold_submit(struct cold *c, struct cold_job *r)
 {
 	struct reader *reader = &c->readers[c->turn++ % c->threads];
 
@@ -122,15 +120,13 @@ void cold_submit(struct cold *c, struct cold_read *r)
 		wake(reader->wake_fd);
 }
 
-void cold_new(struct loop *loop, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx,
-	      struct cold **cp)
+void cold_new(struct loop *loop, unsigned threads, cold_flush_f *flush, void *ctx, struct cold **cp)
 {
 	struct cold *c = mem_zalloc(sizeof *c);
 	unsigned i;
 
 	must(threads > 0 && threads <= THREADS_MAX);
 	obj_init(c, COLD_MAGIC);
-	c->done = done;
 	c->flush = flush;
 	c->ctx = ctx;
 	c->threads = threads;

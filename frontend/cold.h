@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading threads: point reads that would wait for the disk are done here, so that the event loop never does.
+ * Reading threads: what would wait for the disk is done here, so that the event loop never does.
  *
  *	event loop --inbox of a thread--> reading thread --done--> event loop
  *
@@ -10,35 +10,21 @@
 #ifndef FRONTEND_COLD_H
 #define FRONTEND_COLD_H
 
-#include "common/view/view.h"
-
 struct loop;
 struct cold;
-struct http_request;
 
-/* One read: filled by the event loop, answered by a thread. */
-struct cold_read {
-	struct cold_read *next;
-	struct http_request *request;    /* not touched by the thread */
-	struct view *view;               /* a reference */
-	struct slice key;                /* good until the answer */
-	struct seq seq;
-	int64_t now_ms;
-
-	enum st st;
-	struct entry entry;
-	struct view_pin pin;
-	struct read_cost cost;
+/* One piece of reading, the first member of what it works on. run is called on a thread and may not touch any
+ * request; then done on the event loop, which frees it. */
+struct cold_job {
+	struct cold_job *next;
+	void (*run)(struct cold_job *job);
+	void (*done)(void *ctx, struct cold_job *job);   /* ctx: the cold_new() one */
 };
 
-/* On the event loop, with each answered read; the callee releases pin (on ST_OK) and view, and frees the
- * read. */
-typedef void cold_done_f(void *ctx, struct cold_read *c);
 typedef void cold_flush_f(void *ctx);            /* after a run of done calls */
 
-void cold_new(struct loop *loop, unsigned threads, cold_done_f *done, cold_flush_f *flush, void *ctx,
-	      struct cold **cp);
+void cold_new(struct loop *loop, unsigned threads, cold_flush_f *flush, void *ctx, struct cold **cp);
 void cold_free(struct cold **cp);                /* nothing may be under way */
-void cold_submit(struct cold *c, struct cold_read *r);
+void cold_submit(struct cold *c, struct cold_job *job);
 
 #endif

@@ -26,6 +26,7 @@
 #include "frontend/routes.h"
 #include "frontend/stats_json.h"
 #include "frontend/urlcode.h"
+#include "frontend/v1_read.h"
 
 #define FRONT_MAGIC 0x46726e01u
 
@@ -38,6 +39,7 @@ struct front {
 	struct attach *attach;
 	struct reads *reads;
 	struct pending *pending;
+	struct v1 v1;
 	struct loop_event *tick;
 	unsigned ticks;
 	struct buf batch, complaint, body;       /* scratch */
@@ -171,7 +173,7 @@ static void handle_delete(struct front *f, struct http_request *r, struct slice 
 static void handle_read(struct front *f, struct http_request *r, struct slice argument)
 {
 	if (take_key(r, argument))
-		reads_get(f->reads, r);
+		reads_get(f->reads, r, reads_answer_json, NULL);
 }
 
 /* ---- for operators ---- */
@@ -307,6 +309,8 @@ static bool handle(void *ctx, struct http_request *r)
 	}
 	if (m.route == ROUTE_READ)
 		handle_read(f, r, m.argument);
+	else if (m.route == ROUTE_V1_GET)
+		v1_get(&f->v1, r, m.argument);
 	else
 		handle_other(f, r, &m);
 	return true;
@@ -353,6 +357,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	if (st)
 		return st;
 	reads_new(setup->loop, f->attach, f->pending, flush, f, &f->reads);
+	f->v1.reads = f->reads;
 	return ST_OK;
 }
 

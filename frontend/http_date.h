@@ -3,9 +3,12 @@
 #ifndef FRONTEND_HTTP_DATE_H
 #define FRONTEND_HTTP_DATE_H
 
-#include "common/base/slice.h"
+#include "common/base/buf.h"
 
 void http_date_refresh(void);            /* every second */
 struct slice http_date_fields(void); /* "Server: lsm-engine\r\nDate: ...\r\n"; good until the next refresh */
+
+/* Appends a moment, seconds since 1970, in the same form. Pure. */
+void http_date_append(struct buf *out, int64_t seconds);
 
 #endif

@@ -19,6 +19,8 @@ struct http_body_ops;
 struct http_conn;
 struct http_shared;
 struct http_stream;
+struct read_outcome;
+struct read_trace;
 
 enum http_method {
 	HTTP_M_GET, HTTP_M_HEAD, HTTP_M_POST, HTTP_M_PUT, HTTP_M_DELETE, HTTP_M_OPTIONS, HTTP_M_OTHER
@@ -64,6 +66,8 @@ struct http_request {
 	unsigned op;                     /* enum operation */
 	uint64_t count;
 	struct slice key;
+	void (*answer_read)(struct http_request *r, const struct read_outcome *o, struct buf *scratch);
+	struct read_trace *trace;
 };
 
 struct http_pool {

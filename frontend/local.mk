@@ -9,6 +9,7 @@ libfrontend_a_SOURCES = \
 	frontend/http_status.c frontend/http_status.h \
 	frontend/problem.c frontend/problem.h frontend/problem.def \
 	frontend/query.c frontend/query.h \
+	frontend/etag.c frontend/etag.h \
 	frontend/http_fields.c frontend/http_fields.h frontend/http_fields.def \
 	frontend/http_coding.c frontend/http_coding.h \
 	frontend/gzip.c frontend/gzip.h \
@@ -35,6 +36,9 @@ libfrontend_a_SOURCES = \
 	frontend/reads.c frontend/reads.h \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
+	frontend/v1.c frontend/v1.h \
+	frontend/v1_explain.c frontend/v1_explain.h \
+	frontend/v1_read.c frontend/v1_read.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)

@@ -122,12 +122,12 @@ enum problem query_number(const struct query_param *p, uint64_t min, uint64_t ma
 
 enum problem query_flag(const struct query_param *p, bool *vp, struct buf *complaint)
 {
-	bool yes = slice_eq(p->value, slice_str("true"));
+	bool yes = slice_eq(p->value, slice_str("true")) || slice_eq(p->value, slice_str("1"));
 
 	if (!p->given)
 		return PROBLEM_NONE;
-	if (!yes && !slice_eq(p->value, slice_str("false"))) {
-		complain(complaint, slice_str(p->name), "must be true or false.");
+	if (!yes && !slice_eq(p->value, slice_str("false")) && !slice_eq(p->value, slice_str("0"))) {
+		complain(complaint, slice_str(p->name), "must be true or false (1 or 0).");
 		return PROBLEM_PARAMETER_INVALID;
 	}
 	*vp = yes;

@@ -31,7 +31,7 @@ enum problem query_read(struct slice query, struct arena *arena, struct query_pa
 enum problem query_number(const struct query_param *p, uint64_t min, uint64_t max, uint64_t *vp,
 			  struct buf *complaint);
 
-/* The same for "true" and "false". */
+/* The same for "true" or "1", "false" or "0". */
 enum problem query_flag(const struct query_param *p, bool *vp, struct buf *complaint);
 
 #endif

@@ -14,7 +14,6 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
-#include "frontend/cold.h"
 #include "frontend/http_conn.h"
 #include "frontend/loop.h"
 #include "frontend/suspects.h"
@@ -50,39 +49,20 @@ static void count_cost(const struct read_cost *c)
 		stats_add(M_cache_misses, c->blocks_read);
 }
 
-/* "name":"text", or "name_base64":"..." when it is no text. */
-static void write_member(struct buf *out, const char *name, struct slice s)
+void reads_answer_json(struct http_request *r, const struct read_outcome *o, struct buf *out)
 {
-	size_t before = out->n;
-
-	buf_append_byte(out, '"');
-	buf_append_str(out, name);
-	buf_append(out, "\":", 2);
-	if (text_quote(out, s))
+	if (o->st != ST_OK) {
+		http_answer_problem(r, PROBLEM_NOT_FOUND, NULL);
 		return;
-	out->n = before;
-	buf_append_byte(out, '"');
-	buf_append_str(out, name);
-	buf_append_str(out, "_base64\":\"");
-	text_base64(out, s);
-	buf_append_byte(out, '"');
-}
-
-static void answer_found(struct reads *reads, struct http_request *r, const struct entry *e)
-{
-	struct buf *out = &reads->scratch;
-
-	buf_reset(out);
+	}
 	buf_append_byte(out, '{');
-	write_member(out, "key", r->key);
+	text_member(out, "key", r->key);
 	buf_append_byte(out, ',');
-	write_member(out, "value", e->value);
+	text_member(out, "value", o->entry->value);
 	buf_append_str(out, ",\"timestamp\":");
-	buf_append_u64(out, (uint64_t)(e->timestamp_ms / 1000));
+	buf_append_u64(out, (uint64_t)(o->entry->timestamp_ms / 1000));
 	buf_append(out, "}\n", 2);
 	http_answer_json(r, buf_slice(out));
-	if (out->capacity > SCRATCH_KEEP_BYTES)
-		buf_fini(out);
 }
 
 /* Says which keys are out of reach and why. Damage of memory has no place. */
@@ -90,7 +70,6 @@ static void answer_corrupt(struct reads *reads, struct http_request *r, const st
 {
 	struct buf *out = &reads->scratch;
 
-	buf_reset(out);
 	if (d->table.v)
 		buf_printf(out, ",\"table\":%" PRIu64, d->table.v);
 	if (d->table.v && d->offset != DAMAGE_WHOLE)
@@ -99,31 +78,32 @@ static void answer_corrupt(struct reads *reads, struct http_request *r, const st
 		buf_printf(out, ",\"record\":%" PRIu64, d->record);
 	if (d->max.n) {
 		buf_append_str(out, ",\"range\":{");
-		write_member(out, "min", d->min);
+		text_member(out, "min", d->min);
 		buf_append_byte(out, ',');
-		write_member(out, "max", d->max);
+		text_member(out, "max", d->max);
 		buf_append_byte(out, '}');
 	}
 	http_answer_problem_members(r, PROBLEM_CORRUPT, buf_slice(out));
 }
 
 /* Ends r with an outcome that is final. */
-static void answer(struct reads *reads, struct http_request *r, enum st st, const struct entry *e,
-		   const struct read_cost *cost)
+static void finish(struct reads *reads, struct http_request *r, const struct read_outcome *o)
 {
 	uint64_t arrived_us = r->arrived_us;
 
-	count_cost(cost);
-	suspects_tell(&reads->suspects, &cost->damage, clock_mono_us());
-
-	if (st == ST_OK || st == ST_NOT_FOUND)
+	count_cost(o->cost);
+	suspects_tell(&reads->suspects, &o->cost->damage, clock_mono_us());
+	buf_reset(&reads->scratch);
+	if (o->st == ST_OK || o->st == ST_NOT_FOUND) {
 		stats_add(M_read_operations, 1);
-	if (st == ST_OK)
-		answer_found(reads, r, e);
-	else if (st == ST_CORRUPT)
-		answer_corrupt(reads, r, &cost->damage);
-	else
-		http_answer_problem(r, problem_of(st), NULL);
+		r->answer_read(r, o, &reads->scratch);
+	} else if (o->st == ST_CORRUPT) {
+		answer_corrupt(reads, r, &o->cost->damage);
+	} else {
+		http_answer_problem(r, problem_of(o->st), NULL);
+	}
+	if (reads->scratch.capacity > SCRATCH_KEEP_BYTES)
+		buf_fini(&reads->scratch);
 	stats_time(OP_READ, clock_mono_us() - arrived_us);
 }
 
@@ -141,80 +121,126 @@ static void hold(struct reads *reads, struct http_request *r)
 	loop_after(reads->retry, READS_RETRY_MS);
 }
 
-static void go_cold(struct reads *reads, struct http_request *r, struct view *v, struct seq seq,
-		    int64_t now_ms)
+/* The part of a reading thread in one read. */
+struct cold_read {
+	struct cold_job job;             /* first */
+	struct http_request *request;    /* not touched by the thread */
+	struct view *view;               /* a reference */
+	struct slice key;                /* good until the answer */
+	struct seq seq;
+	int64_t now_ms;
+	uint64_t begun_ns;
+
+	struct entry entry;
+	struct view_pin pin;
+	struct read_cost cost;
+	struct read_outcome outcome;
+};
+
+static void run_cold(struct cold_job *job)
+{
+	struct cold_read *c = (struct cold_read *)job;
+
+	c->outcome.st = view_get(c->view, c->key, c->seq, c->now_ms, false, &c->cost, &c->entry, &c->pin);
+}
+
+static void on_cold_done(void *ctx, struct cold_job *job)
+{
+	struct reads *reads = ctx;
+	struct cold_read *c = (struct cold_read *)job;
+
+	if (c->outcome.st == ST_UNAVAILABLE) {
+		suspects_tell(&reads->suspects, &c->cost.damage, clock_mono_us());
+		attach_invalidate(reads->attach);
+		hold(reads, c->request);
+	} else {
+		c->outcome.disk_ns = clock_mono_ns() - c->begun_ns;
+		finish(reads, c->request, &c->outcome);
+	}
+	if (c->outcome.st == ST_OK)
+		view_pin_release(&c->pin);
+	view_unref(&c->view);
+	mem_free(c);
+}
+
+/* The same question for a thread. so_far: what was found out on the event loop. */
+static void go_cold(struct reads *reads, struct http_request *r, struct view *v, struct seq seq, int64_t now_ms,
+		    const struct read_outcome *so_far)
 {
 	struct cold_read *c = mem_zalloc(sizeof *c);
 
 	stats_add(M_cold_reads, 1);
 	http_request_is_slow(r);
+	c->job = (struct cold_job){ .run = run_cold, .done = on_cold_done };
 	c->request = r;
 	c->view = view_ref(v);
 	c->key = r->key;
 	c->seq = seq;
 	c->now_ms = now_ms;
-	cold_submit(reads->cold, c);
+	c->cost.trace = r->trace;
+	c->outcome = *so_far;
+	c->outcome.entry = &c->entry;
+	c->outcome.cost = &c->cost;
+	c->begun_ns = clock_mono_ns();
+	cold_submit(reads->cold, &c->job);
+}
+
+/* Looks once; false: a newer view is out. */
+static bool look(struct reads *reads, struct http_request *r, struct view *v, struct seq seq)
+{
+	struct read_cost cost = { .trace = r->trace };
+	int64_t now_ms = clock_wall_ms();
+	uint64_t begun_ns = clock_mono_ns();
+	struct entry e;
+	struct read_outcome o = { .entry = &e, .cost = &cost, .wait_ns = begun_ns - r->arrived_us * 1000 };
+	struct view_pin pin;
+	enum st st = view_get(v, r->key, seq, now_ms, true, &cost, &e, &pin);
+
+	o.memory_ns = clock_mono_ns() - begun_ns;
+	switch (st) {
+	case ST_OK:
+	case ST_NOT_FOUND:
+	case ST_CORRUPT:
+		o.st = st;
+		finish(reads, r, &o);
+		view_pin_release(&pin);
+		return true;
+	case ST_BUSY:
+		go_cold(reads, r, v, seq, now_ms, &o);
+		return true;
+	case ST_UNAVAILABLE:
+		suspects_tell(&reads->suspects, &cost.damage, clock_mono_us());
+		attach_invalidate(reads->attach);
+		return false;
+	default:
+		o.st = ST_IO;
+		finish(reads, r, &o);
+		return true;
+	}
 }
 
 /* One attempt after the other, as each may find that a newer view is out. */
 static void attempt(struct reads *reads, struct http_request *r)
 {
-	int64_t now_ms = clock_wall_ms();
 	unsigned i;
 
 	for (i = 0; i < ATTEMPTS; i++) {
-		struct read_cost cost = { 0 };
-		struct view_pin pin;
-		struct entry e;
 		struct view *v;
 		struct seq seq;
-		enum st st;
 
 		if (attach_current(reads->attach, &v, &seq) != ST_OK)
 			break;
-		st = view_get(v, r->key, seq, now_ms, true, &cost, &e, &pin);
-		switch (st) {
-		case ST_OK:
-		case ST_NOT_FOUND:
-		case ST_CORRUPT:
-			answer(reads, r, st, &e, &cost);
-			view_pin_release(&pin);
+		if (look(reads, r, v, seq))
 			return;
-		case ST_BUSY:
-			go_cold(reads, r, v, seq, now_ms);
-			return;
-		case ST_UNAVAILABLE:
-			suspects_tell(&reads->suspects, &cost.damage, clock_mono_us());
-			attach_invalidate(reads->attach);
-			continue;
-		default:
-			answer(reads, r, ST_IO, NULL, &cost);
-			return;
-		}
 	}
 	hold(reads, r);
 }
 
-void reads_get(struct reads *reads, struct http_request *r)
+void reads_get(struct reads *reads, struct http_request *r, read_answer_f *answer, struct read_trace *trace)
 {
+	r->answer_read = answer;
+	r->trace = trace;
 	attempt(reads, r);
-}
-
-static void on_cold_done(void *ctx, struct cold_read *c)
-{
-	struct reads *reads = ctx;
-
-	if (c->st == ST_UNAVAILABLE) {
-		suspects_tell(&reads->suspects, &c->cost.damage, clock_mono_us());
-		attach_invalidate(reads->attach);
-		hold(reads, c->request);
-	} else {
-		answer(reads, c->request, c->st, &c->entry, &c->cost);
-	}
-	if (c->st == ST_OK)
-		view_pin_release(&c->pin);
-	view_unref(&c->view);
-	mem_free(c);
 }
 
 static void on_retry(void *ctx)
@@ -222,13 +248,14 @@ static void on_retry(void *ctx)
 	struct reads *reads = ctx;
 	struct http_request *r = reads->held, *next;
 	struct read_cost none = { .tables = 0 };
+	struct read_outcome gone = { .st = ST_UNAVAILABLE, .cost = &none };
 	uint64_t now = clock_mono_us();
 
 	reads->held = reads->held_last = NULL;
 	for (; r; r = next) {
 		next = r->link;
 		if (now - r->arrived_us > READS_HOLD_US)
-			answer(reads, r, ST_UNAVAILABLE, NULL, &none);
+			finish(reads, r, &gone);
 		else
 			attempt(reads, r);
 	}
@@ -254,7 +281,7 @@ void reads_new(struct loop *loop, struct attach *a, struct pending *pending, rea
 	reads->flush = flush;
 	reads->ctx = ctx;
 	reads->retry = loop_later(loop, on_retry, reads);
-	cold_new(loop, READS_THREADS, on_cold_done, on_flush, reads, &reads->cold);
+	cold_new(loop, READS_THREADS, on_flush, reads, &reads->cold);
 	*rp = reads;
 }
 

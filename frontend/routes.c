@@ -9,6 +9,7 @@ static const struct row {
 } rows[] = {
 #define ROW(pattern, ...) { pattern, sizeof(pattern) - 1, { __VA_ARGS__ } }
 	ROW("/api/read/", [HTTP_M_GET] = ROUTE_READ),
+	ROW("/v1/kv/", [HTTP_M_GET] = ROUTE_V1_GET),
 	ROW("/api/write", [HTTP_M_POST] = ROUTE_WRITE),
 	ROW("/api/delete/", [HTTP_M_DELETE] = ROUTE_DELETE),
 	ROW("/api/batch", [HTTP_M_POST] = ROUTE_BATCH),

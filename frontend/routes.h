@@ -16,7 +16,8 @@ enum route {
 	ROUTE_WRONG_METHOD,              /* the path is there, the method is not */
 	ROUTE_OPTIONS,                   /* what can be done with the path */
 	ROUTE_WRITE, ROUTE_READ, ROUTE_DELETE, ROUTE_BATCH,
-	ROUTE_STATS, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_LIVE, ROUTE_READY
+	ROUTE_STATS, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_LIVE, ROUTE_READY,
+	ROUTE_V1_GET
 };
 
 struct route_match {

@@ -140,6 +140,23 @@ void text_quote_any(struct buf *out, struct slice s)
 	(void)quote(out, s, true);
 }
 
+void text_member(struct buf *out, const char *name, struct slice s)
+{
+	size_t before = out->n;
+
+	buf_append_byte(out, '"');
+	buf_append_str(out, name);
+	buf_append(out, "\":", 2);
+	if (text_quote(out, s))
+		return;
+	out->n = before;
+	buf_append_byte(out, '"');
+	buf_append_str(out, name);
+	buf_append_str(out, "_base64\":\"");
+	text_base64(out, s);
+	buf_append_byte(out, '"');
+}
+
 void text_base64(struct buf *out, struct slice s)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -161,4 +178,52 @@ void text_base64(struct buf *out, struct slice s)
 		*o++ = left > 2 ? (uint8_t)digits[v & 63] : '=';
 	}
 	out->n += total;
+}
+
+/* Value of a digit, 64 for any other byte. */
+static uint32_t base64_value(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A' + 0u;
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26u;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52u;
+	return c == '+' ? 62 : c == '/' ? 63 : 64;
+}
+
+/* How many of the last four digits are padding. */
+static size_t padding_of(struct slice text)
+{
+	if (text.n == 0 || text.p[text.n - 1] != '=')
+		return 0;
+	return text.p[text.n - 2] == '=' ? 2 : 1;
+}
+
+bool text_unbase64(struct slice text, uint8_t *out, size_t *np)
+{
+	size_t padding, i, k, n = 0;
+
+	*np = 0;
+	if (text.n % 4 != 0)
+		return false;
+	padding = padding_of(text);
+	for (i = 0; i < text.n; i += 4) {
+		size_t digits = i + 4 == text.n ? 4 - padding : 4;
+		uint32_t v = 0;
+
+		for (k = 0; k < 4; k++) {
+			uint32_t d = k < digits ? base64_value(text.p[i + k]) : 0;
+
+			if (d > 63)
+				return false;
+			v = v << 6 | d;
+		}
+		if (v & ((1u << 8 * (4 - digits)) - 1))
+			return false;    /* bits that say nothing are zero */
+		for (k = 0; k + 1 < digits; k++)
+			out[n++] = (uint8_t)(v >> (16 - 8 * k));
+	}
+	*np = n;
+	return true;
 }

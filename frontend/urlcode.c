@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Percent-decoding with one table look-up a byte. %00 is refused although a key could hold the byte: too many
- * programs between a client and us end a text there. Keys with zero bytes go through JSON.
+ * Percent-decoding byte by byte. %00 is refused in texts: too many programs between a client and us end one there. Only
+ * where bytes of any kind are meant it stands for the byte.
  */
 #include "frontend/urlcode.h"
 
@@ -20,7 +20,7 @@ static bool is_plain(uint8_t c)
 	       c != '`' && c != '{' && c != '|' && c != '}' && c != '#';
 }
 
-bool urlcode_decode(struct slice in, uint8_t *out, size_t *np)
+static bool decode(struct slice in, uint8_t *out, size_t *np, bool zeros)
 {
 	const uint8_t *p = in.p, *end = in.p + in.n;
 	uint8_t *o = out;
@@ -36,11 +36,21 @@ bool urlcode_decode(struct slice in, uint8_t *out, size_t *np)
 			continue;
 		}
 		if (end - p < 3 || (hi = hex_value(p[1])) > 15 || (lo = hex_value(p[2])) > 15 ||
-		    (hi | lo) == 0)
+		    (!zeros && (hi | lo) == 0))
 			return false;
 		*o++ = (uint8_t)(hi << 4 | lo);
 		p += 3;
 	}
 	*np = (size_t)(o - out);
 	return true;
+}
+
+bool urlcode_decode(struct slice in, uint8_t *out, size_t *np)
+{
+	return decode(in, out, np, false);
+}
+
+bool urlcode_decode_bytes(struct slice in, uint8_t *out, size_t *np)
+{
+	return decode(in, out, np, true);
 }

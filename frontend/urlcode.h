@@ -10,4 +10,7 @@
  * stays '+'. */
 bool urlcode_decode(struct slice in, uint8_t *out, size_t *np);
 
+/* The same for keys, which may hold any byte: %00 is one. */
+bool urlcode_decode_bytes(struct slice in, uint8_t *out, size_t *np);
+
 #endif

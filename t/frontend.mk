@@ -51,3 +51,11 @@ t_frontend_pending_test_SOURCES = t/frontend_pending_test.c
 t_frontend_pending_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_front_test_SOURCES = t/frontend_front_test.c
 t_frontend_front_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_etag_test t/frontend_http_date_test t/frontend_v1_explain_test
+t_frontend_etag_test_SOURCES = t/frontend_etag_test.c
+t_frontend_etag_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_http_date_test_SOURCES = t/frontend_http_date_test.c
+t_frontend_http_date_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_v1_explain_test_SOURCES = t/frontend_v1_explain_test.c
+t_frontend_v1_explain_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

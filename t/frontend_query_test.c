@@ -114,7 +114,13 @@ START_TEST(flags_are_true_or_false)
 	ck_assert_int_eq(read_query("reverse=true"), PROBLEM_NONE);
 	ck_assert_int_eq(query_flag(&params[2], &v, &complaint), PROBLEM_NONE);
 	ck_assert(v);
+	ck_assert_int_eq(read_query("reverse=0"), PROBLEM_NONE);
+	ck_assert_int_eq(query_flag(&params[2], &v, &complaint), PROBLEM_NONE);
+	ck_assert(!v);
 	ck_assert_int_eq(read_query("reverse=1"), PROBLEM_NONE);
+	ck_assert_int_eq(query_flag(&params[2], &v, &complaint), PROBLEM_NONE);
+	ck_assert(v);
+	ck_assert_int_eq(read_query("reverse=2"), PROBLEM_NONE);
 	ck_assert_int_eq(query_flag(&params[2], &v, &complaint), PROBLEM_PARAMETER_INVALID);
 	ck_assert_int_eq(read_query("reverse"), PROBLEM_NONE);
 	ck_assert_int_eq(query_flag(&params[2], &v, &complaint), PROBLEM_PARAMETER_INVALID);

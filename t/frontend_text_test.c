@@ -157,8 +157,51 @@ START_TEST(base64_is_that_of_the_rfc)
 }
 END_TEST
 
+START_TEST(base64_comes_back_as_it_was)
+{
+	struct buf out = BUF_INIT;
+	uint8_t bytes[256], back[256];
+	size_t n, got;
+
+	for (n = 0; n < sizeof bytes; n++) {
+		bytes[n] = (uint8_t)(n * 37);
+		buf_reset(&out);
+		text_base64(&out, slice_of(bytes, n));
+		ck_assert(text_unbase64(buf_slice(&out), back, &got));
+		ck_assert(slice_eq(slice_of(back, got), slice_of(bytes, n)));
+	}
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(what_is_not_base64_is_refused)
+{
+	static const char *const wrong[] = { "Y", "YQ", "YWI", "YQ=", "=", "====", "Y===", "YR==", "YWJ=", "YQ==YQ==", "YW-j", "YW_j",
+					     "YW\nj", " YWJ", "Y=Q=" };
+	uint8_t out[16];
+	size_t i, n;
+
+	for (i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		ck_assert_msg(!text_unbase64(slice_str(wrong[i]), out, &n), "%s was accepted", wrong[i]);
+}
+END_TEST
+
+START_TEST(a_member_is_text_where_it_can_be)
+{
+	struct buf out = BUF_INIT;
+
+	text_member(&out, "key", slice_str("a\"b"));
+	text_member(&out, "value", slice_of("\xff\x00", 2));
+	ck_assert(slice_eq(buf_slice(&out), slice_str("\"key\":\"a\\\"b\"\"value_base64\":\"/wA=\"")));
+	buf_fini(&out);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
+	tcase_add_test(tc, base64_comes_back_as_it_was);
+	tcase_add_test(tc, what_is_not_base64_is_refused);
+	tcase_add_test(tc, a_member_is_text_where_it_can_be);
 	tcase_add_test(tc, every_code_point_survives_quoting);
 	tcase_add_test(tc, special_bytes_are_found_at_every_place_of_a_word);
 	tcase_add_test(tc, long_texts_survive_over_the_edge_of_a_piece);

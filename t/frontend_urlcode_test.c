@@ -39,8 +39,21 @@ START_TEST(what_could_mean_two_things_is_refused)
 }
 END_TEST
 
+START_TEST(bytes_may_be_zero)
+{
+	uint8_t got[8];
+	size_t n;
+
+	ck_assert(urlcode_decode_bytes(slice_str("a%00b"), got, &n));
+	ck_assert(slice_eq(slice_of(got, n), slice_of("a\0b", 3)));
+	ck_assert(!urlcode_decode_bytes(slice_str("%0"), got, &n));
+	ck_assert(!urlcode_decode_bytes(slice_str("a b"), got, &n));
+}
+END_TEST
+
 static void add(TCase *tc)
 {
+	tcase_add_test(tc, bytes_may_be_zero);
 	tcase_add_test(tc, decoding_gives_the_bytes_meant);
 	tcase_add_test(tc, what_could_mean_two_things_is_refused);
 }

@@ -12,6 +12,7 @@
 #include "common/base/rand.h"
 #include "common/table/filename.h"
 #include "common/table/table_writer.h"
+#include "common/view/read_trace.h"
 #include "t/check_main.h"
 #include "t/iter_walk.h"
 
@@ -971,8 +972,53 @@ START_TEST(iterator_keeps_its_view)
 }
 END_TEST
 
+/* Which places a read of key at s looked into, as letters: m t memtable or table, and what came of it. */
+static void traced(struct view *v, const char *key, uint64_t s, const char *want)
+{
+	static const char letters[] = { [READ_NOTHING] = '-', [READ_FILTERED] = 'f', [READ_VALUE] = 'v', [READ_TOMBSTONE] = 'd',
+					[READ_EXPIRED] = 'e', [READ_UNREADABLE] = '!' };
+	static struct read_trace t;
+	struct read_cost cost = { .trace = &t };
+	struct view_pin pin;
+	struct entry e;
+	char got[3 * READ_TRACE_STEPS + 1] = "";
+	enum st st = view_get(v, slice_str(key), seq(s), NOW, false, &cost, &e, &pin);
+
+	for (unsigned i = 0; i < t.count; i++)
+		snprintf(got + 2 * i, 3, "%c%c", t.steps[i].level == READ_TRACE_MEMTABLE ? 'm' : (char)('0' + t.steps[i].level),
+			 letters[t.steps[i].found]);
+	ck_assert_str_eq(got, want);
+	ck_assert_uint_eq(cost.blocks_read + cost.blocks_cached > 0, strchr(got, '1') && st == ST_OK);
+	view_pin_release(&pin);
+}
+
+START_TEST(a_trace_tells_every_place_that_was_asked)
+{
+	struct place *p = place_new();
+	struct entry low[2] = { put_of("a", 1, "old"), put_of("z", 2, "last") };
+	struct view *v;
+
+	insert(add_memtable(p), put_of("m", 9, "new"));
+	insert(p->memtables[0], delete_of("z", 8));
+	insert(p->memtables[0], expiring("x", 7, "gone", NOW - 1));
+	(void)add_memtable(p);
+	(void)add_one(p, 0, put_of("m", 5, "older"));
+	(void)add_table(p, 1, low, 2);
+	v = view_of(p);
+	traced(v, "m", 9, "mv");
+	traced(v, "z", 9, "md");
+	traced(v, "x", 9, "me");
+	traced(v, "a", 9, "m-m-1v");
+	traced(v, "m", 3, "m-m-0f1f");
+	traced(v, "zz", 9, "m-m-");
+	view_unref(&v);
+	place_free(p);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, a_trace_tells_every_place_that_was_asked);
 	tcase_add_test(tc, empty_view_finds_nothing);
 	tcase_add_test(tc, get_sees_newest_visible_version);
 	tcase_add_loop_test(tc, tombstone_hides_everything_older_wherever_it_lies, 0, 8);

@@ -41,11 +41,13 @@ size_t table_memory(const struct table_reader *r);          /* bytes held: index
 size_t table_filter_memory(const struct table_reader *r);   /* of these: the filter */
 
 /* What point reads cost, added to by each call; whoever owns the scoreboard carries it there. */
+struct read_trace;
 struct read_cost {
 	uint32_t tables, filter_checks, filter_useful, blocks_cached, blocks_read;
 	uint32_t corrupt_blocks, crc_failures;      /* damage met; crc_failures of it found by a checksum now */
 	struct table_damage damage;                 /* on ST_CORRUPT of a block, keys good as long as the reader; on
 	                                             * ST_IO what could not be read, without keys */
+	struct read_trace *trace;                   /* NULL: nobody asks; view/read_trace.h */
 };
 
 /* The newest version of key with sequence <= seq. ep->value is good until pin is released, ep->key is the

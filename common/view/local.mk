@@ -7,6 +7,7 @@ libview_a_SOURCES = \
 	common/view/memtable_file.c \
 	common/view/board.c common/view/board.h \
 	common/view/lease.c common/view/lease.h \
+	common/view/read_trace.c common/view/read_trace.h \
 	common/view/view.c common/view/view.h common/view/view_priv.h \
 	common/view/view_iter.c \
 	common/view/view_evict.c common/view/view_evict.h

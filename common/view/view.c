@@ -18,6 +18,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/must.h"
+#include "common/view/read_trace.h"
 #include "common/view/view_priv.h"
 
 #define VIEW_MAGIC 0x71e371e3u
@@ -280,7 +281,12 @@ bool view__is_gone(const struct entry *e, int64_t now_ms)
 static enum st ask_memtables(const struct view *v, const struct question *q, struct entry *ep)
 {
 	for (size_t i = 0; i < v->desc.memtable_count; i++) {
-		if (memtable_get(v->memtables[i], q->key, q->seq, ep))
+		bool found = memtable_get(v->memtables[i], q->key, q->seq, ep);
+
+		if (q->cost->trace)
+			read_trace_step(q->cost, q->cost, v->desc.memtables[i], READ_TRACE_MEMTABLE,
+					found ? ST_OK : ST_NOT_FOUND, ep);
+		if (found)
 			return ST_OK;
 		if (memtable_damaged(v->memtables[i]))
 			return ST_CORRUPT;
@@ -306,16 +312,13 @@ static bool is_known_damaged(const struct view *v, const struct view_table *t, s
 	return d != NULL;
 }
 
-/* ST_NOT_FOUND also when the table's range does not hold the key. */
-static enum st ask_table(struct view *v, unsigned level, size_t index, const struct question *q,
-			 struct entry *ep, struct block_pin *pin)
+static enum st look_into_table(struct view *v, unsigned level, size_t index, const struct question *q,
+			       struct entry *ep, struct block_pin *pin)
 {
 	const struct view_table *t = &v->desc.levels[level].tables[index];
 	struct table_use u;
 	enum st st;
 
-	if (slice_cmp(q->key, t->min_key) < 0 || slice_cmp(q->key, t->max_key) > 0)
-		return ST_NOT_FOUND;
 	if (v->desc.damage_count > 0 && is_known_damaged(v, t, q->key, q->cost))
 		return ST_CORRUPT;
 	st = view__table(v, level, index, q->nowait, &u);
@@ -327,6 +330,24 @@ static enum st ask_table(struct view *v, unsigned level, size_t index, const str
 	if (st == ST_CORRUPT)
 		view__table_keep(v, level, index, &u);   /* the keys in cost are the reader's */
 	view__table_done(v, &u);
+	return st;
+}
+
+/* ST_NOT_FOUND also when the table's range does not hold the key. */
+static enum st ask_table(struct view *v, unsigned level, size_t index, const struct question *q,
+			 struct entry *ep, struct block_pin *pin)
+{
+	const struct view_table *t = &v->desc.levels[level].tables[index];
+	struct read_cost before;
+	enum st st;
+
+	if (slice_cmp(q->key, t->min_key) < 0 || slice_cmp(q->key, t->max_key) > 0)
+		return ST_NOT_FOUND;
+	if (!q->cost->trace)
+		return look_into_table(v, level, index, q, ep, pin);
+	before = *q->cost;
+	st = look_into_table(v, level, index, q, ep, pin);
+	read_trace_step(q->cost, &before, t->id, (int)level, st, ep);
 	return st;
 }
 
@@ -368,6 +389,7 @@ enum st view_get(struct view *v, struct slice key, struct seq seq, int64_t now_m
 
 	obj_check(v, VIEW_MAGIC);
 	*pin = (struct view_pin){ NULL, { NULL } };
+	read_trace_begin(cost, now_ms);
 	st = ask_memtables(v, &q, ep);
 	if (st == ST_NOT_FOUND)
 		st = ask_levels(v, &q, ep, &block);
