@@ -21,8 +21,9 @@ RUN apt-get update -q \
 COPY --from=build /out/ /
 
 USER lsm
-# A container is reached from outside or not at all; who may reach it is decided by what publishes the port.
-ENV HOST=0.0.0.0 PORT=5000 DATA_DIR=/data
+# A container is reached from outside or not at all; who may reach it is decided by what publishes the port, or by
+# AUTH_TOKENS_FILE.
+ENV HOST=0.0.0.0 LISTEN_PUBLIC=yes PORT=5000 DATA_DIR=/data
 VOLUME /data
 EXPOSE 5000
 STOPSIGNAL SIGTERM

@@ -19,6 +19,7 @@
  */
 #include "frontend/http_conn.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -247,6 +248,7 @@ static void begin_request(struct http_conn *c)
 
 	r->shared = c->shared;
 	r->conn = c;
+	r->began_us = c->shared->now_us;
 	http_parser_begin(&c->parser, r);
 	c->since_s = c->shared->second;
 }
@@ -555,6 +557,20 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	http_flush(c->shared);
 }
 
+static void name_client(struct http_conn *c)
+{
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } a = { 0 };
+	socklen_t n = sizeof a;
+	const char *text = NULL;
+
+	if (getpeername(c->fd, &a.any, &n) == 0 && a.any.sa_family == AF_INET)
+		text = inet_ntop(AF_INET, &a.v4.sin_addr, c->client, sizeof c->client);
+	else if (a.any.sa_family == AF_INET6)
+		text = inet_ntop(AF_INET6, &a.v6.sin6_addr, c->client, sizeof c->client);
+	if (!text)
+		memcpy(c->client, "-", 2);
+}
+
 static uint64_t plan_body(void *ctx, struct http_request *r)
 {
 	struct http_shared *s = ctx;
@@ -590,6 +606,17 @@ void http_conn_open(struct http_shared *s, int fd)
 	s->conns = c;
 	s->count++;
 	stats_set(M_http_connections, s->count);
+}
+
+const char *http_request_client(const struct http_request *r)
+{
+	struct http_conn *c = r->conn;
+
+	if (!c)
+		return "-";
+	if (!c->client[0])
+		name_client(c);
+	return c->client;
 }
 
 void http_shared_init(struct http_shared *s, struct event_base *base, const struct http_limits *limits,

@@ -17,6 +17,7 @@
 struct http_conn {
 	uint32_t magic;
 	int fd;
+	char client[46];                        /* its address, once somebody wanted to know */
 	struct http_shared *shared;
 	struct bufferevent *bev;
 	struct http_conn *prev, *next, *dirty_next;
@@ -80,6 +81,7 @@ void http_conn__advance(struct http_conn *c);
 
 /* An answer by a stream: its head into out, and its end. coded: it is gzip. bare: all of it, for whom only a head is due, or nothing. */
 void http_answer__begin(struct http_request *r, struct buf *out, const struct http_answer *head, bool coded);
+void http_answer__tell(const struct http_request *r, const struct http_done *d);
 void http_answer__finish(struct http_request *r);
 void http_answer__bare(struct http_request *r, const struct http_answer *head);
 

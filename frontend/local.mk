@@ -14,6 +14,8 @@ libfrontend_a_SOURCES = \
 	frontend/http_coding.c frontend/http_coding.h \
 	frontend/gzip.c frontend/gzip.h \
 	frontend/cors.c frontend/cors.h \
+	frontend/tokens.c frontend/tokens.h \
+	frontend/line_log.c frontend/line_log.h \
 	frontend/http_request.c frontend/http_request.h \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
@@ -24,6 +26,9 @@ libfrontend_a_SOURCES = \
 	frontend/http_conn_time.c \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
+	frontend/access.c frontend/access.h \
+	frontend/request_line.c frontend/request_line.h \
+	frontend/request_log.c frontend/request_log.h \
 	frontend/routes.c frontend/routes.h \
 	frontend/methods.c frontend/methods.h \
 	frontend/json.c frontend/json.h \

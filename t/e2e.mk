@@ -2,7 +2,9 @@
 # End-to-end tests: a whole server in a temporary directory.  harness.py is what they share.
 
 E2E_TESTS = \
+	t/e2e_access_log.py \
 	t/e2e_api.py \
+	t/e2e_auth.py \
 	t/e2e_backup.py \
 	t/e2e_checkpoint.py \
 	t/e2e_compact.py \
