@@ -14,7 +14,7 @@ FROM ${BASE}
 RUN apt-get update -q \
 	&& apt-get install -q -y --no-install-recommends \
 		libdeflate0 libevent-2.1-7 libevent-core-2.1-7 libevent-pthreads-2.1-7 libjansson4 libnng1 \
-		libprotobuf-c1 libseccomp2 libsqlite3-0 libsystemd0 libxxhash0 zlib1g \
+		libprotobuf-c1 libseccomp2 libsqlite3-0 libssl3 libsystemd0 libxxhash0 zlib1g \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
 	&& useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin lsm \
 	&& install -d -o lsm -g lsm -m 0700 /data

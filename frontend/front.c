@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/heritage.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
@@ -19,6 +20,7 @@
 #include "frontend/access.h"
 #include "frontend/attach.h"
 #include "frontend/health_json.h"
+#include "frontend/http_tls.h"
 #include "frontend/json.h"
 #include "frontend/loop.h"
 #include "frontend/methods.h"
@@ -44,6 +46,7 @@ struct front {
 	struct v1 v1;
 	struct access *access;
 	struct request_log *log;
+	struct http_tls_context *tls;            /* NULL: plain HTTP */
 	struct loop_event *tick;
 	unsigned ticks;
 	struct buf batch, complaint, body;       /* scratch */
@@ -401,11 +404,33 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	return ST_OK;
 }
 
+/* Reads the certificate and its key; those that were read before stay when these are wrong. */
+static enum st load_tls(struct front *f, const char *on_failure)
+{
+	struct buf complaint = BUF_INIT;
+	struct http_tls_context *fresh;
+	enum st st;
+
+	if (!f->conf->tls_cert_file[0])
+		return ST_OK;
+	st = http_tls_context_new(f->conf->tls_cert_file, f->conf->tls_key_file, &fresh, &complaint);
+	if (st) {
+		log_error("%s%s", buf_cstr(&complaint), on_failure);
+	} else {
+		http_tls_context_free(&f->tls);
+		f->tls = fresh;
+	}
+	buf_fini(&complaint);
+	return st;
+}
+
 /* What stands in files of the operator's: a wrong one refuses the start. */
 static enum st open_files(struct front *f)
 {
 	enum st st = access_new(f->conf->auth_tokens_file, &f->access);
 
+	if (!st)
+		st = load_tls(f, "");
 	if (!st)
 		st = request_log_new(f->conf, &f->log);
 	return st;
@@ -430,6 +455,7 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 			&f->server);
 	cors_init(&f->cors, f->conf->cors_allow_origin);
 	http_server_cors(f->server, &f->cors);
+	http_server_tls(f->server, f->tls);
 	http_server_plan(f->server, plan);
 	http_server_done(f->server, request_log_done, f->log);
 	st = make_parts(f, setup);
@@ -447,10 +473,12 @@ struct http_server *front_server(struct front *f)
 
 void front_reload(struct front *f)
 {
-	enum st st = access_reload(f->access);
+	bool fine = access_reload(f->access) == ST_OK;
 
+	fine &= load_tls(f, "; the certificate read before stays in use") == ST_OK;
+	http_server_tls(f->server, f->tls);
 	request_log_reopen(f->log);
-	stats_add(st ? M_reload_failures : M_reloads, 1);
+	stats_add(fine ? M_reloads : M_reload_failures, 1);
 }
 
 void front_end(struct front *f)

@@ -27,6 +27,7 @@
 struct event;
 struct event_base;
 struct http_conn;
+struct http_tls_context;
 
 /* Takes a request. false: not before the earlier ones on its connection are answered; it is offered again. */
 typedef bool http_handle_f(void *ctx, struct http_request *r);
@@ -68,6 +69,8 @@ struct http_shared {
 	http_plan_f *plan;
 	void *ctx;
 	void (*on_close)(struct http_shared *s);
+	struct http_tls_context *tls;    /* NULL: connections begin without TLS */
+	struct buf wire;                 /* with TLS: what the turn that goes on has to send; else empty */
 	http_done_f *done;               /* NULL: nobody is told */
 	void *done_ctx;
 

@@ -20,6 +20,7 @@ libfrontend_a_SOURCES = \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
+	frontend/http_tls.c frontend/http_tls.h \
 	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
 	frontend/http_body.c frontend/http_body.h \
 	frontend/http_stream.c frontend/http_stream.h \
@@ -46,7 +47,7 @@ libfrontend_a_SOURCES = \
 	frontend/v1_read.c frontend/v1_read.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
-	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
+	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
 pkglibexec_PROGRAMS += lsm-frontend
 lsm_frontend_SOURCES = frontend/main.c

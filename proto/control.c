@@ -79,6 +79,7 @@ void control_reply_encode(const struct control_reply *r, struct buf *out)
 	m.data_dir = text(&a, r->data_dir);
 	m.version = text(&a, r->version);
 	m.uptime_ms = r->uptime_ms;
+	m.tls = r->tls;
 	m.reloads = r->reloads;
 	m.reload_failures = r->reload_failures;
 	m.n_workers = r->worker_count;
@@ -99,7 +100,7 @@ static struct control_reply reply_plain(const Lsm__ControlReply *m, struct arena
 {
 	struct control_reply r = { .status = (enum st)m->status, .detail = m->detail, .listen = m->listen,
 	    .data_dir = m->data_dir, .version = m->version, .supervisor_pid = m->supervisor_pid,
-	    .uptime_ms = m->uptime_ms, .worker_count = m->n_workers, .reloads = m->reloads,
+	    .uptime_ms = m->uptime_ms, .worker_count = m->n_workers, .tls = m->tls, .reloads = m->reloads,
 	    .reload_failures = m->reload_failures };
 
 	r.workers = arena_alloc(a, m->n_workers * sizeof *r.workers);

@@ -28,6 +28,7 @@ struct control_reply {
 	int supervisor_pid;
 	uint64_t uptime_ms;
 	struct worker_status *workers;  size_t worker_count;
+	bool tls;
 	uint64_t reloads, reload_failures;
 };
 

@@ -161,7 +161,7 @@ static void answer(void *ctx, const struct control_request *q, struct control_re
 	*r = (struct control_reply){
 		.detail = s->detail, .listen = s->listeners->address, .data_dir = s->conf->data_dir,
 		.version = PACKAGE_VERSION, .supervisor_pid = (int)getpid(),
-		.uptime_ms = (clock_mono_us() - s->started_us) / 1000,
+		.uptime_ms = (clock_mono_us() - s->started_us) / 1000, .tls = s->conf->tls_cert_file[0] != '\0',
 	};
 	if (q->verb == CONTROL_STATUS) {
 		answer_status(s, r);
@@ -331,12 +331,14 @@ static bool serves(const struct worker *w) { return w->state == WORKER_RUNNING; 
 
 static void tell_ready(struct supervisor *s)
 {
+	const char *scheme = s->conf->tls_cert_file[0] ? "https" : "http";
+
 	if (s->told_ready || !count_in(s, ROLE_ENGINE, serves) || !count_in(s, ROLE_FRONTEND, serves))
 		return;
 	s->told_ready = true;
-	log_info("ready after %.0f ms: http://%s, data in %s", (double)(clock_mono_us() - s->started_us) / 1000.0,
+	log_info("ready after %.0f ms: %s://%s, data in %s", (double)(clock_mono_us() - s->started_us) / 1000.0, scheme,
 		 s->listeners->address, s->conf->data_dir);
-	sd_notifyf(0, "READY=1\nSTATUS=serving http://%s", s->listeners->address);
+	sd_notifyf(0, "READY=1\nSTATUS=serving %s://%s", scheme, s->listeners->address);
 }
 
 /* A worker said something; when it has just become ready, it takes the place it is meant for. */

@@ -403,6 +403,8 @@ static const struct { const char *key, *value, *complaint, *host; } together[] =
 	{ "HOST", "::", "set LISTEN_PUBLIC=yes if that is what you want", NULL },
 	{ "HOST", "::ffff:10.0.0.1", "others can reach this address", NULL },
 	{ "HOST", "10.127.0.1", "others can reach this address", NULL },
+	{ "TLS_CERT_FILE", "/x.pem", "TLS_KEY_FILE=: empty, while TLS_CERT_FILE is given; give both, or none for plain HTTP", NULL },
+	{ "TLS_KEY_FILE", "/x.pem", "TLS_CERT_FILE=: empty, while TLS_KEY_FILE is given", NULL },
 	{ "ACCESS_LOG", "", "ACCESS_LOG=: empty; give off, stdout, or the name of a file", NULL },
 	{ "ACCESS_LOG", "stdout", NULL, "127.0.0.1" },
 	{ "HOST", "example.com", "HOST=example.com: not an address; give an IPv4 or IPv6 address", NULL },
@@ -454,7 +456,7 @@ END_TEST
 
 START_TEST(names_of_files_become_absolute_and_words_stay)
 {
-	static const char *const keys[] = { "AUTH_TOKENS_FILE", "ACCESS_LOG" };
+	static const char *const keys[] = { "AUTH_TOKENS_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "ACCESS_LOG" };
 
 	begin();
 	ck_assert_int_eq(conf_set(&c, "RUN_DIR", "/run/x", &complaint), ST_OK);
@@ -463,6 +465,8 @@ START_TEST(names_of_files_become_absolute_and_words_stay)
 		ck_assert_int_eq(conf_set(&c, keys[i], "/a//./b", &complaint), ST_OK);
 	ck_assert_int_eq(conf_finish(&c, false, &complaint), ST_OK);
 	ck_assert_str_eq(c.auth_tokens_file, "/a/b");
+	ck_assert_str_eq(c.tls_cert_file, "/a/b");
+	ck_assert_str_eq(c.tls_key_file, "/a/b");
 	ck_assert_str_eq(c.access_log, "/a/b");
 	ck_assert_int_eq(conf_finish(&d, false, &complaint), ST_OK);
 	ck_assert_str_eq(d.access_log, "off");

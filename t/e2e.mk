@@ -18,6 +18,7 @@ E2E_TESTS = \
 	t/e2e_recovery.py \
 	t/e2e_restart.py \
 	t/e2e_table_reader.py \
+	t/e2e_tls.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
 dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/harness.py t/harness_test.py

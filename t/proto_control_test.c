@@ -14,7 +14,7 @@ static struct worker_status workers[] = {
 static struct control_reply some_reply(void)
 {
 	return (struct control_reply){ .status = ST_OK, .detail = "fine", .listen = "127.0.0.1:5000", .data_dir = "/d\xc3\xa4ta",
-	    .version = "0.1", .supervisor_pid = 4700, .uptime_ms = 99, .workers = workers, .worker_count = 2, .reloads = 7, .reload_failures = 3 };
+	    .version = "0.1", .supervisor_pid = 4700, .uptime_ms = 99, .workers = workers, .worker_count = 2, .tls = true, .reloads = 7, .reload_failures = 3 };
 }
 
 static enum st request_status(const struct control_request *r, struct control_request *back, struct arena *a)
@@ -81,6 +81,7 @@ START_TEST(reply_comes_out_as_it_went_in)
 	ck_assert_str_eq(back.version, "0.1");
 	ck_assert_int_eq(back.supervisor_pid, 4700);
 	ck_assert_uint_eq(back.uptime_ms, 99);
+	ck_assert(back.tls);
 	ck_assert_uint_eq(back.reloads, 7);
 	ck_assert_uint_eq(back.reload_failures, 3);
 	ck_assert_uint_eq(back.worker_count, 2);

@@ -38,7 +38,7 @@ static const char usage_head[] =
 	"  status            show the server and its workers\n"
 	"  restart WORKER    restart one worker (engine, frontend.0, compactor.0, ...) and wait until it serves again\n"
 	"  restart all       restart every worker, one after the other\n"
-	"  reload            have the frontends take their files anew: access tokens, access log\n"
+	"  reload            have the frontends take their files anew: access tokens, TLS certificate, access log\n"
 	"  set slow-request-ms N\n"
 	"                    log requests that take N milliseconds and more, until the next start; 0: none\n";
 
@@ -232,7 +232,8 @@ static int status(struct session *s)
 	struct control_reply r = ask(s, CONTROL_STATUS, "");
 	bool all_run = true;
 
-	printf("lsm-engine %s, supervisor pid %d, http://%s\ndata in %s\n\n", r.version, r.supervisor_pid, r.listen, r.data_dir);
+	printf("lsm-engine %s, supervisor pid %d, http%s://%s\ndata in %s\n\n", r.version, r.supervisor_pid, r.tls ? "s" : "",
+	       r.listen, r.data_dir);
 	printf("%-14s %8s  %-9s %10s %9s  %s\n", "WORKER", "PID", "STATE", "UPTIME", "RESTARTS", "LAST END");
 	for (size_t i = 0; i < r.worker_count; i++) {
 		const struct worker_status *w = &r.workers[i];

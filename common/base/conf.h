@@ -44,8 +44,8 @@ enum st conf_read_file(struct conf *c, const char *path, struct buf *complaint) 
 enum st conf_read_env(struct conf *c, char *const *env, struct buf *complaint) MUST_USE;
 
 /* Makes paths absolute, fills RUN_DIR, turns HOST=localhost into its address, resolves LOG_FORMAT and NODE_ENV, and
- * checks what needs several keys together (socket paths must fit 108 bytes; HOST and who may listen there;
- * WAL_TEST_MODE). */
+ * checks what needs several keys together (socket paths must fit 108 bytes; HOST and who may listen there; both files
+ * of TLS; WAL_TEST_MODE). */
 enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint) MUST_USE;
 
 /* The effective settings as KEY=value lines that conf_read_text() takes back unchanged. */

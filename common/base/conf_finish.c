@@ -128,6 +128,19 @@ static enum st finish_run_dir(struct conf *c, struct buf *complaint)
 	return ST_INVALID;
 }
 
+/* The certificate and its key come together. */
+static enum st finish_tls(const struct conf *c, struct buf *complaint)
+{
+	bool cert = c->tls_cert_file[0], key = c->tls_key_file[0];
+
+	if (cert == key)
+		return ST_OK;
+	conf__complain(complaint, nowhere, cert ? "TLS_KEY_FILE" : "TLS_CERT_FILE", "");
+	buf_printf(complaint, "empty, while %s is given; give both, or none for plain HTTP",
+	    cert ? "TLS_CERT_FILE" : "TLS_KEY_FILE");
+	return ST_INVALID;
+}
+
 static bool is_access_log_file(const struct conf *c)
 {
 	return strcmp(c->access_log, "off") != 0 && strcmp(c->access_log, "stdout") != 0;
@@ -136,15 +149,19 @@ static bool is_access_log_file(const struct conf *c)
 /* The files that frontends open by themselves. */
 static enum st finish_files(struct conf *c, struct buf *complaint)
 {
-	enum st st = ST_OK;
+	enum st st = finish_tls(c, complaint);
 
-	if (!c->access_log[0]) {
+	if (!st && !c->access_log[0]) {
 		conf__complain(complaint, nowhere, "ACCESS_LOG", "");
 		buf_append_str(complaint, "empty; give off, stdout, or the name of a file");
 		st = ST_INVALID;
 	}
 	if (!st && c->auth_tokens_file[0])
 		st = finish_path("AUTH_TOKENS_FILE", c->auth_tokens_file, complaint);
+	if (!st && c->tls_cert_file[0])
+		st = finish_path("TLS_CERT_FILE", c->tls_cert_file, complaint);
+	if (!st && c->tls_key_file[0])
+		st = finish_path("TLS_KEY_FILE", c->tls_key_file, complaint);
 	if (!st && is_access_log_file(c))
 		st = finish_path("ACCESS_LOG", c->access_log, complaint);
 	return st;
