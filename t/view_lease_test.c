@@ -177,6 +177,32 @@ END_TEST
 
 /* ---- ending ---- */
 
+START_TEST(any_worker_may_look_at_a_lease_and_renew_and_release_it)
+{
+	struct lease lease;
+	struct place p;
+	uint64_t id;
+
+	place_begin(&p);
+	id = take(&p, 1000);
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
+	ck_assert(lease.id == id && lease.worker == READER && lease.seq.v == 17 && lease.taken_us == now_us);
+	ck_assert_int_eq(lease_renew(p.another, id, 2000), ST_OK);
+	now_us += 1999999;
+	ck_assert_uint_eq(count(&p), 1);
+	now_us += 1;
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_NOT_FOUND);
+	ck_assert_int_eq(lease_renew(p.another, id, 2000), ST_NOT_FOUND);
+	id = take(&p, 1000);
+	lease_release(p.another, id);
+	ck_assert_uint_eq(count(&p), 0);
+	ck_assert_int_eq(lease_find(p.reader, id, &lease), ST_NOT_FOUND);
+	ck_assert_int_eq(lease_find(p.reader, 0, &lease), ST_NOT_FOUND);
+	ck_assert_int_eq(lease_find(p.reader, UINT64_MAX, &lease), ST_NOT_FOUND);
+	place_end(&p);
+}
+END_TEST
+
 START_TEST(a_lease_ends_when_it_is_released_once)
 {
 	struct place p;
@@ -184,9 +210,6 @@ START_TEST(a_lease_ends_when_it_is_released_once)
 
 	place_begin(&p);
 	id = take(&p, 1000);
-	lease_release(p.another, id);    /* not theirs */
-	ck_assert_uint_eq(count(&p), 1);
-	ck_assert_int_eq(lease_renew(p.another, id, 1000), ST_NOT_FOUND);
 	lease_release(p.reader, id);
 	ck_assert_uint_eq(count(&p), 0);
 	ck_assert_int_eq(lease_renew(p.reader, id, 1000), ST_NOT_FOUND);
@@ -370,6 +393,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, none_is_granted_while_the_engine_starts);
 	tcase_add_test(tc, a_worker_has_so_many_and_others_have_theirs);
 	tcase_add_test(tc, what_a_lease_needs);
+	tcase_add_test(tc, any_worker_may_look_at_a_lease_and_renew_and_release_it);
 	tcase_add_test(tc, a_lease_ends_when_it_is_released_once);
 	tcase_add_test(tc, a_lease_ends_when_nobody_renews_it);
 	tcase_add_test(tc, no_renewal_makes_a_lease_last_for_ever);

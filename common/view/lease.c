@@ -13,6 +13,8 @@
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
  *    consistent: id stored, generation and shut loaded here; generation or shut stored, ids loaded there.
  * 3. `uses` stays when a slot is free, and when its worker is started anew: ids are not used again.
+ * 4. Any worker may renew or release a lease: `expires` and the id are changed by compare-and-swap from what was looked at,
+ *    so that nothing happens to the slot's next lease.
  */
 #include "common/view/lease.h"
 
@@ -54,7 +56,7 @@ struct leases {
 	uint32_t magic;
 	unsigned worker;
 	struct lease_segment *segment;
-	pthread_mutex_t lock;            /* among threads of this process that take, renew and release */
+	pthread_mutex_t lock;            /* among threads of this process that take */
 };
 
 /* ---- life ---- */
@@ -281,43 +283,45 @@ enum st lease_take(struct leases *l, const struct board *b, const struct view_de
 	return st;
 }
 
-/* Our slot that holds this lease; NULL: it does not any more. Lock held. */
-static struct lease_slot *own_slot(struct leases *l, uint64_t id)
+/* The slot in which this lease could stand; NULL: there is no such place. */
+static struct lease_slot *slot_of(const struct leases *l, uint64_t id)
 {
 	uint64_t place = id & ((1u << PLACE_BITS) - 1);
-	struct lease_slot *s = &l->segment->slots[place < SLOT_COUNT ? place : 0];
 
-	return id != 0 && place / LEASES_PER_WORKER == l->worker && word_get(&s->id) == id ? s : NULL;
+	return id != 0 && place < SLOT_COUNT ? &l->segment->slots[place] : NULL;
+}
+
+enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease)
+{
+	const struct lease_slot *s = slot_of(l, id);
+
+	obj_check(l, LEASES_MAGIC);
+	if (s == NULL || !slot_look(s, lease) || lease->id != id || !lease_counts(l, lease, clock_mono_us()))
+		return ST_NOT_FOUND;
+	lease->worker = (unsigned)(s - l->segment->slots) / LEASES_PER_WORKER;
+	return ST_OK;
 }
 
 enum st lease_renew(struct leases *l, uint64_t id, uint64_t ttl_ms)
 {
-	uint64_t now = clock_mono_us();
-	enum st st = ST_NOT_FOUND;
-	struct lease_slot *s;
 	struct lease lease;
+	uint64_t end;
 
-	obj_check(l, LEASES_MAGIC);
-	pthread_mutex_lock(&l->lock);
-	s = own_slot(l, id);
-	if (s != NULL && slot_look(s, &lease) && lease_counts(l, &lease, now)) {
-		word_set(&s->expires, until(now, lease.taken_us, ttl_ms));
-		st = ST_OK;
+	while (lease_find(l, id, &lease) == ST_OK) {
+		end = until(clock_mono_us(), lease.taken_us, ttl_ms);
+		if (atomic_compare_exchange_strong(&slot_of(l, id)->expires, &lease.expires_us, end))
+			return ST_OK;
 	}
-	pthread_mutex_unlock(&l->lock);
-	return st;
+	return ST_NOT_FOUND;
 }
 
 void lease_release(struct leases *l, uint64_t id)
 {
-	struct lease_slot *s;
+	struct lease_slot *s = slot_of(l, id);
 
 	obj_check(l, LEASES_MAGIC);
-	pthread_mutex_lock(&l->lock);
-	s = own_slot(l, id);
 	if (s != NULL)
-		word_set(&s->id, 0);
-	pthread_mutex_unlock(&l->lock);
+		(void)atomic_compare_exchange_strong(&s->id, &id, 0);
 }
 
 /* ---- the engine ---- */

@@ -14,8 +14,9 @@
  * 3. What an ended lease pinned may be gone: then a read answers ST_UNAVAILABLE, never something else (view.h rule 3).
  *    lease_renew() tells whether it has ended.
  * 4. Leases outlive the engine. While one starts, none is granted.
- * 5. A stripe is written by its worker only, the pinned bytes by the engine only. Nobody believes what stands there: the
- *    engine keeps no file for more than an hour, whatever it reads here.
+ * 5. Leases are taken in the own stripe only; any worker may renew or release one, as a frontend does for whom another one
+ *    has begun a scan. The pinned bytes are written by the engine only. Nobody believes what stands there: the engine keeps
+ *    no file for more than an hour, whatever it reads here.
  *
  * Any thread. Times are of clock_mono_us(), which all processes of a machine share.
  */
@@ -54,7 +55,9 @@ void leases_detach(struct leases **lp);          /* ends its own; NULL is fine *
  * engine is there to know: load the current view and try again. ST_BUSY: this worker has as many as it may. */
 enum st lease_take(struct leases *l, const struct board *b, const struct view_desc *d, struct seq seq, uint64_t ttl_ms,
 		   uint64_t *idp) MUST_USE;
-/* For ttl_ms from now. ST_NOT_FOUND: it has ended. Of the own stripe only, as release. */
+/* What stands there now. ST_NOT_FOUND: it has ended. */
+enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease) MUST_USE;
+/* For ttl_ms from now. ST_NOT_FOUND: it has ended. */
 enum st lease_renew(struct leases *l, uint64_t id, uint64_t ttl_ms) MUST_USE;
 void lease_release(struct leases *l, uint64_t id);       /* one that has ended is fine */
 

@@ -305,7 +305,7 @@ void memtable_insert(struct memtable *m, const struct entry *e)
 	uint32_t link;
 
 	obj_check(m, MEMTABLE_MAGIC);
-	must(m->fd >= 0);
+	must(m->writable);
 	must(e->seq.v <= SEQ_MAX.v && e->key.n <= UINT32_MAX && e->value.n <= UINT32_MAX);
 	must(memtable_room(m) >= memtable_cost(e->key.n, e->value.n));
 	finger_move(m, &k);

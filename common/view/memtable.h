@@ -27,7 +27,7 @@ struct memtable *memtable_ref(struct memtable *m);      /* any thread */
 void memtable_unref(struct memtable **mp);              /* any thread */
 
 struct file_id memtable_id(const struct memtable *m);
-/* For handing out, still owned by m; it can only be mapped for reading. -1 when m itself was mapped. */
+/* For handing out, still owned by m; it can only be mapped for reading. */
 int memtable_fd(const struct memtable *m);
 /* A reader met something that no writer made: what m answers may lack entries. */
 bool memtable_damaged(const struct memtable *m);

@@ -91,6 +91,7 @@ enum st memtable_new(struct file_id id, uint64_t capacity_bytes, struct memtable
 	h->id = id.v;
 	h->capacity_bytes = capacity_bytes;
 	*mp = wrap(id, h, capacity_bytes, fd);
+	(*mp)->writable = true;
 	return ST_OK;
 }
 
@@ -120,7 +121,7 @@ static enum st map_file(struct file_id id, int fd, struct memtable **mp)
 		(void)munmap(map, (size_t)sb.st_size);
 		return fail(ST_CORRUPT, "what came as memtable %llu is none", (unsigned long long)id.v);
 	}
-	*mp = wrap(id, map, ((const struct mt_header *)map)->capacity_bytes, -1);
+	*mp = wrap(id, map, ((const struct mt_header *)map)->capacity_bytes, fd);
 	return ST_OK;
 }
 
@@ -130,7 +131,8 @@ enum st memtable_map(struct file_id id, int fd, struct memtable **mp)
 
 	*mp = NULL;
 	st = map_file(id, fd, mp);
-	(void)close(fd);
+	if (st)
+		(void)close(fd);
 	return st;
 }
 

@@ -46,7 +46,8 @@ struct memtable {
 	uint8_t *arena;
 	uint64_t map_bytes, capacity_bytes;
 	uint64_t last_bytes;            /* the last offset in the arena where a node may begin */
-	int fd;                         /* -1 when mapped from another process */
+	int fd;
+	bool writable;                  /* not mapped from another process */
 	atomic_bool *damaged;           /* points below: also found out by those who only read */
 	/* any thread */
 	_Atomic uint32_t refs;

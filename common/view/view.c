@@ -152,6 +152,12 @@ void view_unref(struct view **vp)
 	mem_free(v);
 }
 
+struct memtable *view_memtable(const struct view *v, size_t i)
+{
+	must(i < v->desc.memtable_count);
+	return v->memtables[i];
+}
+
 const struct view_desc *view_desc(const struct view *v)
 {
 	return &v->desc;

@@ -30,6 +30,7 @@ struct view *view_ref(struct view *v);
 void view_unref(struct view **vp);
 const struct view_desc *view_desc(const struct view *v);
 const struct damage_index *view_damage(const struct view *v);    /* what is on record */
+struct memtable *view_memtable(const struct view *v, size_t i);        /* the i-th of the description; on loan */
 
 /* A newer view has taken its place, and nobody else will ask for its tables: those that it opens from now on close when it is
  * done with them, so that files that are gone do not lie on in a cache. Any thread. */
