@@ -23,7 +23,6 @@ struct http_stream {
 	void *ctx;
 	size_t chunk_at;                 /* the open chunk's header, in out_of() */
 	size_t round_bytes;              /* written since more() */
-	struct http_done done;           /* what it came to so far */
 	struct gzip *gzip;               /* NULL: as it is */
 	enum gzip_width width;
 	bool chunked, open, full, told;
@@ -131,7 +130,6 @@ static void leave(struct http_stream *s)
 	struct http_conn *c = s->r->conn;
 
 	release(s);
-	http_answer__tell(s->r, &s->done);
 	s->r->stream = NULL;
 	c->streams--;
 	c->live -= is_live(s);
@@ -179,7 +177,6 @@ void http_stream__gone(struct http_request *r)
 	struct http_stream *s = r->stream;
 
 	release(s);
-	http_answer__tell(r, &s->done);
 	r->stream = NULL;
 	s->ops->gone(s->ctx);
 }
@@ -218,8 +215,7 @@ struct http_stream *http_stream_begin(struct http_request *r, const struct http_
 		return NULL;
 	}
 	s = arena_alloc(&r->arena, sizeof *s);
-	*s = (struct http_stream){ .r = r, .ops = ops, .ctx = ctx, .chunked = !r->http10,
-				   .done = { head->status, 0, true } };
+	*s = (struct http_stream){ .r = r, .ops = ops, .ctx = ctx, .chunked = !r->http10 };
 	if (!choose_coding(s, head)) {
 		http_answer_problem(r, PROBLEM_OVERLOADED, NULL);
 		return NULL;
@@ -248,34 +244,49 @@ bool http_stream_write(struct http_stream *s, struct slice bytes)
 	if (!is_first(r))
 		c->kept_bytes += out->n - before;
 	s->round_bytes += bytes.n;
-	s->done.bytes += bytes.n;
 	s->full |= s->round_bytes >= ROUND_BYTES || out->n >= HTTP_STREAM_HIGH ||
 		   http_conn__unsent(c) >= HTTP_STREAM_HIGH;
 	return !s->full;
 }
 
-void http_stream_end(struct http_stream **sp)
+/* Writes what was held back and the end; the connection goes on to the next answer. */
+static void finish(struct http_stream *s, enum gzip_flush flush, const char *end)
 {
-	struct http_stream *s = *sp;
 	struct http_request *r = s->r;
 	struct http_conn *c = r->conn;
 	struct buf *out;
 
-	*sp = NULL;
 	http_conn__take_buffer(c);
 	out = out_of(s);
 	if (!is_first(r))
 		c->kept_bytes -= out->n;
 	if (s->gzip)
-		put_coded(s, out, slice_of(NULL, 0), GZIP_FINISH);
+		put_coded(s, out, slice_of(NULL, 0), flush);
 	if (s->open)
 		close_chunk(s, out);
 	if (s->chunked)
-		buf_append_str(out, "0\r\n\r\n");
+		buf_append_str(out, end);
 	if (!is_first(r))
 		c->kept_bytes += out->n;
 	leave(s);
 	http_answer__finish(r);
+}
+
+void http_stream_end(struct http_stream **sp)
+{
+	struct http_stream *s = *sp;
+
+	*sp = NULL;
+	finish(s, GZIP_FINISH, "0\r\n\r\n");
+}
+
+void http_stream_break(struct http_stream **sp)
+{
+	struct http_stream *s = *sp;
+
+	*sp = NULL;
+	s->r->conn->no_more = true;
+	finish(s, GZIP_FLUSH, "");
 }
 
 void http_stream_abort(struct http_stream **sp)

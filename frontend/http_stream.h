@@ -7,9 +7,10 @@
  *	             |
  *	             |-- end    the answer is complete
  *	             |-- abort  it is not, and the client can tell: the connection is cut
+ *	             |-- break  it is not, but what was written still reaches the client
  *	             `-- gone() the client went away, or did not read for too long
  *
- * 1. Whoever has begun a stream ends or aborts it, unless gone() was called. After any of the three neither the
+ * 1. Whoever has begun a stream ends, aborts or breaks it, unless gone() was called. After any of the four neither the
  *    stream nor its request may be touched.
  * 2. What a write says is advice: its bytes are always taken. Who keeps to it has at most about HTTP_STREAM_HIGH
  *    bytes unsent.
@@ -53,5 +54,9 @@ bool http_stream_write(struct http_stream *s, struct slice bytes);
 
 void http_stream_end(struct http_stream **sp);
 void http_stream_abort(struct http_stream **sp);
+
+/* Ends one that is not complete, when what was written is worth reading, a last word about the reason above all: it is
+ * still sent. The last chunk is not, so that a client of HTTP/1.1 can tell. */
+void http_stream_break(struct http_stream **sp);
 
 #endif

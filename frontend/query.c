@@ -32,7 +32,7 @@ static bool decode(struct slice in, struct arena *arena, struct slice *outp)
 		n += 3;
 	}
 	*outp = slice_of(out, 0);
-	if (!urlcode_decode(slice_of(out, n), out, &n))
+	if (!urlcode_decode_bytes(slice_of(out, n), out, &n))
 		return false;
 	*outp = slice_of(out, n);
 	return true;

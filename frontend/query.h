@@ -3,7 +3,7 @@
  * The query of a target: name=value&name=value, read strictly.
  *
  * 1. A handler names the parameters it knows; any other, and any that comes twice, is a problem that names it.
- * 2. Names and values are percent-decoded as a path is (urlcode.h), except that '+' is a space: that is how
+ * 2. Names and values are percent-decoded as a path is (urlcode.h) and may hold any byte; '+' is a space: that is how
  *    forms and the usual libraries write one, and a plus as %2B.
  * 3. "name" alone is "name=" with an empty value; "&&" and an empty query hold no parameter.
  *

@@ -2,7 +2,7 @@
 /*
  * Answers by streams. The handler of these tests: /count/N streams N bytes of a pattern, written on whenever it may;
  * /live is a stream without end that says "hello" and then does what the test's commands say ('w' writes "tick\n",
- * 'e' ends, 'a' aborts); /hold is kept until 'r'; all other paths are answered with the path.
+ * 'e' ends, 'a' aborts, 'b' breaks); /hold is kept until 'r'; all other paths are answered with the path.
  */
 #include "frontend/http_stream.h"
 
@@ -122,6 +122,8 @@ static void command(char c)
 		http_stream_end(&live);
 	else if (c == 'a')
 		http_stream_abort(&live);
+	else if (c == 'b')
+		http_stream_break(&live);
 	else
 		http_answer_json(kept, kept->path);
 }
@@ -353,6 +355,39 @@ START_TEST(a_stream_waits_for_the_answers_before_it)
 	ck_assert_str_eq(a.body, "/after");
 	free(a.body);
 	close(fd);
+	stop();
+}
+END_TEST
+
+START_TEST(a_broken_stream_is_read_to_its_last_word_and_seen_to_be_incomplete)
+{
+	static const char *const ends[] = { "tick\n\r\n", "tick\n" };
+	static const char *const versions[] = { "1.1", "1.0" };
+	char got[4096];
+	size_t i;
+
+	start();
+	for (i = 0; i < 2; i++) {
+		size_t n = 0, end = strlen(ends[i]);
+		int fd = dial();
+		ssize_t more;
+
+		ask(fd, "GET", "/live", versions[i]);
+		say_text(fd, "GET /never HTTP/1.1\r\nHost: a\r\n\r\n");
+		while (n < 6 || !memmem(got, n, "hello", 5)) {
+			more = read(fd, got + n, sizeof got - n);
+			ck_assert_int_gt(more, 0);
+			n += (size_t)more;
+		}
+		tell('w');
+		tell('b');
+		while ((more = read(fd, got + n, sizeof got - n)) > 0)
+			n += (size_t)more;
+		ck_assert_int_eq(more, 0);
+		ck_assert(n > end && memcmp(got + n - end, ends[i], end) == 0);
+		close(fd);
+	}
+	new_canary();
 	stop();
 }
 END_TEST
@@ -622,6 +657,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, who_does_not_read_is_not_written_to_and_gets_all_in_the_end);
 	tcase_add_test(tc, requests_behind_a_stream_wait_for_its_end);
 	tcase_add_test(tc, a_stream_waits_for_the_answers_before_it);
+	tcase_add_test(tc, a_broken_stream_is_read_to_its_last_word_and_seen_to_be_incomplete);
 	tcase_add_test(tc, an_aborted_stream_is_seen_to_be_incomplete);
 	tcase_add_test(tc, a_client_that_goes_away_is_told_at_once);
 	tcase_add_test(tc, a_client_that_closes_its_side_gets_a_stream_that_ends);
