@@ -264,6 +264,20 @@ enum st attach_lease(struct attach *a, uint64_t ttl_ms, struct view **vp, struct
 	return st;
 }
 
+enum st attach_view(struct attach *a, const struct view_desc *desc, view_find_f *find, void *ctx, struct view **vp)
+{
+	enum st st;
+
+	if (a->view && view_desc(a->view)->generation == desc->generation) {
+		*vp = view_ref(a->view);
+		return ST_OK;
+	}
+	st = view_new(desc, find, ctx, a->tables, vp);
+	if (!st)
+		view_retire(*vp);
+	return st;
+}
+
 struct leases *attach_leases(struct attach *a)
 {
 	return a->leases;

@@ -50,6 +50,9 @@ enum st attach_current(struct attach *a, struct view **vp, struct seq *seqp) MUS
 enum st attach_lease(struct attach *a, uint64_t ttl_ms, struct view **vp, struct seq *seqp, uint64_t *leasep) MUST_USE;
 struct leases *attach_leases(struct attach *a);  /* for renewing and releasing */
 
+/* An older view that another process has a lease on, referenced for the caller; find and ctx as for view_new(). */
+enum st attach_view(struct attach *a, const struct view_desc *desc, view_find_f *find, void *ctx, struct view **vp) MUST_USE;
+
 /* Forgets what is attached although its generation is current: a file of it was missing. */
 void attach_invalidate(struct attach *a);
 

@@ -14,6 +14,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "frontend/http_fields.h"
+#include "frontend/problem.h"
 
 struct http_body_ops;
 struct http_conn;
@@ -21,6 +22,7 @@ struct http_shared;
 struct http_stream;
 struct read_outcome;
 struct read_trace;
+struct write_result;
 
 enum http_method {
 	HTTP_M_GET, HTTP_M_HEAD, HTTP_M_POST, HTTP_M_PUT, HTTP_M_DELETE, HTTP_M_OPTIONS, HTTP_M_OTHER
@@ -43,7 +45,7 @@ struct http_request {
 	struct http_field *fields;       /* read by http_request_field() */
 	struct buf body;
 	struct arena arena;              /* for the handler too */
-	uint64_t began_us, arrived_us;   /* the first and the last byte were read */
+	uint64_t arrived_us;             /* the last byte was read */
 
 	/* the connection's */
 	struct http_shared *shared;
@@ -60,12 +62,6 @@ struct http_request {
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
 	bool decides;                    /* nothing behind it is begun before it is answered */
-	/* access control's, and the logs' */
-	struct slice prefix;             /* that all its keys must have; empty: none */
-	unsigned token_line;             /* of the token that it came with; 0: without */
-	bool routed;                     /* its path is one of ours */
-	size_t argument_bytes;           /* of the path */
-	uint64_t taken_us;               /* a handler took it */
 
 	/* the handler's */
 	struct http_request *link;       /* in a list of the handler's choice */
@@ -74,6 +70,8 @@ struct http_request {
 	struct slice key;
 	void (*answer_read)(struct http_request *r, const struct read_outcome *o, struct buf *scratch);
 	struct read_trace *trace;
+	void (*written)(void *ctx, struct http_request *r, const struct write_result *result, enum problem p);
+	void *written_ctx;               /* for whom its writes are answered; written NULL: for front */
 };
 
 struct http_pool {

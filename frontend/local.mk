@@ -10,26 +10,25 @@ libfrontend_a_SOURCES = \
 	frontend/problem.c frontend/problem.h frontend/problem.def \
 	frontend/query.c frontend/query.h \
 	frontend/etag.c frontend/etag.h \
+	frontend/base64url.c frontend/base64url.h \
+	frontend/media.c frontend/media.h \
+	frontend/key_range.c frontend/key_range.h \
+	frontend/cursor.c frontend/cursor.h \
+	frontend/entry_text.c frontend/entry_text.h \
 	frontend/http_fields.c frontend/http_fields.h frontend/http_fields.def \
 	frontend/http_coding.c frontend/http_coding.h \
 	frontend/gzip.c frontend/gzip.h \
 	frontend/cors.c frontend/cors.h \
-	frontend/tokens.c frontend/tokens.h \
-	frontend/line_log.c frontend/line_log.h \
 	frontend/http_request.c frontend/http_request.h \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
-	frontend/http_tls.c frontend/http_tls.h \
 	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
 	frontend/http_body.c frontend/http_body.h \
 	frontend/http_stream.c frontend/http_stream.h \
 	frontend/http_conn_time.c \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
-	frontend/access.c frontend/access.h \
-	frontend/request_line.c frontend/request_line.h \
-	frontend/request_log.c frontend/request_log.h \
 	frontend/routes.c frontend/routes.h \
 	frontend/methods.c frontend/methods.h \
 	frontend/json.c frontend/json.h \
@@ -39,7 +38,17 @@ libfrontend_a_SOURCES = \
 	frontend/suspects.c frontend/suspects.h \
 	frontend/attach.c frontend/attach.h \
 	frontend/cold.c frontend/cold.h \
+	frontend/damage_text.c frontend/damage_text.h \
 	frontend/reads.c frontend/reads.h \
+	frontend/workers.c frontend/workers.h \
+	frontend/snapshot_share.c frontend/snapshot_share.h \
+	frontend/snapshots.c frontend/snapshots.h \
+	frontend/walk.c frontend/walk.h \
+	frontend/scan_step.c frontend/scan_step.h \
+	frontend/scan_problem.c frontend/scan_problem.h \
+	frontend/scans.c frontend/scans.h \
+	frontend/write_refuse.c frontend/write_refuse.h \
+	frontend/v1_scan.c frontend/v1_scan.h \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
 	frontend/v1.c frontend/v1.h \
@@ -47,7 +56,7 @@ libfrontend_a_SOURCES = \
 	frontend/v1_read.c frontend/v1_read.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
-	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
+	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
 pkglibexec_PROGRAMS += lsm-frontend
 lsm_frontend_SOURCES = frontend/main.c

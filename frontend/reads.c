@@ -8,12 +8,11 @@
  */
 #include "frontend/reads.h"
 
-#include <inttypes.h>
-
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
+#include "frontend/damage_text.h"
 #include "frontend/http_conn.h"
 #include "frontend/loop.h"
 #include "frontend/suspects.h"
@@ -65,24 +64,12 @@ void reads_answer_json(struct http_request *r, const struct read_outcome *o, str
 	http_answer_json(r, buf_slice(out));
 }
 
-/* Says which keys are out of reach and why. Damage of memory has no place. */
+/* Says which keys are out of reach and why. */
 static void answer_corrupt(struct reads *reads, struct http_request *r, const struct table_damage *d)
 {
 	struct buf *out = &reads->scratch;
 
-	if (d->table.v)
-		buf_printf(out, ",\"table\":%" PRIu64, d->table.v);
-	if (d->table.v && d->offset != DAMAGE_WHOLE)
-		buf_printf(out, ",\"offset\":%" PRIu64, d->offset);
-	if (d->record)
-		buf_printf(out, ",\"record\":%" PRIu64, d->record);
-	if (d->max.n) {
-		buf_append_str(out, ",\"range\":{");
-		text_member(out, "min", d->min);
-		buf_append_byte(out, ',');
-		text_member(out, "max", d->max);
-		buf_append_byte(out, '}');
-	}
+	damage_text_members(out, d);
 	http_answer_problem_members(r, PROBLEM_CORRUPT, buf_slice(out));
 }
 

@@ -17,6 +17,10 @@ static const struct row {
 	ROW("/api/health", [HTTP_M_GET] = ROUTE_HEALTH),
 	ROW("/api/metrics", [HTTP_M_GET] = ROUTE_METRICS),
 	ROW("/metrics", [HTTP_M_GET] = ROUTE_METRICS),
+	ROW("/v1/kv", [HTTP_M_GET] = ROUTE_V1_LIST, [HTTP_M_DELETE] = ROUTE_V1_DELETE_RANGE),
+	ROW("/v1/snapshots", [HTTP_M_GET] = ROUTE_V1_SNAPSHOTS),
+	ROW("/v1/snapshots/", [HTTP_M_DELETE] = ROUTE_V1_SNAPSHOT_DELETE),
+	ROW("/v1/export", [HTTP_M_GET] = ROUTE_V1_EXPORT),
 	ROW("/livez", [HTTP_M_GET] = ROUTE_LIVE),
 	ROW("/readyz", [HTTP_M_GET] = ROUTE_READY),
 #undef ROW
@@ -72,30 +76,6 @@ struct route_match routes_find(enum http_method method, struct slice path)
 	if (slice_eq(path, slice_str("*")))
 		return every_path(method, path);
 	return (struct route_match){ ROUTE_NONE, slice_of(path.p, 0), 0 };
-}
-
-struct access_need routes_need(enum route route)
-{
-	static const struct access_need nothing = { NEEDS_NOTHING, false, false }, look = { NEEDS_READER, false, false },
-					read = { NEEDS_READER, true, true }, write = { NEEDS_WRITER, true, true },
-					all = { NEEDS_ADMIN, true, false };
-
-	switch (route) {
-	case ROUTE_OPTIONS:              /* a browser asks it before it sends the token */
-	case ROUTE_LIVE:
-	case ROUTE_READY:        return nothing;
-	case ROUTE_NONE:
-	case ROUTE_WRONG_METHOD:
-	case ROUTE_STATS:
-	case ROUTE_HEALTH:
-	case ROUTE_METRICS:      return look;
-	case ROUTE_READ:
-	case ROUTE_V1_GET:       return read;
-	case ROUTE_WRITE:
-	case ROUTE_DELETE:
-	case ROUTE_BATCH:        return write;
-	}
-	return all;
 }
 
 void routes_write_methods(unsigned methods, struct buf *out)

@@ -10,7 +10,6 @@
 
 #include "common/base/buf.h"
 #include "frontend/http_request.h"
-#include "frontend/tokens.h"
 
 enum route {
 	ROUTE_NONE,                      /* no such path */
@@ -18,7 +17,8 @@ enum route {
 	ROUTE_OPTIONS,                   /* what can be done with the path */
 	ROUTE_WRITE, ROUTE_READ, ROUTE_DELETE, ROUTE_BATCH,
 	ROUTE_STATS, ROUTE_HEALTH, ROUTE_METRICS, ROUTE_LIVE, ROUTE_READY,
-	ROUTE_V1_GET
+	ROUTE_V1_GET,
+	ROUTE_V1_LIST, ROUTE_V1_DELETE_RANGE, ROUTE_V1_EXPORT, ROUTE_V1_SNAPSHOTS, ROUTE_V1_SNAPSHOT_DELETE
 };
 
 struct route_match {
@@ -28,9 +28,6 @@ struct route_match {
 };
 
 struct route_match routes_find(enum http_method method, struct slice path);
-
-/* What a call asks of who calls it. Every route has a row there: one that is forgotten is an admin's. */
-struct access_need routes_need(enum route route);
 
 /* Appends "GET, HEAD, OPTIONS". */
 void routes_write_methods(unsigned methods, struct buf *out);

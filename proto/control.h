@@ -7,13 +7,9 @@
 #include "common/base/buf.h"
 #include "common/base/status.h"
 
-enum control_verb { CONTROL_NONE, CONTROL_STATUS, CONTROL_RESTART, CONTROL_RELOAD, CONTROL_SET };
+enum control_verb { CONTROL_NONE, CONTROL_STATUS, CONTROL_RESTART };
 
-struct control_request {
-	enum control_verb verb;
-	const char *worker;             /* RESTART */
-	const char *setting, *value;    /* SET */
-};
+struct control_request { enum control_verb verb; const char *worker; };
 
 struct worker_status {
 	const char *name, *state, *last_end;
@@ -28,8 +24,6 @@ struct control_reply {
 	int supervisor_pid;
 	uint64_t uptime_ms;
 	struct worker_status *workers;  size_t worker_count;
-	bool tls;
-	uint64_t reloads, reload_failures;
 };
 
 void control_request_encode(const struct control_request *r, struct buf *out);

@@ -22,21 +22,29 @@ t_frontend_gzip_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_cors_test_SOURCES = t/frontend_cors_test.c
 t_frontend_cors_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_base64url_test
+t_frontend_base64url_test_SOURCES = t/frontend_base64url_test.c
+t_frontend_base64url_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_media_test
+t_frontend_media_test_SOURCES = t/frontend_media_test.c
+t_frontend_media_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_cursor_test
+t_frontend_cursor_test_SOURCES = t/frontend_cursor_test.c
+t_frontend_cursor_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_entry_text_test
+t_frontend_entry_text_test_SOURCES = t/frontend_entry_text_test.c
+t_frontend_entry_text_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_scan_step_test
+t_frontend_scan_step_test_SOURCES = t/frontend_scan_step_test.c
+t_frontend_scan_step_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_query_test
 t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += t/frontend_access_test
-t_frontend_access_test_SOURCES = t/frontend_access_test.c
-t_frontend_access_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
-
-check_PROGRAMS += t/frontend_tokens_test t/frontend_line_log_test t/frontend_request_line_test
-t_frontend_request_line_test_SOURCES = t/frontend_request_line_test.c
-t_frontend_request_line_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
-t_frontend_tokens_test_SOURCES = t/frontend_tokens_test.c
-t_frontend_tokens_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
-t_frontend_line_log_test_SOURCES = t/frontend_line_log_test.c
-t_frontend_line_log_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test
 check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test t/frontend_pending_test

@@ -13,8 +13,7 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/systemd.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 cp "$LSM_SOURCE_DIR/systemd/lsm-engine.socket" "$dir/"
-sed -e "s|^ExecStart=[^ ]*lsm-supervisor|ExecStart=$LSM_BUILD_DIR/lsm-supervisor|" \
-	-e "s|^ExecReload=[^ ]*lsmctl|ExecReload=$LSM_BUILD_DIR/lsmctl|" \
+sed "s|^ExecStart=[^ ]*lsm-supervisor|ExecStart=$LSM_BUILD_DIR/lsm-supervisor|" \
 	"$LSM_BUILD_DIR/systemd/lsm-engine.service" >"$dir/lsm-engine.service"
 
 # verify tells some faults and still exits 0, so it must be silent as well.

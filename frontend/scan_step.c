@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop from entry to bytes. */
+#include "frontend/scan_step.h"
+
+#include "common/base/clock.h"
+#include "frontend/entry_text.h"
+
+enum { LOOK_EVERY = 64 };                /* entries between two looks at the clock */
+
+static void write_item(struct scan_step *s, const struct entry *e)
+{
+	struct entry bare = *e;
+
+	if (s->form == SCAN_PROTOBUF) {
+		if (s->keys_only)
+			bare.value = slice_of(NULL, 0);
+		entry_text_protobuf(&s->out, &bare);
+		return;
+	}
+	if (s->form == SCAN_PAGE && s->items)
+		buf_append_byte(&s->out, ',');
+	entry_text_json(&s->out, e, s->keys_only);
+	if (s->form == SCAN_LINES)
+		buf_append_byte(&s->out, '\n');
+}
+
+static bool is_over(const struct scan_step *s, size_t begin, uint64_t until_us)
+{
+	if (s->items == s->most_items || s->out.n - begin >= s->most_bytes)
+		return true;
+	if (s->items % LOOK_EVERY)
+		return false;
+	return atomic_load_explicit(&s->cancelled, memory_order_relaxed) || (until_us && clock_mono_us() >= until_us);
+}
+
+void scan_step_run(struct scan_step *s)
+{
+	size_t begin = s->out.n;
+	uint64_t until_us = s->most_us ? clock_mono_us() + s->most_us : 0;
+	const struct entry *e;
+
+	s->items = 0;
+	while ((e = walk_next(&s->walk)) != NULL) {
+		write_item(s, e);
+		s->items++;
+		if (!is_over(s, begin, until_us))
+			continue;
+		if (s->form == SCAN_PAGE) {
+			buf_reset(&s->last_key);
+			buf_append_slice(&s->last_key, e->key);
+			s->at_end = walk_next(&s->walk) == NULL && s->walk.st == ST_OK;
+		}
+		return;
+	}
+	s->at_end = true;
+}
+
+void scan_step_fini(struct scan_step *s)
+{
+	walk_end(&s->walk);
+	buf_fini(&s->out);
+	buf_fini(&s->last_key);
+}

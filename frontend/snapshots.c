@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A short list, looked through from its beginning. Whether one lives is asked of the shared leases, never remembered. */
+#include "frontend/snapshots.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/must.h"
+#include "common/stats/stats.h"
+
+#define SNAPSHOTS_MAGIC 0x536e7001u
+
+struct snapshots {
+	uint32_t magic;
+	struct snapshots_setup setup;
+	struct snapshot *list;
+	size_t count;
+};
+
+static struct leases *leases_of(struct snapshots *s)
+{
+	return attach_leases(s->setup.attach);
+}
+
+static struct snapshot *add(struct snapshots *s, const struct snapshot *from)
+{
+	struct snapshot *snap = mem_dup(from, sizeof *from);
+
+	snap->next = s->list;
+	snap->users = 1;
+	snap->share = -1;
+	snap->used_us = clock_mono_us();
+	s->list = snap;
+	s->count++;
+	return snap;
+}
+
+/* Takes it off the list and ends it. */
+static void drop(struct snapshots *s, struct snapshot *snap)
+{
+	struct snapshot **at = &s->list;
+
+	must(snap->users == 0);
+	while (*at != snap)
+		at = &(*at)->next;
+	*at = snap->next;
+	s->count--;
+	if (snap->own)
+		lease_release(leases_of(s), snap->facts.lease);
+	if (snap->share >= 0)
+		close(snap->share);
+	view_unref(&snap->view);
+	mem_free(snap);
+}
+
+/* ---- use ---- */
+
+enum st snapshots_take(struct snapshots *s, struct snapshot **snapp)
+{
+	struct snapshot snap = { .own = true };
+	struct lease lease;
+	enum st st = attach_lease(s->setup.attach, s->setup.idle_ms, &snap.view, &snap.facts.seq, &snap.facts.lease);
+
+	*snapp = NULL;
+	if (st)
+		return st;
+	st = lease_find(leases_of(s), snap.facts.lease, &lease);
+	if (st) {                        /* it was taken back at once: for want of room */
+		view_unref(&snap.view);
+		return ST_UNAVAILABLE;
+	}
+	snap.facts.taken_us = lease.taken_us;
+	snap.facts.now_ms = clock_wall_ms();
+	*snapp = add(s, &snap);
+	return ST_OK;
+}
+
+static bool is_named(const struct cursor *c, uint64_t lease, uint64_t taken_us, struct seq seq)
+{
+	return c->lease == lease && c->taken_us == taken_us && c->seq.v == seq.v;
+}
+
+/* Opens another frontend's. */
+static enum st adopt(struct snapshots *s, const struct cursor *c, const struct lease *lease, struct snapshot **snapp)
+{
+	pid_t pid = (pid_t)stats_worker_pid(lease->worker);
+	struct snapshot_found found;
+	struct snapshot snap = { .own = false };
+	struct arena arena;
+	enum st st;
+
+	arena_init(&arena);
+	st = snapshot_share_open(pid, (int)c->share, c->lease, &arena, &found);
+	if (!st)
+		st = attach_view(s->setup.attach, &found.desc, snapshot_share_find, &found, &snap.view);
+	if (!st) {
+		snap.facts = found.facts;
+		*snapp = add(s, &snap);
+	}
+	snapshot_found_release(&found);
+	arena_fini(&arena);
+	return st ? ST_NOT_FOUND : ST_OK;
+}
+
+enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snapshot **snapp)
+{
+	struct lease lease;
+	struct snapshot *snap = s->list;
+	enum st st = attach_leases(s->setup.attach) ? lease_find(leases_of(s), c->lease, &lease) : ST_NOT_FOUND;
+
+	*snapp = NULL;
+	if (st || !is_named(c, lease.id, lease.taken_us, lease.seq))
+		return ST_NOT_FOUND;
+	while (snap && snap->facts.lease != c->lease)
+		snap = snap->next;
+	if (!snap) {
+		st = adopt(s, c, &lease, &snap);
+		if (st)
+			return st;
+	} else {
+		snap->users++;
+	}
+	if (snapshots_renew(s, snap)) {
+		*snapp = snap;
+		return ST_OK;
+	}
+	snapshots_done(s, &snap, false);
+	return ST_NOT_FOUND;
+}
+
+bool snapshots_renew(struct snapshots *s, const struct snapshot *snap)
+{
+	uint64_t age_ms = (clock_mono_us() - snap->facts.taken_us) / 1000, left = s->setup.life_ms;
+
+	if (age_ms >= left || snap->over)
+		return false;
+	left -= age_ms;
+	return lease_renew(leases_of(s), snap->facts.lease, left < s->setup.idle_ms ? left : s->setup.idle_ms) == ST_OK;
+}
+
+bool snapshots_name(struct snapshot *snap, struct cursor *c)
+{
+	c->lease = snap->facts.lease;
+	c->taken_us = snap->facts.taken_us;
+	c->seq = snap->facts.seq;
+	if (!snap->own)
+		return true;             /* c has come with a cursor that tells where it is shown */
+	if (snap->share < 0)
+		snap->share = snapshot_share_new(&snap->facts, snap->view);
+	c->share = (uint32_t)snap->share;
+	return snap->share >= 0;
+}
+
+/* ---- bounds ---- */
+
+static bool names(const struct view_desc *d, struct file_id memtable)
+{
+	for (size_t i = 0; i < d->memtable_count; i++)
+		if (d->memtables[i].v == memtable.v)
+			return true;
+	return false;
+}
+
+/* Does the newest view, or a snapshot in front of this one, have the memtable too? */
+static bool is_counted(struct snapshots *s, const struct snapshot *snap, struct file_id memtable)
+{
+	const struct view_desc *now = attach_desc(s->setup.attach);
+
+	if (!now || names(now, memtable))
+		return true;
+	for (const struct snapshot *other = s->list; other != snap; other = other->next)
+		if (!other->over && names(view_desc(other->view), memtable))
+			return true;
+	return false;
+}
+
+/* Memory of memtables that only snapshots hold. */
+static uint64_t old_bytes(struct snapshots *s)
+{
+	uint64_t bytes = 0;
+
+	for (struct snapshot *snap = s->list; snap; snap = snap->next) {
+		const struct view_desc *d = view_desc(snap->view);
+
+		for (size_t i = 0; !snap->over && i < d->memtable_count; i++)
+			if (!is_counted(s, snap, d->memtables[i]))
+				bytes += memtable_used(view_memtable(snap->view, i));
+	}
+	return bytes;
+}
+
+/* The one that was not used for longest; users: among those that are used now. */
+static struct snapshot *oldest(struct snapshots *s, bool used)
+{
+	struct snapshot *snap, *found = NULL;
+
+	for (snap = s->list; snap; snap = snap->next)
+		if (!snap->over && (snap->users > 0) == used && (!found || snap->used_us < found->used_us))
+			found = snap;
+	return found;
+}
+
+static size_t kept_count(const struct snapshots *s)
+{
+	size_t n = 0;
+
+	for (const struct snapshot *snap = s->list; snap; snap = snap->next)
+		n += snap->users == 0;
+	return n;
+}
+
+static void make_room(struct snapshots *s)
+{
+	struct snapshot *snap;
+
+	while (kept_count(s) > s->setup.max)
+		drop(s, oldest(s, false));
+	while (s->list && old_bytes(s) > s->setup.max_bytes) {
+		snap = oldest(s, false);
+		if (snap) {
+			drop(s, snap);
+			continue;
+		}
+		snap = oldest(s, true);
+		snap->over = true;
+		lease_release(leases_of(s), snap->facts.lease);
+	}
+}
+
+void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
+{
+	struct snapshot *snap = *snapp;
+
+	*snapp = NULL;
+	snap->used_us = clock_mono_us();
+	if (--snap->users == 0 && !keep && (!snap->own || snap->share < 0))
+		drop(s, snap);
+	make_room(s);
+}
+
+void snapshots_tick(struct snapshots *s)
+{
+	struct snapshot *snap, *next;
+	struct lease lease;
+
+	for (snap = s->list; snap; snap = next) {
+		next = snap->next;
+		if (snap->users == 0 && lease_find(leases_of(s), snap->facts.lease, &lease) != ST_OK)
+			drop(s, snap);
+	}
+	make_room(s);
+}
+
+/* ---- for people ---- */
+
+static void write_one(struct buf *out, const struct lease *l, uint64_t now_us)
+{
+	buf_printf(out, "{\"id\":\"%" PRIx64 "\",\"sequence\":%" PRIu64 ",\"age_seconds\":%" PRIu64
+		   ",\"expires_in_seconds\":%" PRIu64 ",\"pinned_bytes\":%" PRIu64 "}", l->id, l->seq.v,
+		   (now_us - l->taken_us) / 1000000, (l->expires_us - now_us) / 1000000, l->pinned_bytes);
+}
+
+void snapshots_write(struct snapshots *s, struct buf *out)
+{
+	struct lease *list = NULL;
+	size_t n = attach_leases(s->setup.attach) ? leases_list(leases_of(s), &list) : 0, i;
+	uint64_t now = clock_mono_us();
+
+	buf_append_str(out, "{\"snapshots\":[");
+	for (i = 0; i < n; i++) {
+		if (list[i].taken_us > now || list[i].expires_us < now)
+			continue;
+		if (out->p[out->n - 1] == '}')
+			buf_append_byte(out, ',');
+		write_one(out, &list[i], now);
+	}
+	buf_append_str(out, "]}\n");
+	mem_free(list);
+}
+
+bool snapshots_release(struct snapshots *s, uint64_t id)
+{
+	struct lease lease;
+
+	if (!attach_leases(s->setup.attach) || lease_find(leases_of(s), id, &lease) != ST_OK)
+		return false;
+	lease_release(leases_of(s), id);
+	snapshots_tick(s);
+	return true;
+}
+
+/* ---- life ---- */
+
+void snapshots_new(const struct snapshots_setup *setup, struct snapshots **sp)
+{
+	struct snapshots *s = mem_zalloc(sizeof *s);
+
+	obj_init(s, SNAPSHOTS_MAGIC);
+	s->setup = *setup;
+	*sp = s;
+}
+
+void snapshots_free(struct snapshots **sp)
+{
+	struct snapshots *s = *sp;
+
+	*sp = NULL;
+	obj_check(s, SNAPSHOTS_MAGIC);
+	while (s->list)
+		drop(s, s->list);
+	obj_fini(s);
+	mem_free(s);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A walk over a range of keys in one view, either way: entry by entry, with all that is visible at its sequence.
+ * One thread at a time, which may wait for the disk.
+ */
+#ifndef FRONTEND_WALK_H
+#define FRONTEND_WALK_H
+
+#include "common/view/view.h"
+#include "frontend/key_range.h"
+
+struct walk {
+	/* set by the caller */
+	struct view *view;               /* on loan */
+	struct seq seq;
+	int64_t now_ms;
+	struct key_range range;          /* on loan; going back, its end is not included either */
+	bool reverse;
+
+	struct iter *it;                 /* NULL: not begun */
+	enum st st;                      /* what ended it, when it has ended */
+	bool moved;
+};
+
+/* The next entry, good until the next call. NULL: there is none, and st is ST_OK, or st says why it cannot go on.
+ * ST_CORRUPT: walk_damage() tells more. */
+const struct entry *walk_next(struct walk *w);
+
+const struct table_damage *walk_damage(const struct walk *w);    /* NULL: not known; good until walk_end() */
+void walk_end(struct walk *w);                   /* as before the beginning; one that has not begun is fine */
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks and steps over a view of memtables, both ways, with every bound; working threads. */
+#include "frontend/scan_step.h"
+
+#include <stdio.h>
+
+#include "common/base/must.h"
+#include "frontend/loop.h"
+#include "frontend/workers.h"
+#include "t/check_main.h"
+
+static struct memtable *memtable;
+static struct view *view;
+
+static struct memtable *find(void *ctx, struct file_id id)
+{
+	(void)ctx;
+	return id.v == 1 ? memtable_ref(memtable) : NULL;
+}
+
+static void put(const char *key, uint64_t s, bool tombstone, int64_t expires_at_ms)
+{
+	struct entry e = { .key = slice_str(key), .value = slice_str("v"), .seq = seq(s), .is_tombstone = tombstone,
+			   .expires_at_ms = expires_at_ms };
+
+	memtable_insert(memtable, &e);
+}
+
+/* b00 to b19; b05 deleted, b07 expired at 1000, b09 too new. */
+static void begin(void)
+{
+	static struct file_id ids[1] = { { 1 } };
+	struct view_desc desc = { .incarnation = 1, .memtables = ids, .memtable_count = 1 };
+	char key[8];
+
+	ck_assert_int_eq(memtable_new(ids[0], 1 << 20, &memtable), ST_OK);
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(key, sizeof key, "b%02u", i);
+		put(key, i == 9 ? 1000 : i + 1, false, i == 7 ? 1000 : 0);
+	}
+	put("b05", 50, true, 0);
+	ck_assert_int_eq(view_new(&desc, find, NULL, NULL, &view), ST_OK);
+}
+
+static void end(void)
+{
+	view_unref(&view);
+	memtable_unref(&memtable);
+}
+
+static struct walk walk_of(const char *start, const char *stop, bool reverse)
+{
+	return (struct walk){ .view = view, .seq = seq(100), .now_ms = 1000, .reverse = reverse,
+			      .range = { slice_str(start), slice_str(stop) } };
+}
+
+static void expect(const char *start, const char *stop, bool reverse, const char *keys)
+{
+	struct walk w = walk_of(start, stop, reverse);
+	struct buf got = BUF_INIT;
+	const struct entry *e;
+
+	while ((e = walk_next(&w)) != NULL)
+		buf_append(&got, e->key.p + 1, e->key.n - 1);
+	ck_assert_int_eq(w.st, ST_OK);
+	ck_assert_str_eq(buf_cstr(&got), keys);
+	walk_end(&w);
+	buf_fini(&got);
+}
+
+START_TEST(a_walk_shows_what_is_visible_in_its_range)
+{
+	begin();
+	expect("", "", false, "0001020304060810111213141516171819");
+	expect("", "", true, "1918171615141312111008060403020100");
+	expect("b03", "b08", false, "030406");
+	expect("b03", "b08", true, "060403");
+	expect("b05", "b0501", false, "");
+	expect("b05", "b0501", true, "");
+	expect("b18", "", false, "1819");
+	expect("b18x", "", true, "19");
+	expect("", "a", false, "");
+	expect("", "a", true, "");
+	expect("c", "", false, "");
+	expect("c", "", true, "");
+	expect("b08", "b03", false, "");
+	expect("b08", "b03", true, "");
+	expect("", "b03", true, "020100");
+	end();
+}
+END_TEST
+
+START_TEST(a_step_ends_at_its_limit_and_says_whether_something_is_left)
+{
+	struct scan_step s = { .form = SCAN_PAGE, .keys_only = true, .most_items = 3, .most_bytes = 1 << 20 };
+
+	begin();
+	s.walk = walk_of("b03", "b11", false);
+	scan_step_run(&s);
+	ck_assert_uint_eq(s.items, 3);
+	ck_assert(!s.at_end);
+	ck_assert(slice_eq(buf_slice(&s.last_key), slice_str("b06")));
+	ck_assert_str_eq(buf_cstr(&s.out), "{\"key\":\"b03\",\"version\":4,\"timestamp\":0},"
+			 "{\"key\":\"b04\",\"version\":5,\"timestamp\":0},{\"key\":\"b06\",\"version\":7,\"timestamp\":0}");
+	scan_step_fini(&s);
+	s = (struct scan_step){ .form = SCAN_PAGE, .most_items = 2, .most_bytes = 1 << 20, .walk = walk_of("b03", "b06", false) };
+	scan_step_run(&s);
+	ck_assert_uint_eq(s.items, 2);
+	ck_assert(s.at_end);
+	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
+START_TEST(steps_of_a_stream_follow_each_other)
+{
+	struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 100 };
+	unsigned steps = 0, items = 0, lines = 0;
+
+	begin();
+	s.walk = walk_of("", "", true);
+	while (!s.at_end) {
+		scan_step_run(&s);
+		items += (unsigned)s.items;
+		steps++;
+	}
+	for (size_t i = 0; i < s.out.n; i++)
+		lines += s.out.p[i] == '\n';
+	ck_assert_uint_eq(items, 17);
+	ck_assert_uint_eq(lines, 17);
+	ck_assert_uint_gt(steps, 5);
+	scan_step_fini(&s);
+	s = (struct scan_step){ .form = SCAN_PROTOBUF, .most_items = UINT64_MAX, .most_bytes = 1 << 20, .walk = walk_of("", "", false) };
+	scan_step_run(&s);
+	ck_assert(s.at_end && s.items == 17 && s.out.p[1] == 0x0a);
+	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
+/* ---- working threads ---- */
+
+enum { PIECES = 200 };
+
+static struct piece { struct work work; unsigned ran, done; } pieces[PIECES];
+static unsigned done_count, flush_count;
+static struct loop *loop;
+
+static void on_run(struct work *w)
+{
+	((struct piece *)w)->ran++;
+}
+
+static void on_done(struct work *w)
+{
+	((struct piece *)w)->done++;
+	if (++done_count == PIECES)
+		loop_stop(loop);
+}
+
+static void on_flush(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+START_TEST(every_piece_of_work_runs_once_and_comes_back)
+{
+	struct workers *workers;
+
+	loop = loop_new();
+	workers_new(loop, 3, on_flush, &flush_count, &workers);
+	for (unsigned i = 0; i < PIECES; i++) {
+		pieces[i].work = (struct work){ .run = on_run, .done = on_done };
+		workers_submit(workers, &pieces[i].work);
+	}
+	loop_run(loop);
+	for (unsigned i = 0; i < PIECES; i++)
+		ck_assert(pieces[i].ran == 1 && pieces[i].done == 1);
+	workers_free(&workers);
+	ck_assert_ptr_null(workers);
+	loop_free(&loop);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+	tcase_add_test(tc, a_walk_shows_what_is_visible_in_its_range);
+	tcase_add_test(tc, a_step_ends_at_its_limit_and_says_whether_something_is_left);
+	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
+	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
+}
+
+CHECK_MAIN("frontend/scan_step", add)
