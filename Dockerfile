@@ -14,15 +14,16 @@ FROM ${BASE}
 RUN apt-get update -q \
 	&& apt-get install -q -y --no-install-recommends \
 		libdeflate0 libevent-2.1-7 libevent-core-2.1-7 libevent-pthreads-2.1-7 libjansson4 libnng1 \
-		libprotobuf-c1 libseccomp2 libsqlite3-0 libsystemd0 libxxhash0 zlib1g \
+		libprotobuf-c1 libseccomp2 libsqlite3-0 libssl3 libsystemd0 libxxhash0 zlib1g \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
 	&& useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin lsm \
 	&& install -d -o lsm -g lsm -m 0700 /data
 COPY --from=build /out/ /
 
 USER lsm
-# A container is reached from outside or not at all; who may reach it is decided by what publishes the port.
-ENV HOST=0.0.0.0 PORT=5000 DATA_DIR=/data
+# A container is reached from outside or not at all; who may reach it is decided by what publishes the port, or by
+# AUTH_TOKENS_FILE.
+ENV HOST=0.0.0.0 LISTEN_PUBLIC=yes PORT=5000 DATA_DIR=/data
 VOLUME /data
 EXPOSE 5000
 STOPSIGNAL SIGTERM

@@ -4,7 +4,7 @@
 dist_man_MANS += docs/lsm-supervisor.8 docs/lsmctl.1 docs/lsm-bench.1
 man_MANS += docs/lsm-engine.conf.5
 CLEANFILES += docs/lsm-engine.conf.5
-EXTRA_DIST += docs/api.md docs/containers.md docs/manifest.md docs/monitoring.md docs/operations.md docs/conf-man.awk \
+EXTRA_DIST += docs/api.md docs/containers.md docs/manifest.md docs/monitoring.md docs/operations.md docs/security.md docs/conf-man.awk \
 	docs/benchmarks/README.md docs/benchmarks/2026-11-26.md \
 	Dockerfile .dockerignore tools/image-test
 

@@ -189,7 +189,7 @@ static enum st do_set(const struct commands *c, const struct command *q, struct 
 	uint64_t rate;
 
 	if (strcmp(q->words[1], "compaction-rate-limit") != 0) {
-		buf_printf(text, "no setting \"%.40s\" that can be changed; there is compaction-rate-limit\n", q->words[1]);
+		buf_printf(text, "no setting \"%.40s\" that can be changed; there are compaction-rate-limit and slow-request-ms\n", q->words[1]);
 		return ST_INVALID;
 	}
 	st = parse_bytes(q->words[2], &rate);

@@ -10,18 +10,22 @@
 
 #include "common/base/clock.h"
 #include "common/base/heritage.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "common/vfs/vfs.h"
+#include "frontend/access.h"
 #include "frontend/attach.h"
 #include "frontend/health_json.h"
+#include "frontend/http_tls.h"
 #include "frontend/json.h"
 #include "frontend/loop.h"
 #include "frontend/methods.h"
 #include "frontend/pending.h"
 #include "frontend/reads.h"
+#include "frontend/request_log.h"
 #include "frontend/routes.h"
 #include "frontend/stats_json.h"
 #include "frontend/urlcode.h"
@@ -42,6 +46,9 @@ struct front {
 	struct reads *reads;
 	struct pending *pending;
 	struct v1 v1;
+	struct access *access;
+	struct request_log *log;
+	struct http_tls_context *tls;            /* NULL: plain HTTP */
 	struct workers *workers;
 	struct snapshots *snapshots;
 	struct scans *scans;
@@ -90,9 +97,28 @@ static void on_written(void *ctx, struct http_request *r, const struct write_res
 	stats_time((enum operation)op, clock_mono_us() - arrived_us);
 }
 
+/* Whether r may touch every key of the batch; else it was answered. */
+static bool may_change(struct front *f, struct http_request *r)
+{
+	struct write_walk w;
+	struct write_op op;
+	bool may = true;
+
+	if (!access_is_confined(r))
+		return true;
+	buf_reset(&f->body);
+	write_request_add_batch(&f->body, buf_slice(&f->batch));
+	w = write_walk_begin(buf_slice(&f->body));
+	while (may && write_walk_next(&w, &op))
+		may = access_key(r, op.key);
+	return may;
+}
+
 static void submit(struct front *f, struct http_request *r, enum operation op)
 {
 	r->op = op;
+	if (!may_change(f, r))
+		return;
 	if (f->batch.n > WRITE_BATCH_MAX) {
 		http_answer_problem(r, PROBLEM_BATCH_TOO_LARGE, "The operations of a batch are at most 64 MiB less 1 KiB.");
 		return;
@@ -150,8 +176,10 @@ static bool take_key(struct http_request *r, struct slice argument)
 		p = PROBLEM_KEY_TOO_LONG;
 	if (p)
 		http_answer_problem(r, p, NULL);
+	if (p || !access_key(r, slice_of(key, n)))
+		return false;
 	r->key = slice_of(key, n);
-	return p == PROBLEM_NONE;
+	return true;
 }
 
 static void handle_delete(struct front *f, struct http_request *r, struct slice argument)
@@ -300,6 +328,11 @@ static bool handle(void *ctx, struct http_request *r)
 	struct front *f = ctx;
 	struct route_match m = routes_find(r->method, r->path);
 
+	r->routed = m.route != ROUTE_NONE;
+	r->argument_bytes = m.argument.n;
+	r->taken_us = r->shared->now_us;
+	if (!access_admit(f->access, r, routes_need(m.route)))
+		return true;
 	if (http_request_is_behind_a_decision(r))
 		return false;
 	switch (m.route) {
@@ -325,10 +358,20 @@ static bool handle(void *ctx, struct http_request *r)
 	return true;
 }
 
+/* The body of a request that is refused anyway is not waited for: it comes in pieces, and nobody takes them. */
+static enum http_plan plan(void *ctx, const struct http_request *r)
+{
+	const struct front *f = ctx;
+	struct route_match m = routes_find(r->method, r->path);
+
+	return access_would_admit(f->access, r, routes_need(m.route)) ? HTTP_WHOLE : HTTP_PIECES;
+}
+
 static void on_tick(void *ctx)
 {
 	struct front *f = ctx;
 
+	request_log_tick(f->log);
 	pending_tick(f->pending);
 	if (++f->ticks % VIEW_TICKS)
 		return;
@@ -392,6 +435,38 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	return ST_OK;
 }
 
+/* Reads the certificate and its key; those that were read before stay when these are wrong. */
+static enum st load_tls(struct front *f, const char *on_failure)
+{
+	struct buf complaint = BUF_INIT;
+	struct http_tls_context *fresh;
+	enum st st;
+
+	if (!f->conf->tls_cert_file[0])
+		return ST_OK;
+	st = http_tls_context_new(f->conf->tls_cert_file, f->conf->tls_key_file, &fresh, &complaint);
+	if (st) {
+		log_error("%s%s", buf_cstr(&complaint), on_failure);
+	} else {
+		http_tls_context_free(&f->tls);
+		f->tls = fresh;
+	}
+	buf_fini(&complaint);
+	return st;
+}
+
+/* What stands in files of the operator's: a wrong one refuses the start. */
+static enum st open_files(struct front *f)
+{
+	enum st st = access_new(f->conf->auth_tokens_file, &f->access);
+
+	if (!st)
+		st = load_tls(f, "");
+	if (!st)
+		st = request_log_new(f->conf, &f->log);
+	return st;
+}
+
 enum st front_new(const struct front_setup *setup, struct front **fp)
 {
 	struct http_limits limits = http_limits_default;
@@ -401,6 +476,9 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	*fp = NULL;
 	obj_init(f, FRONT_MAGIC);
 	f->conf = setup->conf;
+	st = open_files(f);
+	if (st)
+		return st;
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
 	limits.max_unsent = f->conf->max_unsent_bytes;
@@ -408,6 +486,9 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 			&f->server);
 	cors_init(&f->cors, f->conf->cors_allow_origin);
 	http_server_cors(f->server, &f->cors);
+	http_server_tls(f->server, f->tls);
+	http_server_plan(f->server, plan);
+	http_server_done(f->server, request_log_done, f->log);
 	st = make_parts(f, setup);
 	if (st)
 		return st;       /* the caller ends the process */
@@ -419,6 +500,21 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 struct http_server *front_server(struct front *f)
 {
 	return f->server;
+}
+
+void front_reload(struct front *f)
+{
+	bool fine = access_reload(f->access) == ST_OK;
+
+	fine &= load_tls(f, "; the certificate read before stays in use") == ST_OK;
+	http_server_tls(f->server, f->tls);
+	request_log_reopen(f->log);
+	stats_add(fine ? M_reloads : M_reload_failures, 1);
+}
+
+void front_end(struct front *f)
+{
+	request_log_free(&f->log);
 }
 
 bool front_can_read(const struct front *f)

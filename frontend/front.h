@@ -29,6 +29,8 @@ struct front_setup {
 
 enum st front_new(const struct front_setup *setup, struct front **fp) MUST_USE;
 struct http_server *front_server(struct front *f);
+void front_reload(struct front *f);              /* takes its files anew */
+void front_end(struct front *f);                 /* the loop has ended: writes what is left to write */
 bool front_can_read(const struct front *f);      /* a view was attached */
 
 #endif

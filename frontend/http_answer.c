@@ -213,6 +213,12 @@ static void count(const struct http_answer *a)
 		stats_add(M_http_errors, 1);
 }
 
+void http_answer__tell(const struct http_request *r, const struct http_done *d)
+{
+	if (r->shared->done)
+		r->shared->done(r->shared->done_ctx, r, d);
+}
+
 /* r claims nothing of its connection any more. Whether the connection ends with its answer. */
 static bool give_up_claims(struct http_request *r, const struct http_answer *a)
 {
@@ -277,6 +283,7 @@ static void answer(struct http_request *r, const struct http_answer *a, enum fra
 	bool close;
 
 	count(a);
+	http_answer__tell(r, &(struct http_done){ a->status, r->method == HTTP_M_HEAD ? 0 : a->body.n, false });
 	if (!c) {
 		http_conn__release_request(&r);
 		return;

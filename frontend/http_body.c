@@ -129,7 +129,7 @@ void http_body__deliver(struct http_conn *c)
 		return;
 	if (is_complete(c))
 		complete(c);
-	else if (c->eof && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
+	else if (c->eof && http_conn__input_bytes(c) == 0)
 		http_body__fail(c, PROBLEM_BODY_INCOMPLETE);
 }
 

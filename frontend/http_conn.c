@@ -13,12 +13,16 @@
  * While a stream holds up reading, the socket is read all the same until some bytes have gathered: that is how the
  * end of the client is noticed.
  *
+ * With TLS what is read is decrypted piece by piece before the parser sees it, and the output of a turn encrypted in one
+ * go before it is sent (http_tls.h); a connection ends its session before it ends.
+ *
  * Output takes a short cut: the answers of a turn are collected in a plain buffer and sent with one send(2);
  * only what the socket does not take goes into the bufferevent, whose write event is otherwise disabled. That
  * saves an allocation and two epoll_ctl(2) for nearly every answer.
  */
 #include "frontend/http_conn.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -40,7 +44,8 @@ enum {
 	OUT_SEND = 128 << 10,            /* collected bytes beyond which a turn sends in between */
 	WAITING_MAX = 256,               /* requests of one connection under way */
 	SLOW_MAX = 8,                    /* of these, such whose answers may be large and come later */
-	READ_BYTES = 64 << 10
+	READ_BYTES = 64 << 10,
+	WIRE_KEEP_BYTES = 512 << 10      /* a larger buffer is given back */
 };
 
 const struct http_limits http_limits_default = {
@@ -94,6 +99,19 @@ static void forget_later(struct http_conn *c)
 	c->later_at = NULL;
 }
 
+/* The client is told that nothing more comes, so that it knows that nothing is missing. All else was sent. */
+static void end_session(struct http_conn *c)
+{
+	struct buf *wire = &c->shared->wire;
+
+	if (!c->tls)
+		return;
+	http_tls_finish(c->tls, wire);
+	if (wire->n)
+		(void)!send(c->fd, wire->p, wire->n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_reset(wire);
+}
+
 static void conn_free(struct http_conn *c)
 {
 	struct http_shared *s = c->shared;
@@ -104,9 +122,14 @@ static void conn_free(struct http_conn *c)
 	forget_later(c);
 	s->unsent_bytes -= c->counted_unsent;
 	stats_set(M_http_unsent, s->unsent_bytes);
+	if (!c->first && !c->cut && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		end_session(c);
 	orphan_requests(c);
 	http_conn__give_buffer(c);
 	http_parser_fini(&c->parser);
+	http_tls_free(&c->tls);
+	if (c->plain)
+		evbuffer_free(c->plain);
 	bufferevent_free(c->bev);
 	if (c->prev)
 		c->prev->next = c->next;
@@ -132,6 +155,7 @@ void http_conn__cut(struct http_conn *c)
 {
 	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
+	c->cut = true;
 	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	http_conn__abandon(c);
 }
@@ -140,6 +164,7 @@ static void begin_linger(struct http_conn *c)
 {
 	c->linger = true;
 	c->since_s = c->shared->second;
+	end_session(c);
 	shutdown(c->fd, SHUT_WR);
 }
 
@@ -247,6 +272,7 @@ static void begin_request(struct http_conn *c)
 
 	r->shared = c->shared;
 	r->conn = c;
+	r->began_us = c->shared->now_us;
 	http_parser_begin(&c->parser, r);
 	c->since_s = c->shared->second;
 }
@@ -323,10 +349,56 @@ static size_t read_piece(struct http_conn *c, struct slice piece)
 	return at;
 }
 
+struct evbuffer *http_conn__input(struct http_conn *c)
+{
+	return c->tls ? c->plain : bufferevent_get_input(c->bev);
+}
+
+size_t http_conn__input_bytes(struct http_conn *c)
+{
+	size_t n = evbuffer_get_length(bufferevent_get_input(c->bev));
+
+	return c->tls ? n + evbuffer_get_length(c->plain) + c->tls_full : n;
+}
+
+/* Somebody speaks HTTP where TLS is spoken: it is told so in its own language. */
+static void answer_without_tls(struct http_shared *s)
+{
+	struct buf *body = &s->problem;
+
+	buf_reset(body);
+	problem_write(body, PROBLEM_TLS_REQUIRED, NULL, slice_of(NULL, 0));
+	buf_printf(&s->wire, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n"
+		   "Connection: close\r\n\r\n", body->n);
+	buf_append_slice(&s->wire, buf_slice(body));
+}
+
+/* With TLS: decrypts the next piece when the last one was read. */
+static void decrypt(struct http_conn *c)
+{
+	struct evbuffer *cipher = bufferevent_get_input(c->bev);
+	enum http_tls_got got;
+
+	if (!c->tls || evbuffer_get_length(c->plain) || !(c->tls_full || evbuffer_get_length(cipher)))
+		return;
+	got = http_tls_open(c->tls, cipher, c->plain, &c->shared->wire);
+	c->tls_full = got == HTTP_TLS_FULL;
+	if (got == HTTP_TLS_END) {
+		evbuffer_drain(cipher, evbuffer_get_length(cipher));
+		bufferevent_disable(c->bev, EV_READ);
+		c->eof = true;
+		c->reading = false;
+	} else if (got == HTTP_TLS_BAD || got == HTTP_TLS_PLAIN_HTTP) {
+		c->no_more = true;
+		if (got == HTTP_TLS_PLAIN_HTTP)
+			answer_without_tls(c->shared);
+	}
+}
+
 /* Reads what has arrived as far as it may. */
 static void read_input(struct http_conn *c)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct evbuffer *in = http_conn__input(c);
 	struct evbuffer_iovec piece;
 
 	for (;;) {
@@ -335,6 +407,7 @@ static void read_input(struct http_conn *c)
 		http_body__deliver(c);
 		if (!may_read(c))
 			return;
+		decrypt(c);
 		if (evbuffer_peek(in, -1, NULL, &piece, 1) < 1 || piece.iov_len == 0)
 			return;
 		evbuffer_drain(in, read_piece(c, slice_of(piece.iov_base, piece.iov_len)));
@@ -345,34 +418,55 @@ static void read_input(struct http_conn *c)
 
 /* ---- answers out ---- */
 
+/* What goes to the socket: the answers as they are, or encrypted. */
+static struct buf *wire_of(struct http_conn *c)
+{
+	struct buf *wire = &c->shared->wire;
+
+	if (!c->tls)
+		return &c->out;
+	if (c->out.n && !c->broken && !http_tls_seal(c->tls, buf_slice(&c->out), wire))
+		c->broken = true;
+	buf_reset(&c->out);
+	return wire;
+}
+
+static bool give_up_output(struct http_conn *c)
+{
+	c->broken = true;
+	buf_reset(&c->out);
+	buf_reset(&c->shared->wire);
+	return false;
+}
+
 bool http_conn__send(struct http_conn *c)
 {
 	struct evbuffer *rest = bufferevent_get_output(c->bev);
+	struct buf *out;
 	size_t sent = 0;
 
-	if (c->broken)
-		return false;
-	if (c->first && c->first->stream)
+	if (!c->broken && c->first && c->first->stream)
 		http_stream__seal(c->first->stream);
-	if (c->out.n == 0)
+	out = wire_of(c);
+	if (c->broken)
+		return give_up_output(c);
+	if (out->n == 0)
 		return true;
-	c->taken_bytes += c->out.n;
+	c->taken_bytes += out->n;
 	if (evbuffer_get_length(rest) == 0) {
-		ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(c->fd, out->p, out->n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			c->broken = true;
-			return false;
-		}
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return give_up_output(c);
 		sent = n > 0 ? (size_t)n : 0;
 	}
-	if (sent < c->out.n) {
-		evbuffer_add(rest, c->out.p + sent, c->out.n - sent);
+	if (sent < out->n) {
+		evbuffer_add(rest, out->p + sent, out->n - sent);
 		if (!c->writing)
 			bufferevent_enable(c->bev, EV_WRITE);
 		c->writing = true;
 	}
-	buf_reset(&c->out);
+	buf_reset(out);
 	return true;
 }
 
@@ -397,7 +491,7 @@ static void consider_stream(struct http_conn *c)
 /* Nothing more will be read. */
 static bool at_its_end(struct http_conn *c)
 {
-	return c->no_more || (c->eof && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0);
+	return c->no_more || (c->eof && http_conn__input_bytes(c) == 0);
 }
 
 /* Whether to take bytes from the socket. */
@@ -407,7 +501,7 @@ static bool wants_input(struct http_conn *c)
 		return true;
 	if (c->eof || c->held)
 		return false;
-	return may_read(c) || (c->streams && evbuffer_get_length(bufferevent_get_input(c->bev)) < READ_BYTES);
+	return may_read(c) || (c->streams && http_conn__input_bytes(c) < READ_BYTES);
 }
 
 /* Switches reading on and off, and ends what has come to its end. c may be gone afterwards. */
@@ -436,24 +530,44 @@ static void settle(struct http_conn *c)
 		bufferevent_disable(c->bev, EV_READ);
 }
 
-/* One turn of a connection: read, answer, send, until nothing moves any more. c may be gone afterwards. */
-static void turn(struct http_conn *c)
+static void drop_input(struct http_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
+	evbuffer_drain(in, evbuffer_get_length(in));
+	if (c->tls)
+		evbuffer_drain(c->plain, evbuffer_get_length(c->plain));
+	c->tls_full = false;
+}
+
+/* Between two requests, as far as time is concerned; a handshake that drags on is none. */
+static bool is_idle(const struct http_conn *c)
+{
+	return !c->first && !http_parser_busy(&c->parser) && !c->linger && !(c->tls && !http_tls_is_open(c->tls));
+}
+
+/* One turn of a connection: read, answer, send, until nothing moves any more. c may be gone afterwards. */
+static void turn(struct http_conn *c)
+{
+	struct buf *wire = &c->shared->wire;
+	size_t left;
+
 	for (;;) {
-		size_t before = evbuffer_get_length(in);
+		size_t before = http_conn__input_bytes(c);
 
 		if (!c->linger)
 			read_input(c);
 		if (!http_conn__send(c) || !may_read(c) || c->held)
 			break;
-		if (evbuffer_get_length(in) == 0 || evbuffer_get_length(in) == before)
+		left = http_conn__input_bytes(c);
+		if (left == 0 || left == before)
 			break;
 	}
+	if (wire->capacity > WIRE_KEEP_BYTES)
+		buf_fini(wire);
 	if (c->linger)
-		evbuffer_drain(in, evbuffer_get_length(in));
-	if (!c->first && !http_parser_busy(&c->parser) && !c->linger)
+		drop_input(c);
+	if (is_idle(c))
 		c->since_s = c->shared->second;
 	http_conn__give_buffer(c);
 	c->dirty = false;
@@ -555,6 +669,20 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	http_flush(c->shared);
 }
 
+static void name_client(struct http_conn *c)
+{
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } a = { 0 };
+	socklen_t n = sizeof a;
+	const char *text = NULL;
+
+	if (getpeername(c->fd, &a.any, &n) == 0 && a.any.sa_family == AF_INET)
+		text = inet_ntop(AF_INET, &a.v4.sin_addr, c->client, sizeof c->client);
+	else if (a.any.sa_family == AF_INET6)
+		text = inet_ntop(AF_INET6, &a.v6.sin6_addr, c->client, sizeof c->client);
+	if (!text)
+		memcpy(c->client, "-", 2);
+}
+
 static uint64_t plan_body(void *ctx, struct http_request *r)
 {
 	struct http_shared *s = ctx;
@@ -577,6 +705,11 @@ void http_conn_open(struct http_shared *s, int fd)
 	c->parser.plan = s->plan ? plan_body : NULL;
 	c->parser.ctx = s;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);       /* AF_UNIX needs none */
+	if (s->tls) {
+		c->tls = http_tls_new(s->tls);
+		c->plain = evbuffer_new();
+		must(c->plain != NULL);
+	}
 	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	must(c->bev != NULL);
 	bufferevent_setcb(c->bev, on_readable, on_written, on_event, c);
@@ -590,6 +723,17 @@ void http_conn_open(struct http_shared *s, int fd)
 	s->conns = c;
 	s->count++;
 	stats_set(M_http_connections, s->count);
+}
+
+const char *http_request_client(const struct http_request *r)
+{
+	struct http_conn *c = r->conn;
+
+	if (!c)
+		return "-";
+	if (!c->client[0])
+		name_client(c);
+	return c->client;
 }
 
 void http_shared_init(struct http_shared *s, struct event_base *base, const struct http_limits *limits,
@@ -613,6 +757,7 @@ void http_shared_fini(struct http_shared *s)
 	while (s->spare_count)
 		buf_fini(&s->spare[--s->spare_count]);
 	buf_fini(&s->problem);
+	buf_fini(&s->wire);
 	buf_fini(&s->coded);
 	buf_fini(&s->plain);
 	buf_fini(&s->extra);

@@ -27,6 +27,7 @@
 struct event;
 struct event_base;
 struct http_conn;
+struct http_tls_context;
 
 /* Takes a request. false: not before the earlier ones on its connection are answered; it is offered again. */
 typedef bool http_handle_f(void *ctx, struct http_request *r);
@@ -39,6 +40,14 @@ enum http_plan {
 
 /* Looks at a request whose head was read (method, path, query, fields). NULL: all HTTP_WHOLE. */
 typedef enum http_plan http_plan_f(void *ctx, const struct http_request *r);
+
+/* What became of a request; told once for each, as soon as it is answered. */
+struct http_done {
+	unsigned status;
+	uint64_t bytes;                  /* of the body, before it was compressed */
+	bool stream;                     /* answered bit by bit, maybe for long */
+};
+typedef void http_done_f(void *ctx, const struct http_request *r, const struct http_done *d);
 
 struct http_limits {
 	uint64_t max_body;               /* bytes of one body that comes whole */
@@ -60,6 +69,10 @@ struct http_shared {
 	http_plan_f *plan;
 	void *ctx;
 	void (*on_close)(struct http_shared *s);
+	struct http_tls_context *tls;    /* NULL: connections begin without TLS */
+	struct buf wire;                 /* with TLS: what the turn that goes on has to send; else empty */
+	http_done_f *done;               /* NULL: nobody is told */
+	void *done_ctx;
 
 	struct http_pool pool;
 	struct http_conn *conns, *dirty;
@@ -111,6 +124,9 @@ void http_answer_json(struct http_request *r, struct slice body);        /* 200 
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail);
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields);
 void http_answer_problem_members(struct http_request *r, enum problem p, struct slice members);   /* further ones */
+
+/* The address of r's client in numbers; "-" when it has none, or is gone. Good until r is answered. */
+const char *http_request_client(const struct http_request *r);
 
 /* r will change something: later reads of its client wait. */
 void http_request_changes(struct http_request *r);

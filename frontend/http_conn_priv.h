@@ -11,14 +11,20 @@
 
 #include "frontend/http_conn.h"
 #include "frontend/http_parse.h"
+#include "frontend/http_tls.h"
 
 #define HTTP_CONN_MAGIC 0x436f6e01u
 
 struct http_conn {
 	uint32_t magic;
 	int fd;
+	char client[46];                        /* its address, once somebody wanted to know */
 	struct http_shared *shared;
 	struct bufferevent *bev;
+	struct http_tls *tls;                   /* NULL: plain */
+	struct evbuffer *plain;                 /* with TLS: decrypted and not yet read */
+	bool tls_full;                          /* there is more to decrypt than fitted in there */
+	bool cut;                               /* ends so that the client notices */
 	struct http_conn *prev, *next, *dirty_next;
 	struct http_conn *later_next, **later_at;        /* in shared->later when later_at is set */
 	struct http_parser parser;
@@ -53,6 +59,10 @@ void http_conn__count_unsent(struct http_conn *c);
 bool http_conn__send(struct http_conn *c);
 
 /* Ends it at once; it is gone with the next http_flush(). */
+/* What the parser reads from, and how many bytes are there or behind it, not all of them plain ones yet. */
+struct evbuffer *http_conn__input(struct http_conn *c);
+size_t http_conn__input_bytes(struct http_conn *c);
+
 void http_conn__abandon(struct http_conn *c);
 
 /* The same, and so that its client takes what it got for incomplete. */
@@ -80,6 +90,7 @@ void http_conn__advance(struct http_conn *c);
 
 /* An answer by a stream: its head into out, and its end. coded: it is gzip. bare: all of it, for whom only a head is due, or nothing. */
 void http_answer__begin(struct http_request *r, struct buf *out, const struct http_answer *head, bool coded);
+void http_answer__tell(const struct http_request *r, const struct http_done *d);
 void http_answer__finish(struct http_request *r);
 void http_answer__bare(struct http_request *r, const struct http_answer *head);
 

@@ -3,7 +3,7 @@
  * Time-outs of connections, looked at once a second, and their end when the server drains.
  *
  *	idle       no request for idle_s seconds
- *	head       not complete after head_s seconds
+ *	head       not complete after head_s seconds; a handshake of TLS likewise
  *	body       less than body_rate bytes a second, taken over body_s seconds in which we would have read
  *	output     no byte taken for write_s seconds; for SHORT_WRITE_S when the server has too much of it to keep
  *	linger     see http_conn.c
@@ -61,7 +61,10 @@ static void check_time(struct http_conn *c)
 		if (body_is_slow(c))
 			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
 	} else if (!c->first && http_conn__unsent(c) == 0) {
-		if (c->parser.in_head && age > l->head_s)
+		if (c->tls && !http_tls_is_open(c->tls)) {
+			if (age > l->head_s)
+				http_conn__abandon(c);
+		} else if (c->parser.in_head && age > l->head_s)
 			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
 		else if (!c->parser.in_head && age > l->idle_s)
 			http_conn__abandon(c);

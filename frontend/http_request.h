@@ -45,7 +45,7 @@ struct http_request {
 	struct http_field *fields;       /* read by http_request_field() */
 	struct buf body;
 	struct arena arena;              /* for the handler too */
-	uint64_t arrived_us;             /* the last byte was read */
+	uint64_t began_us, arrived_us;   /* the first and the last byte were read */
 
 	/* the connection's */
 	struct http_shared *shared;
@@ -62,6 +62,12 @@ struct http_request {
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
 	bool decides;                    /* nothing behind it is begun before it is answered */
+	/* access control's, and the logs' */
+	struct slice prefix;             /* that all its keys must have; empty: none */
+	unsigned token_line;             /* of the token that it came with; 0: without */
+	bool routed;                     /* its path is one of ours */
+	size_t argument_bytes;           /* of the path */
+	uint64_t taken_us;               /* a handler took it */
 
 	/* the handler's */
 	struct http_request *link;       /* in a list of the handler's choice */

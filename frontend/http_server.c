@@ -120,6 +120,17 @@ void http_server_cors(struct http_server *s, const struct cors *cors)
 	s->shared.cors = cors_is_on(cors) ? cors : NULL;
 }
 
+void http_server_done(struct http_server *s, http_done_f *done, void *ctx)
+{
+	s->shared.done = done;
+	s->shared.done_ctx = ctx;
+}
+
+void http_server_tls(struct http_server *s, struct http_tls_context *tls)
+{
+	s->shared.tls = tls;
+}
+
 void http_server_free(struct http_server **sp)
 {
 	struct http_server *s = *sp;

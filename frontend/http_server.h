@@ -20,6 +20,10 @@ void http_server_new(struct loop *loop, int listener, size_t max_connections,
 		     struct http_server **sp);
 void http_server_plan(struct http_server *s, http_plan_f *plan);      /* before the loop runs */
 void http_server_cors(struct http_server *s, const struct cors *cors);     /* on loan */
+void http_server_done(struct http_server *s, http_done_f *done, void *ctx);        /* who is told of answers */
+
+/* Connections that come from now on speak TLS; on loan until the next call. */
+void http_server_tls(struct http_server *s, struct http_tls_context *tls);
 void http_server_free(struct http_server **sp);
 
 void http_server_adopt(struct http_server *s, int fd);       /* serves a connected socket, taken over */

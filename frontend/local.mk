@@ -19,16 +19,22 @@ libfrontend_a_SOURCES = \
 	frontend/http_coding.c frontend/http_coding.h \
 	frontend/gzip.c frontend/gzip.h \
 	frontend/cors.c frontend/cors.h \
+	frontend/tokens.c frontend/tokens.h \
+	frontend/line_log.c frontend/line_log.h \
 	frontend/http_request.c frontend/http_request.h \
 	frontend/http_head.c frontend/http_head.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
+	frontend/http_tls.c frontend/http_tls.h \
 	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
 	frontend/http_body.c frontend/http_body.h \
 	frontend/http_stream.c frontend/http_stream.h \
 	frontend/http_conn_time.c \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
+	frontend/access.c frontend/access.h \
+	frontend/request_line.c frontend/request_line.h \
+	frontend/request_log.c frontend/request_log.h \
 	frontend/routes.c frontend/routes.h \
 	frontend/methods.c frontend/methods.h \
 	frontend/json.c frontend/json.h \
@@ -56,7 +62,7 @@ libfrontend_a_SOURCES = \
 	frontend/v1_read.c frontend/v1_read.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
-	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
+	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
 pkglibexec_PROGRAMS += lsm-frontend
 lsm_frontend_SOURCES = frontend/main.c

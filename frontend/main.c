@@ -9,7 +9,7 @@
  *	SIGUSR1   its successor serves: a long grace, as clients that come back are served at once
  *	SIGTERM   the server stops: a short one
  *
- * When the supervisor is gone it ends at once.
+ * SIGHUP: it takes its files anew. When the supervisor is gone it ends at once.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -102,8 +102,12 @@ static void on_signal(void *ctx)
 	struct program *p = ctx;
 	struct signalfd_siginfo info;
 
-	while (read(p->signals, &info, sizeof info) == sizeof info)
-		drain(p, info.ssi_signo == SIGUSR1 ? GRACE_RETIRE_MS : GRACE_STOP_MS);
+	while (read(p->signals, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			front_reload(p->front);
+		else
+			drain(p, info.ssi_signo == SIGUSR1 ? GRACE_RETIRE_MS : GRACE_STOP_MS);
+	}
 }
 
 /* Deals the descriptors out; false when there are too few to begin with. */
@@ -130,12 +134,13 @@ static bool share_descriptors(const struct conf *c, struct front_setup *setup)
 
 int main(int argc, char **argv)
 {
-	static const int signals[] = { SIGUSR1 };
+	static const int signals[] = { SIGHUP, SIGUSR1 };
 	struct program p = { 0 };
 	struct heritage h;
 	struct front_setup setup = { .conf = &h.conf,
 				     .board_fd = HERITAGE_BOARD,
 				     .listener = HERITAGE_LISTENER };
+	enum st st;
 
 	proc_begin(ROLE_FRONTEND, argc, argv, &h);
 	p.signals = proc_signal_fd_also(signals, sizeof signals / sizeof *signals);
@@ -145,8 +150,11 @@ int main(int argc, char **argv)
 	p.loop = setup.loop = loop_new();
 	setup.index = h.index;
 	setup.number = h.number;
-	if (!share_descriptors(&h.conf, &setup) || front_new(&setup, &p.front) != ST_OK)
+	if (!share_descriptors(&h.conf, &setup))
 		return EXIT_OSERR;
+	st = front_new(&setup, &p.front);
+	if (st)
+		return st == ST_INVALID ? EXIT_CONFIG : EXIT_OSERR;
 	(void)loop_every(p.loop, BEAT_MS, on_beat, NULL);
 	(void)loop_watch(p.loop, p.signals, on_signal, &p);
 	(void)loop_watch(p.loop, HERITAGE_LIFELINE, on_lifeline, NULL);
@@ -155,6 +163,7 @@ int main(int argc, char **argv)
 	loop_run(p.loop);
 	loop_forget(&p.ready);
 	loop_forget(&p.drain);
+	front_end(p.front);
 	leases_detach(&setup.leases);
 	log_info("stopped");
 	return EXIT_DONE;

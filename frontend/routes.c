@@ -78,6 +78,36 @@ struct route_match routes_find(enum http_method method, struct slice path)
 	return (struct route_match){ ROUTE_NONE, slice_of(path.p, 0), 0 };
 }
 
+struct access_need routes_need(enum route route)
+{
+	static const struct access_need nothing = { NEEDS_NOTHING, false, false }, look = { NEEDS_READER, false, false },
+					read = { NEEDS_READER, true, true }, write = { NEEDS_WRITER, true, true },
+					list = { NEEDS_READER, true, false }, sweep = { NEEDS_WRITER, true, false },
+					all = { NEEDS_ADMIN, true, false };
+
+	switch (route) {
+	case ROUTE_OPTIONS:              /* a browser asks it before it sends the token */
+	case ROUTE_LIVE:
+	case ROUTE_READY:        return nothing;
+	case ROUTE_NONE:
+	case ROUTE_WRONG_METHOD:
+	case ROUTE_STATS:
+	case ROUTE_HEALTH:
+	case ROUTE_METRICS:      return look;
+	case ROUTE_READ:
+	case ROUTE_V1_GET:       return read;
+	case ROUTE_WRITE:
+	case ROUTE_DELETE:
+	case ROUTE_BATCH:        return write;
+	case ROUTE_V1_LIST:
+	case ROUTE_V1_EXPORT:
+	case ROUTE_V1_SNAPSHOTS: return list;
+	case ROUTE_V1_DELETE_RANGE:
+	case ROUTE_V1_SNAPSHOT_DELETE: return sweep;
+	}
+	return all;
+}
+
 void routes_write_methods(unsigned methods, struct buf *out)
 {
 	static const char *const names[] = {

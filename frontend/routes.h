@@ -10,6 +10,7 @@
 
 #include "common/base/buf.h"
 #include "frontend/http_request.h"
+#include "frontend/tokens.h"
 
 enum route {
 	ROUTE_NONE,                      /* no such path */
@@ -28,6 +29,9 @@ struct route_match {
 };
 
 struct route_match routes_find(enum http_method method, struct slice path);
+
+/* What a call asks of who calls it. Every route has a row there: one that is forgotten is an admin's. */
+struct access_need routes_need(enum route route);
 
 /* Appends "GET, HEAD, OPTIONS". */
 void routes_write_methods(unsigned methods, struct buf *out);

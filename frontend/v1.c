@@ -2,6 +2,7 @@
 /* What the handlers of the native API take out of every request (v1.h). */
 #include "frontend/v1.h"
 
+#include "frontend/access.h"
 #include "frontend/urlcode.h"
 #include "proto/limits.h"
 
@@ -18,9 +19,11 @@ bool v1_take_key(struct http_request *r, struct slice argument)
 	else if (n > KEY_MAX_BYTES)
 		p = PROBLEM_KEY_TOO_LONG;
 	r->key = slice_of(key, n);
-	if (p)
+	if (p) {
 		http_answer_problem(r, p, NULL);
-	return p == PROBLEM_NONE;
+		return false;
+	}
+	return access_key(r, r->key);
 }
 
 static bool judge(struct v1 *v, struct http_request *r, enum problem p)

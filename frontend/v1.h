@@ -21,7 +21,7 @@ struct v1 {
 
 /* Each is false when the request was refused, and answered. */
 
-/* Decodes the key of a path into r->key; it may hold any byte. */
+/* Decodes the key of a path into r->key; it may hold any byte. The token of r reaches it. */
 bool v1_take_key(struct http_request *r, struct slice argument);
 
 /* Reads the query, as query_read(). */

@@ -24,6 +24,8 @@ void control_request_encode(const struct control_request *r, struct buf *out)
 	arena_init(&a);
 	m.verb = (Lsm__ControlRequest__Verb)r->verb;
 	m.worker = text(&a, r->worker);
+	m.setting = text(&a, r->setting);
+	m.value = text(&a, r->value);
 	unpack_reverse(&m.base, out);
 	arena_fini(&a);
 }
@@ -34,7 +36,7 @@ enum st control_request_decode(struct slice message, struct arena *a, struct con
 	Lsm__ControlRequest *m;
 	enum st st;
 
-	*rp = (struct control_request){ .verb = CONTROL_NONE, .worker = "" };
+	*rp = (struct control_request){ .verb = CONTROL_NONE, .worker = "", .setting = "", .value = "" };
 	st = unpack_strict(&lsm__control_request__descriptor, message, CONTROL_MESSAGE_MAX, a, &base);
 	if (st)
 		return st;
@@ -43,7 +45,10 @@ enum st control_request_decode(struct slice message, struct arena *a, struct con
 		return fail(ST_INVALID, "control request that asks for nothing");
 	if (m->verb == LSM__CONTROL_REQUEST__VERB__RESTART && m->worker[0] == '\0')
 		return fail(ST_INVALID, "restart of no worker");
-	*rp = (struct control_request){ .verb = (enum control_verb)m->verb, .worker = m->worker };
+	if (m->verb == LSM__CONTROL_REQUEST__VERB__SET && (m->setting[0] == '\0' || m->value[0] == '\0'))
+		return fail(ST_INVALID, "a setting without name or value");
+	*rp = (struct control_request){ .verb = (enum control_verb)m->verb, .worker = m->worker,
+	    .setting = m->setting, .value = m->value };
 	return ST_OK;
 }
 
@@ -74,6 +79,9 @@ void control_reply_encode(const struct control_reply *r, struct buf *out)
 	m.data_dir = text(&a, r->data_dir);
 	m.version = text(&a, r->version);
 	m.uptime_ms = r->uptime_ms;
+	m.tls = r->tls;
+	m.reloads = r->reloads;
+	m.reload_failures = r->reload_failures;
 	m.n_workers = r->worker_count;
 	m.workers = arena_alloc(&a, r->worker_count * sizeof *m.workers);
 	for (size_t i = 0; i < r->worker_count; i++)
@@ -92,7 +100,8 @@ static struct control_reply reply_plain(const Lsm__ControlReply *m, struct arena
 {
 	struct control_reply r = { .status = (enum st)m->status, .detail = m->detail, .listen = m->listen,
 	    .data_dir = m->data_dir, .version = m->version, .supervisor_pid = m->supervisor_pid,
-	    .uptime_ms = m->uptime_ms, .worker_count = m->n_workers };
+	    .uptime_ms = m->uptime_ms, .worker_count = m->n_workers, .tls = m->tls, .reloads = m->reloads,
+	    .reload_failures = m->reload_failures };
 
 	r.workers = arena_alloc(a, m->n_workers * sizeof *r.workers);
 	for (size_t i = 0; i < m->n_workers; i++)

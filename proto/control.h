@@ -7,9 +7,13 @@
 #include "common/base/buf.h"
 #include "common/base/status.h"
 
-enum control_verb { CONTROL_NONE, CONTROL_STATUS, CONTROL_RESTART };
+enum control_verb { CONTROL_NONE, CONTROL_STATUS, CONTROL_RESTART, CONTROL_RELOAD, CONTROL_SET };
 
-struct control_request { enum control_verb verb; const char *worker; };
+struct control_request {
+	enum control_verb verb;
+	const char *worker;             /* RESTART */
+	const char *setting, *value;    /* SET */
+};
 
 struct worker_status {
 	const char *name, *state, *last_end;
@@ -24,6 +28,8 @@ struct control_reply {
 	int supervisor_pid;
 	uint64_t uptime_ms;
 	struct worker_status *workers;  size_t worker_count;
+	bool tls;
+	uint64_t reloads, reload_failures;
 };
 
 void control_request_encode(const struct control_request *r, struct buf *out);

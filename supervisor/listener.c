@@ -109,6 +109,30 @@ static bool take_from_systemd(struct listeners *l)
 }
 #endif
 
+/* HOST has no say in where a socket of systemd listens, so it is looked at here. Sockets of other kinds are files with
+ * permissions of their own. */
+static enum st check_public(const struct conf *c, struct listeners *l, struct buf *complaint)
+{
+	const char *wrong = conf_refuse_public(c);
+	union address a;
+	socklen_t n = sizeof a;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	memset(&a, 0, sizeof a);
+	if (!wrong || getsockname(l->fds[0], &a.any, &n) != 0)
+		return ST_OK;
+	if (a.any.sa_family == AF_INET)
+		inet_ntop(AF_INET, &a.v4.sin_addr, text, sizeof text);
+	else if (a.any.sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &a.v6.sin6_addr, text, sizeof text);
+	if (!text[0] || conf_is_loopback(text))
+		return ST_OK;
+	buf_printf(complaint, "the socket of systemd listens on %s: %s", l->address, wrong);
+	close(l->fds[0]);
+	l->count = 0;
+	return ST_INVALID;
+}
+
 static enum st refuse(const struct conf *c, struct listeners *l, struct buf *complaint)
 {
 	buf_printf(complaint, "cannot listen on %s port %llu: %s%s", c->host, (unsigned long long)c->port, strerror(errno),
@@ -137,7 +161,7 @@ enum st listeners_open(const struct conf *c, struct listeners *l, struct buf *co
 	memset(l, 0, sizeof *l);
 	if (take_from_systemd(l)) {
 		name_address(l);
-		return ST_OK;
+		return check_public(c, l, complaint);
 	}
 	st = parse_address(c, &a, &n, complaint);
 	if (st)

@@ -17,7 +17,8 @@ struct listeners {
 	char address[96];           /* "127.0.0.1:5000", the port as the kernel chose it */
 };
 
-/* ST_UNAVAILABLE with a sentence in complaint when the address cannot be had. */
+/* With a sentence in complaint: ST_UNAVAILABLE when the address cannot be had, ST_INVALID when it may not (a socket of
+ * systemd that others can reach, see conf_refuse_public()). */
 enum st listeners_open(const struct conf *c, struct listeners *l, struct buf *complaint) MUST_USE;
 int listeners_fd(const struct listeners *l, unsigned frontend);
 

@@ -102,11 +102,13 @@ static int serve(const struct conf *c)
 	struct supervisor *s = NULL;
 	char *libexec = worker_find_programs();
 	int code = EXIT_OSERR;
+	enum st st;
 
 	if (datadir_take(c, &complaint, &code) != ST_OK)
 		complain(code, buf_cstr(&complaint));
-	if (listeners_open(c, &listeners, &complaint) != ST_OK)
-		complain(EXIT_OSERR, buf_cstr(&complaint));
+	st = listeners_open(c, &listeners, &complaint);
+	if (st)
+		complain(st == ST_INVALID ? EXIT_CONFIG : EXIT_OSERR, buf_cstr(&complaint));
 	buf_fini(&complaint);
 	code = supervisor_new(c, &listeners, libexec, &s) == ST_OK ? supervisor_run(s) : EXIT_OSERR;
 	supervisor_free(&s);

@@ -6,7 +6,8 @@
  * double the pause before the next start (0, 100 ms, 200 ms ... 10 s); RESTART_EARLY_MAX of them are a crash loop and
  * the worker is given up. A worker that had served for a second is started again at once: whoever killed it, or
  * whatever crashed it, was not the start. The same goes for one that was ready and got SIGKILL: that comes from outside.
- * One that found no room on the disk is tried again every RESTART_NO_ROOM_MS, for ever: room may come back.
+ * One that found no room on the disk is tried again every RESTART_NO_ROOM_MS, for ever: room may come back. The same goes
+ * for one that lacks something else that may be mended while the others serve.
  */
 #ifndef SUPERVISOR_RESTART_H
 #define SUPERVISOR_RESTART_H
@@ -32,7 +33,7 @@ struct restart_life {
 	uint64_t ready_ms;          /* for how long */
 	bool was_killed;            /* by SIGKILL */
 	bool permanent;             /* its exit code says that a restart cannot help */
-	bool no_room;               /* its exit code says that the disk is full */
+	bool no_room;               /* its exit code says that the disk is full, or that a file of its is wrong by now */
 };
 
 struct restart_verdict restart_after(struct restart *r, const struct restart_life *life);

@@ -43,6 +43,7 @@
 #define TICK_MS 100                     /* while something is due */
 #define IDLE_MS 1000
 #define SPAWN_RETRY_US 1000000u
+#define SLOW_REQUEST_MAX_MS 3600000u
 
 enum phase { PHASE_SERVING, PHASE_DRAINING, PHASE_STOPPING };
 
@@ -86,6 +87,8 @@ static void answer_status(struct supervisor *s, struct control_reply *r)
 		if (worker_represents(&s->workers[i]))
 			describe(&s->workers[i], &s->statuses[r->worker_count++]);
 	r->workers = s->statuses;
+	r->reloads = stats_sum(M_reloads);
+	r->reload_failures = stats_sum(M_reload_failures);
 }
 
 static struct worker *find_worker(struct supervisor *s, const char *name)
@@ -118,6 +121,38 @@ static void answer_restart(struct supervisor *s, const char *name, struct contro
 	worker_stop(w, w->role == ROLE_FRONTEND ? DRAIN_GRACE_MS : STOP_GRACE_MS);
 }
 
+/* The frontends take their files anew: tokens, certificate, access log. */
+static void reload(struct supervisor *s, const char *who)
+{
+	log_info("the frontends take their files anew, as asked by %s; settings are read at start only", who);
+	for (unsigned i = 0; i < s->worker_count; i++)
+		if (s->workers[i].role == ROLE_FRONTEND)
+			worker_reload(&s->workers[i]);
+}
+
+static void answer_set(struct supervisor *s, const struct control_request *q, struct control_reply *r)
+{
+	unsigned long long ms;
+	char *end;
+
+	r->status = ST_INVALID;
+	if (strcmp(q->setting, "slow-request-ms") != 0) {
+		snprintf(s->detail, sizeof s->detail, "no setting \"%.40s\" that can be changed here", q->setting);
+		return;
+	}
+	errno = 0;
+	ms = strtoull(q->value, &end, 10);
+	if (q->value[0] < '0' || q->value[0] > '9' || *end || errno || ms > SLOW_REQUEST_MAX_MS) {
+		snprintf(s->detail, sizeof s->detail, "slow-request-ms=%.40s: give milliseconds from 0 (off) to %u", q->value,
+			 SLOW_REQUEST_MAX_MS);
+		return;
+	}
+	r->status = ST_OK;
+	stats_set(M_slow_request_threshold, ms * 1000);
+	snprintf(s->detail, sizeof s->detail, ms ? "requests of %llu ms and more are logged" : "slow requests are not logged", ms);
+	log_info("%s, as asked by lsmctl", s->detail);
+}
+
 static void answer(void *ctx, const struct control_request *q, struct control_reply *r)
 {
 	struct supervisor *s = ctx;
@@ -126,10 +161,14 @@ static void answer(void *ctx, const struct control_request *q, struct control_re
 	*r = (struct control_reply){
 		.detail = s->detail, .listen = s->listeners->address, .data_dir = s->conf->data_dir,
 		.version = PACKAGE_VERSION, .supervisor_pid = (int)getpid(),
-		.uptime_ms = (clock_mono_us() - s->started_us) / 1000,
+		.uptime_ms = (clock_mono_us() - s->started_us) / 1000, .tls = s->conf->tls_cert_file[0] != '\0',
 	};
 	if (q->verb == CONTROL_STATUS) {
 		answer_status(s, r);
+	} else if (q->verb == CONTROL_RELOAD && s->phase == PHASE_SERVING) {
+		reload(s, "lsmctl");
+	} else if (q->verb == CONTROL_SET && s->phase == PHASE_SERVING) {
+		answer_set(s, q, r);
 	} else if (q->verb == CONTROL_RESTART && s->phase == PHASE_SERVING) {
 		answer_restart(s, q->worker, r);
 	} else {
@@ -230,6 +269,7 @@ enum st supervisor_new(const struct conf *c, const struct listeners *l, const ch
 	    s->signal_fd < 0 || s->poll_fd < 0)
 		return fail(ST_INTERNAL, "no shared memory or descriptors for the workers: %s", strerror(errno));
 	st = stats_begin(s->scoreboard_fd, SLOT_SUPERVISOR);
+	stats_set(M_slow_request_threshold, c->slow_request_ms * 1000);
 	if (st == ST_OK)
 		st = watch(s, s->signal_fd, s);
 	if (st == ST_OK)
@@ -291,12 +331,14 @@ static bool serves(const struct worker *w) { return w->state == WORKER_RUNNING; 
 
 static void tell_ready(struct supervisor *s)
 {
+	const char *scheme = s->conf->tls_cert_file[0] ? "https" : "http";
+
 	if (s->told_ready || !count_in(s, ROLE_ENGINE, serves) || !count_in(s, ROLE_FRONTEND, serves))
 		return;
 	s->told_ready = true;
-	log_info("ready after %.0f ms: http://%s, data in %s", (double)(clock_mono_us() - s->started_us) / 1000.0,
+	log_info("ready after %.0f ms: %s://%s, data in %s", (double)(clock_mono_us() - s->started_us) / 1000.0, scheme,
 		 s->listeners->address, s->conf->data_dir);
-	sd_notifyf(0, "READY=1\nSTATUS=serving http://%s", s->listeners->address);
+	sd_notifyf(0, "READY=1\nSTATUS=serving %s://%s", scheme, s->listeners->address);
 }
 
 /* A worker said something; when it has just become ready, it takes the place it is meant for. */
@@ -381,7 +423,7 @@ static void take_signals(struct supervisor *s)
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
 		else if (info.ssi_signo == SIGHUP)
-			log_info("SIGHUP: settings are read at start only; restart to change them");
+			reload(s, "SIGHUP");
 		else if (s->phase == PHASE_SERVING)
 			begin_stop(s, info.ssi_signo == SIGINT ? "interrupted" : "asked to end", EXIT_DONE);
 	}

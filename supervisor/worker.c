@@ -149,6 +149,7 @@ _Noreturn static void become(const struct worker *w, const char *path, const str
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_IGN);    /* until it is ready for one: it has not read its files yet then */
 	snprintf(program, sizeof program, "lsm-%s", role_name(w->role));
 	snprintf(role, sizeof role, "%s", role_name(w->role));
 	snprintf(slot, sizeof slot, "%u", w->slot);
@@ -222,6 +223,12 @@ void worker_stop(struct worker *w, uint64_t grace_ms)
 		kill(w->pid, SIGTERM);          /* it need not be patient any more */
 	else if (worker_has_process(w) && w->state != WORKER_STOPPING)
 		tell_to_end(w, SIGTERM, grace_ms);
+}
+
+void worker_reload(struct worker *w)
+{
+	if (worker_has_process(w))
+		kill(w->pid, SIGHUP);
 }
 
 /* ---- twins ---- */
@@ -337,6 +344,10 @@ void worker_ended(struct worker *w, int wait_status, bool server_stopping)
 	write_obituary(w, wait_status, was_asked);
 	life.permanent = restart_is_permanent(w->last_exit_code);
 	life.no_room = w->last_exit_code == EXIT_FULL;
+	if (w->role == ROLE_FRONTEND && w->last_exit_code == EXIT_CONFIG && w->ever_ready) {
+		life.permanent = false;         /* one of its files is wrong at the moment */
+		life.no_room = true;
+	}
 	if (!was_asked && !rests)
 		v = restart_after(&w->restart, &life);
 	close(w->lifeline);

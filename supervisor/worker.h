@@ -96,6 +96,9 @@ void worker_take_over(struct worker *w, uint64_t grace_ms);
 /* Whether it is the one of two twins that stands for both. */
 bool worker_represents(const struct worker *w);
 
+/* Tells one that has a process to take its files anew. */
+void worker_reload(struct worker *w);
+
 /* SIGABRT (for a backtrace or core) when it has shown no sign of life for too long, then SIGKILL. */
 void worker_check_alive(struct worker *w, uint64_t now_us);
 

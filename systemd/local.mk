@@ -7,7 +7,7 @@ EXTRA_DIST += systemd/lsm-engine.service.in
 CLEANFILES += systemd/lsm-engine.service
 
 systemd/lsm-engine.service: systemd/lsm-engine.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) systemd && sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+	$(AM_V_GEN)$(MKDIR_P) systemd && sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' -e 's|@bindir[@]|$(bindir)|g' \
 		$(top_srcdir)/systemd/lsm-engine.service.in >$@.tmp && mv $@.tmp $@
 
 TESTS += t/systemd.sh

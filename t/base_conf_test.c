@@ -397,7 +397,16 @@ END_TEST
 static const struct { const char *key, *value, *complaint, *host; } together[] = {
 	{ "HOST", "localhost", NULL, "127.0.0.1" },
 	{ "HOST", "::1", NULL, "::1" },
-	{ "HOST", "0.0.0.0", NULL, "0.0.0.0" },
+	{ "HOST", "127.8.9.10", NULL, "127.8.9.10" },
+	{ "HOST", "::ffff:127.0.0.1", NULL, "::ffff:127.0.0.1" },
+	{ "HOST", "0.0.0.0", "HOST=0.0.0.0: others can reach this address and there is no AUTH_TOKENS_FILE", NULL },
+	{ "HOST", "::", "set LISTEN_PUBLIC=yes if that is what you want", NULL },
+	{ "HOST", "::ffff:10.0.0.1", "others can reach this address", NULL },
+	{ "HOST", "10.127.0.1", "others can reach this address", NULL },
+	{ "TLS_CERT_FILE", "/x.pem", "TLS_KEY_FILE=: empty, while TLS_CERT_FILE is given; give both, or none for plain HTTP", NULL },
+	{ "TLS_KEY_FILE", "/x.pem", "TLS_CERT_FILE=: empty, while TLS_KEY_FILE is given", NULL },
+	{ "ACCESS_LOG", "", "ACCESS_LOG=: empty; give off, stdout, or the name of a file", NULL },
+	{ "ACCESS_LOG", "stdout", NULL, "127.0.0.1" },
 	{ "HOST", "example.com", "HOST=example.com: not an address; give an IPv4 or IPv6 address", NULL },
 	{ "HOST", "", "not an address", NULL },
 	{ "HOST", "127.0.0.1:80", "not an address", NULL },
@@ -426,6 +435,41 @@ START_TEST(what_belongs_together_is_checked_at_the_end)
 		expect_complaint(together[_i].complaint);
 	else
 		ck_assert_str_eq(c.host, together[_i].host);
+	end();
+}
+END_TEST
+
+START_TEST(an_open_address_needs_tokens_or_a_word)
+{
+	begin();
+	ck_assert_int_eq(conf_set(&c, "RUN_DIR", "/run/x", &complaint), ST_OK);
+	ck_assert_int_eq(conf_set(&c, "HOST", "0.0.0.0", &complaint), ST_OK);
+	d = c;
+	ck_assert_int_eq(conf_set(&c, "LISTEN_PUBLIC", "yes", &complaint), ST_OK);
+	ck_assert_int_eq(conf_finish(&c, false, &complaint), ST_OK);
+	ck_assert_int_eq(conf_set(&d, "AUTH_TOKENS_FILE", "tokens", &complaint), ST_OK);
+	ck_assert_int_eq(conf_finish(&d, false, &complaint), ST_OK);
+	ck_assert_int_eq(d.auth_tokens_file[0], '/');
+	end();
+}
+END_TEST
+
+START_TEST(names_of_files_become_absolute_and_words_stay)
+{
+	static const char *const keys[] = { "AUTH_TOKENS_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "ACCESS_LOG" };
+
+	begin();
+	ck_assert_int_eq(conf_set(&c, "RUN_DIR", "/run/x", &complaint), ST_OK);
+	d = c;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		ck_assert_int_eq(conf_set(&c, keys[i], "/a//./b", &complaint), ST_OK);
+	ck_assert_int_eq(conf_finish(&c, false, &complaint), ST_OK);
+	ck_assert_str_eq(c.auth_tokens_file, "/a/b");
+	ck_assert_str_eq(c.tls_cert_file, "/a/b");
+	ck_assert_str_eq(c.tls_key_file, "/a/b");
+	ck_assert_str_eq(c.access_log, "/a/b");
+	ck_assert_int_eq(conf_finish(&d, false, &complaint), ST_OK);
+	ck_assert_str_eq(d.access_log, "off");
 	end();
 }
 END_TEST
@@ -476,6 +520,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_run_dir_leaves_room_for_the_names_of_sockets);
 	tcase_add_test(tc, a_run_dir_inside_a_long_data_dir_is_explained);
 	tcase_add_loop_test(tc, what_belongs_together_is_checked_at_the_end, 0, ROWS(together));
+	tcase_add_test(tc, an_open_address_needs_tokens_or_a_word);
+	tcase_add_test(tc, names_of_files_become_absolute_and_words_stay);
 	tcase_add_loop_test(tc, the_log_format_follows_terminal_and_node_env_when_auto, 0, ROWS(formats));
 }
 

@@ -2,7 +2,9 @@
 # End-to-end tests: a whole server in a temporary directory.  harness.py is what they share.
 
 E2E_TESTS = \
+	t/e2e_access_log.py \
 	t/e2e_api.py \
+	t/e2e_auth.py \
 	t/e2e_backup.py \
 	t/e2e_checkpoint.py \
 	t/e2e_compact.py \
@@ -17,6 +19,7 @@ E2E_TESTS = \
 	t/e2e_restart.py \
 	t/e2e_scan.py \
 	t/e2e_table_reader.py \
+	t/e2e_tls.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
 dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/harness.py t/harness_test.py

@@ -111,6 +111,27 @@ def the_successor_serves_while_its_predecessor_finishes():
     server.stop()
 
 
+def a_successor_that_cannot_serve_changes_nothing():
+    import os
+    import tempfile
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "tokens")
+        token = "admin-0123456789abcdef"
+        with open(path, "w") as f:
+            f.write(f"{token} admin\n")
+        os.chmod(path, 0o600)
+        server = harness.Server(AUTH_TOKENS_FILE=path).start()
+        old = server.pid_of("frontend.0")
+        with open(path, "w") as f:
+            f.write("nonsense\n")
+        got = server.ctl("restart", "frontend.0")
+        harness.equal(got.returncode, 1, got.stdout)
+        assert "its successor" in got.stderr, got.stderr
+        harness.equal(server.pid_of("frontend.0"), old, "the process that serves")
+        harness.equal(server.client().request("GET", "/api/stats", None, {"Authorization": f"Bearer {token}"})[0], 200)
+        server.stop()
+
+
 def a_stop_answers_what_is_under_way_and_is_over_soon():
     server = harness.Server().start()
     body = b'{"key":"last","value":"1"}'
@@ -136,4 +157,5 @@ def a_stop_answers_what_is_under_way_and_is_over_soon():
 harness.run(restarts_of_frontends_fail_no_request,
             restarts_of_two_frontends_fail_no_request,
             the_successor_serves_while_its_predecessor_finishes,
+            a_successor_that_cannot_serve_changes_nothing,
             a_stop_answers_what_is_under_way_and_is_over_soon)

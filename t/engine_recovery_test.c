@@ -509,9 +509,9 @@ START_TEST(a_segment_cut_at_a_record_boundary_is_found_out_by_its_successor)
 END_TEST
 
 /* Writes a segment's bytes from made-up records. */
-static void put_made_up(uint64_t id, struct buf *records)
+static void put_made_up_as(uint32_t version, uint64_t id, struct buf *records)
 {
-	struct wal_header h = { .version = WAL_VERSION, .database = DB, .id = file_id(id) };
+	struct wal_header h = { .version = version, .database = DB, .id = file_id(id) };
 	struct buf all = BUF_INIT;
 
 	wal_header_encode(&h, buf_reserve(&all, WAL_HEADER_BYTES));
@@ -520,6 +520,11 @@ static void put_made_up(uint64_t id, struct buf *records)
 	image_put(v, path_wal(dir, file_id(id)).s, all.p, all.n);
 	buf_fini(&all);
 	buf_fini(records);
+}
+
+static void put_made_up(uint64_t id, struct buf *records)
+{
+	put_made_up_as(WAL_VERSION, id, records);
 }
 
 static void make_up(struct buf *records, uint64_t id, uint64_t first_seq, uint32_t count, uint32_t real_count)
@@ -559,6 +564,21 @@ START_TEST(a_record_that_does_not_decode_is_damage_even_at_the_end)
 	make_up(&records, 1, 1, 3, 2);
 	put_made_up(1, &records);
 	expect_damage(WAL_DAMAGE_UNDECODABLE, 1, "does not decode");
+}
+END_TEST
+
+START_TEST(a_segment_of_the_format_before_is_read)
+{
+	struct buf records = BUF_INIT;
+	struct replayed r;
+
+	make_up(&records, 1, 1, 2, 2);
+	put_made_up_as(2, 1, &records);
+	ck_ok(replay(WAL_RECOVERY_STRICT, &r));
+	ck_assert_uint_eq(r.count, 2);
+	make_up(&records, 1, 1, 2, 2);
+	put_made_up_as(1, 1, &records);
+	ck_assert_int_eq(replay(WAL_RECOVERY_STRICT, &r), ST_CORRUPT);
 }
 END_TEST
 
@@ -806,6 +826,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_segment_cut_at_a_record_boundary_is_found_out_by_its_successor);
 	tcase_add_test(tc, a_hole_or_a_repetition_in_the_sequence_is_damage_even_at_the_end);
 	tcase_add_test(tc, a_record_that_does_not_decode_is_damage_even_at_the_end);
+	tcase_add_test(tc, a_segment_of_the_format_before_is_read);
 	tcase_add_test(tc, a_newer_format_is_refused_in_every_mode);
 	tcase_add_test(tc, prepared_segments_that_were_never_begun_mean_nothing);
 	tcase_add_test(tc, a_torn_header_of_the_newest_segment_is_cut);

@@ -46,6 +46,18 @@ check_PROGRAMS += t/frontend_query_test
 t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_access_test
+t_frontend_access_test_SOURCES = t/frontend_access_test.c
+t_frontend_access_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_tokens_test t/frontend_line_log_test t/frontend_request_line_test
+t_frontend_request_line_test_SOURCES = t/frontend_request_line_test.c
+t_frontend_request_line_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_tokens_test_SOURCES = t/frontend_tokens_test.c
+t_frontend_tokens_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_line_log_test_SOURCES = t/frontend_line_log_test.c
+t_frontend_line_log_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_urlcode_test t/frontend_text_test t/frontend_problem_test t/frontend_routes_test
 check_PROGRAMS += t/frontend_http_parse_test t/frontend_http_test t/frontend_json_test t/frontend_gather_test t/frontend_health_test t/frontend_front_test t/frontend_pending_test
 EXTRA_DIST += t/http_cases.def

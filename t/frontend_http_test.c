@@ -4,7 +4,7 @@
  * sockets.
  *
  * Its handler answers every path with the path; /echo with the body; /hold is kept until somebody asks for
- * /release; /change is kept too and changes something; /slow is kept and says that it may become large; /big
+ * /release; /change is kept too and changes something; /decide is kept and decided upon what is stored; /slow is kept and says that it may become large; /big
  * answers 300,000 bytes.
  */
 #include "frontend/http_server.h"
@@ -16,6 +16,7 @@
 
 static struct http_request *kept;        /* newest first */
 static unsigned kept_count, kept_most;
+static bool beside_a_decision;           /* something was kept while a decision was, or the other way round */
 static char big[300000];
 
 /* ---- the server's side ---- */
@@ -26,11 +27,15 @@ static void keep(struct http_request *r)
 	kept = r;
 	if (++kept_count > kept_most)
 		kept_most = kept_count;
+	for (struct http_request *k = kept; k; k = k->link)
+		beside_a_decision |= kept_count > 1 && k->decides;
 }
 
 static bool handle(void *ctx, struct http_request *r)
 {
 	(void)ctx;
+	if (http_request_is_behind_a_decision(r))
+		return false;
 	if (slice_eq(r->path, slice_str("/hold"))) {
 		keep(r);
 		return true;
@@ -47,6 +52,11 @@ static bool handle(void *ctx, struct http_request *r)
 	}
 	if (http_request_must_wait(r))
 		return false;
+	if (slice_eq(r->path, slice_str("/decide"))) {
+		http_request_decides(r);
+		keep(r);
+		return true;
+	}
 	if (slice_eq(r->path, slice_str("/release")))
 		while (kept) {
 			struct http_request *k = kept;
@@ -184,6 +194,38 @@ START_TEST(a_read_waits_for_the_change_before_it_on_its_connection)
 	ck_assert_str_eq(a.body, "/change");
 	ck_assert(hear(fd, &a, true));
 	ck_assert_str_eq(a.body, "/after");
+	free(a.body);
+	close(fd);
+	close(other);
+	stop();
+}
+END_TEST
+
+START_TEST(a_decision_waits_for_changes_before_it_and_all_behind_it_waits_for_the_decision)
+{
+	static const char *const order[] = { "/change", "/decide", "/change", "/change", "/decide", "/after" };
+	struct answer a = { 0 };
+	struct buf b = BUF_INIT;
+	int fd, other;
+	char byte;
+
+	start(100);
+	fd = dial();
+	other = dial();
+	for (unsigned i = 0; i < 6; i++)
+		buf_printf(&b, "POST %s HTTP/1.1\r\nHost: a\r\n\r\n", order[i]);
+	say(fd, b.p, b.n);
+	for (unsigned i = 0; i < 6; i++) {
+		while (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 1) {
+			say_text(other, "GET /release HTTP/1.1\r\nHost: a\r\n\r\n");
+			ck_assert(hear(other, &a, true));
+		}
+		ck_assert(hear(fd, &a, true));
+		ck_assert_str_eq(a.body, order[i]);
+	}
+	ck_assert(!beside_a_decision);
+	ck_assert_uint_eq(kept_most, 2);         /* two changes are not held back by each other */
+	buf_fini(&b);
 	free(a.body);
 	close(fd);
 	close(other);
@@ -439,6 +481,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, pipelined_requests_are_answered_in_their_order);
 	tcase_add_test(tc, late_answers_keep_the_order);
 	tcase_add_test(tc, a_read_waits_for_the_change_before_it_on_its_connection);
+	tcase_add_test(tc, a_decision_waits_for_changes_before_it_and_all_behind_it_waits_for_the_decision);
 	tcase_add_test(tc, a_client_that_goes_away_leaves_its_request_harmless);
 	tcase_add_test(tc, half_closed_clients_get_their_answers);
 	tcase_add_test(tc, head_answers_carry_the_length_and_no_body);

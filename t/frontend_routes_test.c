@@ -83,8 +83,32 @@ START_TEST(anything_else_is_not_there)
 }
 END_TEST
 
+/* Every route once; what is not listed would be an admin's. */
+START_TEST(each_call_says_what_it_asks_of_its_caller)
+{
+	static const struct { enum route route; struct access_need need; } wanted[] = {
+		{ ROUTE_NONE, { NEEDS_READER, false, false } },     { ROUTE_WRONG_METHOD, { NEEDS_READER, false, false } },
+		{ ROUTE_OPTIONS, { NEEDS_NOTHING, false, false } }, { ROUTE_LIVE, { NEEDS_NOTHING, false, false } },
+		{ ROUTE_READY, { NEEDS_NOTHING, false, false } },   { ROUTE_STATS, { NEEDS_READER, false, false } },
+		{ ROUTE_HEALTH, { NEEDS_READER, false, false } },   { ROUTE_METRICS, { NEEDS_READER, false, false } },
+		{ ROUTE_READ, { NEEDS_READER, true, true } },       { ROUTE_WRITE, { NEEDS_WRITER, true, true } },
+		{ ROUTE_DELETE, { NEEDS_WRITER, true, true } },     { ROUTE_BATCH, { NEEDS_WRITER, true, true } },
+		{ ROUTE_V1_GET, { NEEDS_READER, true, true } },
+		{ (enum route)99, { NEEDS_ADMIN, true, false } },
+	};
+
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+		struct access_need need = routes_need(wanted[i].route);
+
+		ck_assert_msg(need.role == wanted[i].need.role && need.holds_keys == wanted[i].need.holds_keys &&
+			      need.checks_keys == wanted[i].need.checks_keys, "route %d", wanted[i].route);
+	}
+}
+END_TEST
+
 static void add(TCase *tc)
 {
+	tcase_add_test(tc, each_call_says_what_it_asks_of_its_caller);
 	tcase_add_test(tc, each_call_is_found_by_method_and_path);
 	tcase_add_test(tc, head_goes_where_get_goes);
 	tcase_add_test(tc, the_argument_is_the_rest_of_the_path_with_its_slashes);

@@ -24,7 +24,7 @@ BUILD = os.environ.get("LSM_BUILD_DIR", os.path.join(HERE, "..", "build"))
 SUPERVISOR = os.path.join(BUILD, "lsm-supervisor")
 LSMCTL = os.path.join(BUILD, "lsmctl")
 OUR_VARIABLES = re.compile(r"^(HOST|PORT|DATA_DIR|RUN_DIR|LOG_|NODE_ENV|MEMTABLE_|WAL_|CACHE_|COMPACTION_|LEVEL_|TABLE_|BLOCK_"
-                           r"|FRONTEND_|COMPACTOR_|DISK_|MAX_|CORS_|MEMORY_|LISTEN_|NOTIFY_SOCKET|WATCHDOG_)")
+                           r"|FRONTEND_|COMPACTOR_|DISK_|MAX_|CORS_|MEMORY_|LISTEN_|AUTH_|TLS_|ACCESS_|SLOW_|NOTIFY_SOCKET|WATCHDOG_)")
 
 # What a build with sanitizers says when it finds a defect: no test that provoked it may pass.
 DEFECT = re.compile(r"runtime error: |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
@@ -100,7 +100,7 @@ class Server:
         got = self.ctl("status")
         if "WORKER" not in got.stdout:
             return {}
-        self.port = int(re.search(r"http://\S+:(\d+)$", got.stdout, re.MULTILINE).group(1))
+        self.port = int(re.search(r"https?://\S+:(\d+)$", got.stdout, re.MULTILINE).group(1))
         table = got.stdout.split("\n\n")[1]
         rows = [line.split() for line in table.splitlines()[1:]]
         return {r[0]: {"pid": int(r[1]), "state": r[2], "restarts": int(r[4])} for r in rows}

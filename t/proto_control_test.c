@@ -14,7 +14,7 @@ static struct worker_status workers[] = {
 static struct control_reply some_reply(void)
 {
 	return (struct control_reply){ .status = ST_OK, .detail = "fine", .listen = "127.0.0.1:5000", .data_dir = "/d\xc3\xa4ta",
-	    .version = "0.1", .supervisor_pid = 4700, .uptime_ms = 99, .workers = workers, .worker_count = 2 };
+	    .version = "0.1", .supervisor_pid = 4700, .uptime_ms = 99, .workers = workers, .worker_count = 2, .tls = true, .reloads = 7, .reload_failures = 3 };
 }
 
 static enum st request_status(const struct control_request *r, struct control_request *back, struct arena *a)
@@ -30,7 +30,8 @@ static enum st request_status(const struct control_request *r, struct control_re
 
 START_TEST(requests_come_out_as_they_went_in)
 {
-	struct control_request status = { CONTROL_STATUS, NULL }, restart = { CONTROL_RESTART, "engine" }, back;
+	struct control_request status = { .verb = CONTROL_STATUS }, restart = { .verb = CONTROL_RESTART, .worker = "engine" }, back;
+	struct control_request set = { .verb = CONTROL_SET, .setting = "slow-request-ms", .value = "20" };
 	struct arena a;
 
 	arena_init(&a);
@@ -40,19 +41,25 @@ START_TEST(requests_come_out_as_they_went_in)
 	ck_assert_int_eq(request_status(&restart, &back, &a), ST_OK);
 	ck_assert_int_eq(back.verb, CONTROL_RESTART);
 	ck_assert_str_eq(back.worker, "engine");
+	ck_assert_int_eq(request_status(&set, &back, &a), ST_OK);
+	ck_assert_int_eq(back.verb, CONTROL_SET);
+	ck_assert_str_eq(back.setting, "slow-request-ms");
+	ck_assert_str_eq(back.value, "20");
 	arena_fini(&a);
 }
 END_TEST
 
 START_TEST(requests_that_ask_for_nothing_are_invalid)
 {
-	struct control_request none = { CONTROL_NONE, NULL }, nobody = { CONTROL_RESTART, "" }, back;
+	struct control_request none = { .verb = CONTROL_NONE }, nobody = { .verb = CONTROL_RESTART, .worker = "" }, back;
+	struct control_request nothing = { .verb = CONTROL_SET, .setting = "slow-request-ms" };
 	struct arena a;
 
 	arena_init(&a);
 	ck_assert_int_eq(request_status(&none, &back, &a), ST_INVALID);
 	ck_assert_int_eq(request_status(&nobody, &back, &a), ST_INVALID);
-	ck_assert_int_eq(control_request_decode(slice_of("\x08\x03", 2), &a, &back), ST_INVALID);    /* no such verb */
+	ck_assert_int_eq(request_status(&nothing, &back, &a), ST_INVALID);
+	ck_assert_int_eq(control_request_decode(slice_of("\x08\x05", 2), &a, &back), ST_INVALID);    /* no such verb */
 	arena_fini(&a);
 }
 END_TEST
@@ -74,6 +81,9 @@ START_TEST(reply_comes_out_as_it_went_in)
 	ck_assert_str_eq(back.version, "0.1");
 	ck_assert_int_eq(back.supervisor_pid, 4700);
 	ck_assert_uint_eq(back.uptime_ms, 99);
+	ck_assert(back.tls);
+	ck_assert_uint_eq(back.reloads, 7);
+	ck_assert_uint_eq(back.reload_failures, 3);
 	ck_assert_uint_eq(back.worker_count, 2);
 	for (size_t i = 0; i < 2; i++) {
 		ck_assert_str_eq(back.workers[i].name, workers[i].name);
@@ -111,7 +121,7 @@ START_TEST(reply_of_unknown_status_is_invalid)
 	struct arena a;
 
 	arena_init(&a);
-	ck_assert_int_eq(control_reply_decode(slice_of("\x08\x0c", 2), &a, &back), ST_INVALID);
+	ck_assert_int_eq(control_reply_decode(slice_of("\x08\x7f", 2), &a, &back), ST_INVALID);
 	ck_assert_str_eq(back.detail, "");
 	arena_fini(&a);
 }
@@ -140,7 +150,7 @@ static void try_both(struct slice message)
 
 	arena_init(&a);
 	if (control_request_decode(message, &a, &request) == ST_OK)
-		ck_assert(request.verb == CONTROL_STATUS || request.verb == CONTROL_RESTART);
+		ck_assert(request.verb > CONTROL_NONE && request.verb <= CONTROL_SET);
 	if (control_reply_decode(message, &a, &reply) == ST_OK)
 		ck_assert_str_ne(st_text(reply.status), "unknown");
 	arena_fini(&a);
@@ -149,13 +159,17 @@ static void try_both(struct slice message)
 START_TEST(hostile_messages_are_refused_or_sound)
 {
 	struct control_reply r = some_reply();
-	struct control_request restart = { CONTROL_RESTART, "engine" };
+	struct control_request restart = { .verb = CONTROL_RESTART, .worker = "engine" };
+	struct control_request set = { .verb = CONTROL_SET, .setting = "slow-request-ms", .value = "9" };
 	struct buf m = BUF_INIT;
 
 	control_reply_encode(&r, &m);
 	hostile_all(try_both, buf_slice(&m));
 	buf_reset(&m);
 	control_request_encode(&restart, &m);
+	hostile_all(try_both, buf_slice(&m));
+	buf_reset(&m);
+	control_request_encode(&set, &m);
 	hostile_all(try_both, buf_slice(&m));
 	buf_fini(&m);
 }

@@ -13,7 +13,8 @@ fi
 dir=$(mktemp -d "${TMPDIR:-/tmp}/systemd.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 cp "$LSM_SOURCE_DIR/systemd/lsm-engine.socket" "$dir/"
-sed "s|^ExecStart=[^ ]*lsm-supervisor|ExecStart=$LSM_BUILD_DIR/lsm-supervisor|" \
+sed -e "s|^ExecStart=[^ ]*lsm-supervisor|ExecStart=$LSM_BUILD_DIR/lsm-supervisor|" \
+	-e "s|^ExecReload=[^ ]*lsmctl|ExecReload=$LSM_BUILD_DIR/lsmctl|" \
 	"$LSM_BUILD_DIR/systemd/lsm-engine.service" >"$dir/lsm-engine.service"
 
 # verify tells some faults and still exits 0, so it must be silent as well.

@@ -24,6 +24,7 @@
 #define EXIT_REFUSED 1
 #define EXIT_NO_SERVER 69
 #define RESTART_PATIENCE_US (60u * 1000000u)
+#define RELOAD_PATIENCE_US (5u * 1000000u)
 #define POLL_US 20000u
 #define COMPACT_POLL_US 200000u
 #define ANSWER_TIMEOUT_S 5
@@ -36,7 +37,10 @@ static const char usage_head[] =
 	"\n"
 	"  status            show the server and its workers\n"
 	"  restart WORKER    restart one worker (engine, frontend.0, compactor.0, ...) and wait until it serves again\n"
-	"  restart all       restart every worker, one after the other\n";
+	"  restart all       restart every worker, one after the other\n"
+	"  reload            have the frontends take their files anew: access tokens, TLS certificate, access log\n"
+	"  set slow-request-ms N\n"
+	"                    log requests that take N milliseconds and more, until the next start; 0: none\n";
 
 static const char usage_tail[] =
 	"\n"
@@ -120,16 +124,15 @@ static struct slice ask_at(struct session *s, const char *path, const struct buf
 	return buf_slice(&s->answer);
 }
 
-/* Asks the supervisor once; the reply's texts live until the next ask. */
-static struct control_reply ask(struct session *s, enum control_verb verb, const char *worker)
+/* Asks the supervisor once; the reply's texts live until the next question. */
+static struct control_reply ask_supervisor(struct session *s, const struct control_request *q)
 {
-	struct control_request q = { .verb = verb, .worker = worker };
 	struct control_reply r;
 	struct buf out = BUF_INIT;
 	struct slice got;
 
 	arena_reset(&s->memory);
-	control_request_encode(&q, &out);
+	control_request_encode(q, &out);
 	got = ask_at(s, s->socket_path, &out, ANSWER_TIMEOUT_S);
 	buf_fini(&out);
 	if (control_reply_decode(got, &s->memory, &r) != ST_OK)
@@ -137,6 +140,13 @@ static struct control_reply ask(struct session *s, enum control_verb verb, const
 	if (r.status != ST_OK)
 		refuse(EXIT_REFUSED, r.detail, NULL);
 	return r;
+}
+
+static struct control_reply ask(struct session *s, enum control_verb verb, const char *worker)
+{
+	struct control_request q = { .verb = verb, .worker = worker };
+
+	return ask_supervisor(s, &q);
 }
 
 /* The engine has a working directory of its own, so it gets an absolute name: what exists of it is resolved here. */
@@ -222,7 +232,8 @@ static int status(struct session *s)
 	struct control_reply r = ask(s, CONTROL_STATUS, "");
 	bool all_run = true;
 
-	printf("lsm-engine %s, supervisor pid %d, http://%s\ndata in %s\n\n", r.version, r.supervisor_pid, r.listen, r.data_dir);
+	printf("lsm-engine %s, supervisor pid %d, http%s://%s\ndata in %s\n\n", r.version, r.supervisor_pid, r.tls ? "s" : "",
+	       r.listen, r.data_dir);
 	printf("%-14s %8s  %-9s %10s %9s  %s\n", "WORKER", "PID", "STATE", "UPTIME", "RESTARTS", "LAST END");
 	for (size_t i = 0; i < r.worker_count; i++) {
 		const struct worker_status *w = &r.workers[i];
@@ -285,6 +296,45 @@ static int restart(struct session *s, const char *name)
 	for (size_t i = 0; i < count; i++)
 		restart_one(s, names[i]);
 	return 0;
+}
+
+static size_t count_frontends(const struct control_reply *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->worker_count; i++)
+		n += r->workers[i].pid != 0 && strncmp(r->workers[i].name, "frontend.", 9) == 0;
+	return n;
+}
+
+/* Asks, then waits until as many frontends as there are have said how it went. */
+static int reload(struct session *s)
+{
+	struct control_reply r = ask(s, CONTROL_STATUS, "");
+	uint64_t deadline = clock_mono_us() + RELOAD_PATIENCE_US, taken = r.reloads, failed = r.reload_failures;
+	size_t frontends = count_frontends(&r);
+
+	ask(s, CONTROL_RELOAD, "");
+	do {
+		clock_sleep_us(POLL_US);
+		r = ask(s, CONTROL_STATUS, "");
+	} while (r.reloads - taken + r.reload_failures - failed < frontends && clock_mono_us() < deadline);
+	if (r.reload_failures != failed)
+		refuse(EXIT_REFUSED, "a file could not be taken, and what was in force stays so; the log says which and why", NULL);
+	if (r.reloads - taken < frontends)
+		refuse(EXIT_REFUSED, "asked, but not every frontend has done it yet; see the log", NULL);
+	printf("%llu frontends have taken their files anew\n", (unsigned long long)(r.reloads - taken));
+	return EXIT_DONE;
+}
+
+static int set_in_supervisor(struct session *s, const char *setting, const char *value)
+{
+	struct control_request q = { .verb = CONTROL_SET, .worker = "", .setting = setting, .value = value };
+
+	if (!*value)
+		refuse(EXIT_CONFIG, "the value is empty", NULL);
+	printf("%s\n", ask_supervisor(s, &q).detail);
+	return EXIT_DONE;
 }
 
 /* ---- backup: what it needs of the rest ---- */
@@ -369,6 +419,10 @@ int main(int argc, char **argv)
 		return status(&s);
 	if (i + 2 == argc && strcmp(argv[i], "restart") == 0)
 		return restart(&s, argv[i + 1]);
+	if (i + 1 == argc && strcmp(argv[i], "reload") == 0)
+		return reload(&s);
+	if (i + 3 == argc && strcmp(argv[i], "set") == 0 && strcmp(argv[i + 1], "slow-request-ms") == 0)
+		return set_in_supervisor(&s, argv[i + 1], argv[i + 2]);
 	if (i + 1 == argc && strcmp(argv[i], "compact") == 0)
 		return compact(&s, true);
 	if (i + 2 == argc && strcmp(argv[i], "compact") == 0 && strcmp(argv[i + 1], "--no-wait") == 0)

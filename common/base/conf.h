@@ -44,7 +44,8 @@ enum st conf_read_file(struct conf *c, const char *path, struct buf *complaint) 
 enum st conf_read_env(struct conf *c, char *const *env, struct buf *complaint) MUST_USE;
 
 /* Makes paths absolute, fills RUN_DIR, turns HOST=localhost into its address, resolves LOG_FORMAT and NODE_ENV, and
- * checks what needs several keys together (socket paths must fit 108 bytes; WAL_TEST_MODE). */
+ * checks what needs several keys together (socket paths must fit 108 bytes; HOST and who may listen there; both files
+ * of TLS; WAL_TEST_MODE). */
 enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complaint) MUST_USE;
 
 /* The effective settings as KEY=value lines that conf_read_text() takes back unchanged. */
@@ -52,6 +53,13 @@ void conf_write(const struct conf *c, struct buf *out);
 
 /* The documented default file: prose, unit, limits, and the commented default of each key. */
 void conf_write_documented(struct buf *out);
+
+/* Whether a numeric address reaches this machine only (127.0.0.0/8, ::1, and the first within IPv6). */
+bool conf_is_loopback(const char *address);
+
+/* What to tell who wants to listen on an address that others reach without asking them for tokens; NULL when that is
+ * allowed. */
+const char *conf_refuse_public(const struct conf *c);
 
 enum log_level conf_log_level(const struct conf *c);
 enum log_format conf_log_format(const struct conf *c);     /* after conf_finish() */

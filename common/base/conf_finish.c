@@ -15,17 +15,41 @@
 
 static const struct conf_where nowhere;
 
+bool conf_is_loopback(const char *address)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, address, &v4) == 1)
+		return (ntohl(v4.s_addr) >> 24) == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, address, &v6) != 1)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+const char *conf_refuse_public(const struct conf *c)
+{
+	if (c->auth_tokens_file[0] || c->listen_public)
+		return NULL;
+	return "others can reach this address and there is no AUTH_TOKENS_FILE, so they could read and change everything; "
+	       "give one (see lsm-engine.conf(5)), or set LISTEN_PUBLIC=yes if that is what you want";
+}
+
 static enum st finish_host(struct conf *c, struct buf *complaint)
 {
 	unsigned char address[sizeof(struct in6_addr)];
+	const char *wrong = NULL;
 
 	if (strcmp(c->host, "localhost") == 0)
 		snprintf(c->host, sizeof(c->host), "127.0.0.1");
-	if (inet_pton(AF_INET, c->host, address) == 1 || inet_pton(AF_INET6, c->host, address) == 1)
+	if (inet_pton(AF_INET, c->host, address) != 1 && inet_pton(AF_INET6, c->host, address) != 1)
+		wrong = "not an address; give an IPv4 or IPv6 address or localhost, e.g. 127.0.0.1, 0.0.0.0 or ::1";
+	else if (!conf_is_loopback(c->host))
+		wrong = conf_refuse_public(c);
+	if (!wrong)
 		return ST_OK;
 	conf__complain(complaint, nowhere, "HOST", c->host);
-	buf_append_str(complaint, "not an address; give an IPv4 or IPv6 address or localhost, "
-	    "e.g. 127.0.0.1, 0.0.0.0 or ::1");
+	buf_append_str(complaint, wrong);
 	return ST_INVALID;
 }
 
@@ -104,6 +128,45 @@ static enum st finish_run_dir(struct conf *c, struct buf *complaint)
 	return ST_INVALID;
 }
 
+/* The certificate and its key come together. */
+static enum st finish_tls(const struct conf *c, struct buf *complaint)
+{
+	bool cert = c->tls_cert_file[0], key = c->tls_key_file[0];
+
+	if (cert == key)
+		return ST_OK;
+	conf__complain(complaint, nowhere, cert ? "TLS_KEY_FILE" : "TLS_CERT_FILE", "");
+	buf_printf(complaint, "empty, while %s is given; give both, or none for plain HTTP",
+	    cert ? "TLS_CERT_FILE" : "TLS_KEY_FILE");
+	return ST_INVALID;
+}
+
+static bool is_access_log_file(const struct conf *c)
+{
+	return strcmp(c->access_log, "off") != 0 && strcmp(c->access_log, "stdout") != 0;
+}
+
+/* The files that frontends open by themselves. */
+static enum st finish_files(struct conf *c, struct buf *complaint)
+{
+	enum st st = finish_tls(c, complaint);
+
+	if (!st && !c->access_log[0]) {
+		conf__complain(complaint, nowhere, "ACCESS_LOG", "");
+		buf_append_str(complaint, "empty; give off, stdout, or the name of a file");
+		st = ST_INVALID;
+	}
+	if (!st && c->auth_tokens_file[0])
+		st = finish_path("AUTH_TOKENS_FILE", c->auth_tokens_file, complaint);
+	if (!st && c->tls_cert_file[0])
+		st = finish_path("TLS_CERT_FILE", c->tls_cert_file, complaint);
+	if (!st && c->tls_key_file[0])
+		st = finish_path("TLS_KEY_FILE", c->tls_key_file, complaint);
+	if (!st && is_access_log_file(c))
+		st = finish_path("ACCESS_LOG", c->access_log, complaint);
+	return st;
+}
+
 static void finish_log_format(struct conf *c, bool stderr_is_terminal)
 {
 	if (c->log_format != CONF_LOG_AUTO)
@@ -169,6 +232,8 @@ enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complai
 		st = finish_data_dir(c, complaint);
 	if (!st)
 		st = finish_run_dir(c, complaint);
+	if (!st)
+		st = finish_files(c, complaint);
 	if (!st)
 		finish_log_format(c, stderr_is_terminal);
 	return st;
