@@ -12,8 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/table/filename.h"
+#include "common/wal/wal_reader.h"
 #include "engine/copydir.h"
-#include "engine/wal_reader.h"
 
 struct work {
 	const struct checkpoint_config *c;

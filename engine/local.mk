@@ -7,9 +7,7 @@ libengine_a_SOURCES = \
 	engine/damages.c engine/damages.h \
 	engine/version.c engine/version.h \
 	engine/origins.c engine/origins.h \
-	engine/wal_format.c engine/wal_format.h \
 	engine/wal.c engine/wal.h \
-	engine/wal_reader.c engine/wal_reader.h \
 	engine/report.c engine/report.h \
 	engine/recovery_repair.c engine/recovery_repair.h \
 	engine/recovery.c engine/recovery.h \
@@ -19,7 +17,7 @@ libengine_a_SOURCES = \
 	engine/manifest_setup.c engine/manifest_setup.h \
 	engine/manifest_image.c engine/manifest_image.h \
 	engine/manifest.c engine/manifest.h
-ENGINE_LIBS = libengine.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
+ENGINE_LIBS = libengine.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)
 
 libengine_a_SOURCES += \
 	engine/end.c engine/end.h \

@@ -21,8 +21,8 @@
 #include "common/base/mem.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "common/wal/wal_reader.h"
 #include "engine/recovery_repair.h"
-#include "engine/wal_reader.h"
 
 #define PROGRESS_BYTES (1u << 20)        /* progress is told so often */
 

@@ -10,8 +10,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/table/filename.h"
+#include "common/wal/wal_reader.h"
 #include "engine/recovery.h"
-#include "engine/wal_reader.h"
 
 struct names {
 	char **list;

@@ -13,7 +13,7 @@
 #define ENGINE_REPORT_H
 
 #include "common/vfs/vfs.h"
-#include "engine/wal_format.h"
+#include "common/wal/wal_format.h"
 
 struct recovery_report {
 	uint32_t segments;

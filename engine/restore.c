@@ -17,9 +17,9 @@
 #include "common/base/mem.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "common/wal/wal_format.h"
 #include "engine/rebuild.h"
 #include "engine/retired.h"
-#include "engine/wal_format.h"
 
 #define SMALLEST_OP_BYTES 5u             /* a WALEntry with a key of one byte, tags and lengths included */
 #define REPLAY_SLACK (1u << 20)

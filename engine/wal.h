@@ -17,7 +17,7 @@
 #define ENGINE_WAL_H
 
 #include "common/vfs/vfs.h"
-#include "engine/wal_format.h"
+#include "common/wal/wal_format.h"
 
 struct wal;
 

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 
 #include "common/stats/stats.h"
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 #include "t/engine_walhelp.h"
 
 static char dir[TESTLIB_DIR_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recovery of a write-ahead log that a crash tore, or that something damaged: what is kept, cut, refused. */
 #include "common/base/rand.h"
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 #include "t/engine_walhelp.h"
 
 static char dir[TESTLIB_DIR_MAX];

@@ -4,7 +4,7 @@
 
 #include "common/base/coding.h"
 #include "common/stats/stats.h"
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 #include "t/engine_walhelp.h"
 
 static char dir[TESTLIB_DIR_MAX];

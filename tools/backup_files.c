@@ -8,7 +8,7 @@
 #include "common/base/crc.h"
 #include "common/base/mem.h"
 #include "common/table/filename.h"
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 
 #define PIECE_BYTES (1u << 20)
 

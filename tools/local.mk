@@ -8,7 +8,7 @@ libtools_a_SOURCES = \
 	tools/backup_files.c tools/backup_files.h \
 	tools/backup_damage.c tools/backup_damage.h \
 	tools/backup.c tools/backup.h
-TOOLS_LIBS = libtools.a libengine.a $(PROTO_LIBS) $(TABLE_LIBS) $(SQLITE_LIBS) $(BASE_LIBS)
+TOOLS_LIBS = libtools.a libengine.a $(WAL_LIBS) $(PROTO_LIBS) $(TABLE_LIBS) $(SQLITE_LIBS) $(BASE_LIBS)
 
 bin_PROGRAMS += lsmctl
 lsmctl_SOURCES = tools/lsmctl_backup.c tools/lsmctl_backup.h tools/lsmctl.c

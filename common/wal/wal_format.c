@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bytes of a WAL segment; see wal_format.h for the grammar. Pure: no file is touched here. */
-#include "engine/wal_format.h"
+#include "common/wal/wal_format.h"
 
 #include "common/base/coding.h"
 #include "common/base/crc.h"

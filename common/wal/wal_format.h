@@ -26,13 +26,12 @@
  *    A file of less than `least` KiB that is not closed has lost its end: the room was on disk before the header.
  * 5. synced_upto: all bytes below this offset were known to be on disk when the record was written.
  */
-#ifndef ENGINE_WAL_FORMAT_H
-#define ENGINE_WAL_FORMAT_H
+#ifndef WAL_WAL_FORMAT_H
+#define WAL_WAL_FORMAT_H
 
 #include "common/base/buf.h"
 #include "common/base/ids.h"
 #include "common/base/status.h"
-#include "proto/limits.h"
 
 #define WAL_VERSION 3u                                       /* what is written; 3 may have results in a payload, 2 has not */
 #define WAL_VERSION_LEAST 2u                                 /* what is read, too */

@@ -3,7 +3,7 @@
  * Reads one WAL segment through a window of the file that moves forward and grows when a record is larger.
  * Format: wal_format.h.
  */
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 
 #include <inttypes.h>
 
@@ -13,6 +13,7 @@
 
 #define WAL_READER_MAGIC 0x3a1f0e2du
 #define WINDOW_BYTES (1u << 20)
+#define LIVE_WINDOW_BYTES (64u << 10)    /* most of what lies behind is not written yet, and read again */
 
 struct wal_reader {
 	uint32_t magic;
@@ -26,7 +27,7 @@ struct wal_reader {
 	bool closed;
 	/* the window: file bytes [base, base + filled) */
 	uint8_t *window;
-	size_t capacity, filled;
+	size_t least, capacity, filled;
 	uint64_t base;
 };
 
@@ -34,7 +35,7 @@ struct wal_reader {
  * it. */
 static enum st look(struct wal_reader *r, uint64_t offset, size_t n, const uint8_t **pp)
 {
-	size_t want = n > WINDOW_BYTES ? n : WINDOW_BYTES;
+	size_t want = n > r->least ? n : r->least;
 	enum st st;
 
 	*pp = NULL;
@@ -81,8 +82,8 @@ static enum st read_header(struct wal_reader *r)
 	return ST_OK;
 }
 
-enum st wal_reader_open(struct vfs *v, const char *path, uint64_t database, struct file_id id,
-			struct wal_reader **rp)
+static enum st open_reader(struct vfs *v, const char *path, uint64_t database, struct file_id id, bool live,
+			   struct wal_reader **rp)
 {
 	struct wal_reader *r = mem_zalloc(sizeof *r);
 	enum st st;
@@ -93,8 +94,9 @@ enum st wal_reader_open(struct vfs *v, const char *path, uint64_t database, stru
 	r->seed = wal_crc_seed(database, id);
 	r->at = WAL_HEADER_BYTES;
 	r->opening = WAL_OPENING_ZERO;
+	r->least = live ? LIVE_WINDOW_BYTES : WINDOW_BYTES;
 	st = vfs_open(v, path, VFS_READ, &r->file);
-	if (!st)
+	if (!st && !live)
 		vfs_forget_cache(r->file);       /* after a failed sync the cache may show what the disk never got */
 	if (!st)
 		st = vfs_size(r->file, &r->size);
@@ -104,6 +106,18 @@ enum st wal_reader_open(struct vfs *v, const char *path, uint64_t database, stru
 		wal_reader_close(&r);
 	*rp = r;
 	return st;
+}
+
+enum st wal_reader_open(struct vfs *v, const char *path, uint64_t database, struct file_id id,
+			struct wal_reader **rp)
+{
+	return open_reader(v, path, database, id, false, rp);
+}
+
+enum st wal_reader_open_live(struct vfs *v, const char *path, uint64_t database, struct file_id id,
+			     struct wal_reader **rp)
+{
+	return open_reader(v, path, database, id, true, rp);
 }
 
 void wal_reader_close(struct wal_reader **rp)
@@ -137,6 +151,20 @@ uint64_t wal_reader_offset(const struct wal_reader *r)
 {
 	obj_check(r, WAL_READER_MAGIC);
 	return r->at;
+}
+
+void wal_reader_go_to(struct wal_reader *r, uint64_t offset)
+{
+	obj_check(r, WAL_READER_MAGIC);
+	r->at = offset;
+	r->closed = false;
+}
+
+enum st wal_reader_renew(struct wal_reader *r)
+{
+	obj_check(r, WAL_READER_MAGIC);
+	r->filled = 0;
+	return vfs_size(r->file, &r->size);
 }
 
 bool wal_reader_is_closed(const struct wal_reader *r)
