@@ -174,6 +174,8 @@ static enum st commit_flush(struct flush *f, struct live_table *table, const str
 			install_remove(&f->conf.dir, table->facts.id, 1);
 		return st;
 	}
+	if (!reserve_refuses(f->conf.reserve) && retain_take(f->conf.retain, from->wal_id, from->wal_bytes))
+		return ST_OK;
 	if (vfs_unlink(f->conf.dir.vfs, path_wal(f->conf.dir.data_dir, from->wal_id).s))
 		log_warn("WAL segment %" PRIu64 " is no longer needed and could not be removed; the next start does.",
 			 from->wal_id.v);

@@ -2,7 +2,8 @@
 /*
  * Flush: the oldest frozen memtable becomes a level-0 table, and its WAL segment goes.
  *
- *   memtable -> tmp/ -> sst/ (synced, named: invariant 3) -> manifest and next view -> unlink the segment (invariant 4)
+ *   memtable -> tmp/ -> sst/ (synced, named: invariant 3) -> manifest and next view -> the segment goes (invariant 4),
+ *   away, or to those that are kept for watchers (retain.h)
  *
  * 1. Only the newest version of a key is written: every view that could see an older one holds the memtable itself.
  * 2. Tombstones are kept, unless there is no table below that they could hide something in. An expired entry is no more
@@ -18,6 +19,7 @@
 #include "engine/drain.h"
 #include "engine/install.h"
 #include "engine/reserve.h"
+#include "engine/retain.h"
 #include "engine/spare.h"
 #include "engine/truth.h"
 
@@ -28,6 +30,7 @@ struct flush_config {
 	struct spare *spare;
 	struct drain *drain;             /* told how fast it goes; NULL: nobody */
 	struct reserve *reserve;         /* NULL: the disk is never full */
+	struct retain *retain;           /* where segments go; NULL: they are removed */
 	struct install_dir dir;
 	unsigned codec;                  /* BLOCK_COMPRESSION_* */
 	int64_t (*wall_ms)(void);        /* what has expired; NULL: the wall clock */

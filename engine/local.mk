@@ -25,6 +25,7 @@ libengine_a_SOURCES += \
 	engine/idpool.c engine/idpool.h \
 	engine/publish.c engine/publish.h \
 	engine/truth.c engine/truth.h \
+	engine/retain.c engine/retain.h \
 	engine/reserve.c engine/reserve.h \
 	engine/spare.c engine/spare.h \
 	engine/journal.c engine/journal.h \

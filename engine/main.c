@@ -50,6 +50,7 @@ struct engine {
 	struct flush *flush;
 	struct control *control;
 	struct reserve *reserve;
+	struct retain *retain;
 	uint64_t nudged_us;
 	struct inspect *inspect;
 	struct debt_watch debt;
@@ -123,7 +124,7 @@ static void open_database(struct engine *e)
 {
 	struct restore_config c = { .vfs = e->vfs, .conf = &e->heritage.conf,
 				    .truth = { e->board, e->handoff, jobs_wake, e->jobs, e->retired }, .reserve = e->reserve,
-				    .beat = proc_beat };
+				    .retain = e->retain, .beat = proc_beat };
 	struct buf complaint = BUF_INIT;
 	uint64_t began_us = clock_mono_us();
 	enum st st = restore_open(&c, &e->db, &complaint);
@@ -133,6 +134,7 @@ static void open_database(struct engine *e)
 		refuse(e, &complaint, EXIT_DATA);
 	if (st && disk_is_full(e, st)) {
 		reserve_drop(e->vfs, e->heritage.conf.data_dir);        /* the next try has it */
+		retain_remove(e->vfs, e->heritage.conf.data_dir);
 		buf_printf(&complaint, "The disk of %s is full: the engine cannot start and tries again until there is room.",
 			   e->heritage.conf.data_dir);
 		refuse(e, &complaint, EXIT_FULL);
@@ -159,7 +161,7 @@ static void start_threads(struct engine *e)
 {
 	struct install_dir dir = { e->vfs, e->heritage.conf.data_dir, truth_database(e->db.truth) };
 	struct flush_config f = { .truth = e->db.truth, .spare = e->db.spare, .reserve = e->reserve,
-				  .drain = &e->db.drain, .dir = dir,
+				  .retain = e->retain, .drain = &e->db.drain, .dir = dir,
 				  .codec = e->heritage.conf.block_compression };
 
 	(void)reserve_look(e->reserve);
@@ -192,6 +194,8 @@ static void start(struct engine *e, int argc, char **argv)
 	listen_to_all(e);
 	e->reserve = reserve_new(e->vfs, e->heritage.conf.data_dir, reserve_mark(&e->heritage.conf),
 				 restore_segment_bytes(&e->heritage.conf));
+	e->retain = retain_new(e->vfs, e->heritage.conf.data_dir, e->heritage.conf.watch_retain_bytes);
+	reserve_set_retain(e->reserve, e->retain);
 	open_database(e);
 	wait_for_readers(e);
 	restore_publish(&e->db);
@@ -254,6 +258,7 @@ static void stop(struct engine *e)
 	retired_free(&e->retired);
 	leases_detach(&e->leases);
 	reserve_free(&e->reserve);
+	retain_free(&e->retain);
 	log_info("Stopped.");
 }
 

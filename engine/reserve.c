@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/stats/stats.h"
 #include "common/table/filename.h"
+#include "engine/retain.h"
 
 enum reserve_state { RESERVE_SPENT, RESERVE_LOW, RESERVE_PLENTY };
 
@@ -18,6 +19,7 @@ struct reserve {
 	struct vfs *vfs;
 	const char *data_dir;
 	uint64_t mark, ballast_bytes, segment_bytes;
+	struct retain *retain;
 
 	pthread_mutex_t lock;
 	/* written under the lock, read by anybody */
@@ -98,6 +100,11 @@ struct reserve *reserve_new(struct vfs *v, const char *data_dir, uint64_t mark, 
 	return r;
 }
 
+void reserve_set_retain(struct reserve *r, struct retain *retain)
+{
+	r->retain = retain;
+}
+
 void reserve_free(struct reserve **rp)
 {
 	struct reserve *r = *rp;
@@ -174,12 +181,22 @@ static void show(const struct reserve *r, uint64_t free_bytes)
 	stats_set(M_disk_writes_refused, reserve_refuses(r));
 }
 
+/* Free bytes, after what is kept for watchers made room if there is need of it. */
+static enum st measure(const struct reserve *r, uint64_t *bytesp)
+{
+	enum st st = vfs_free_bytes(r->vfs, r->data_dir, bytesp);
+
+	if (!st && (*bytesp < r->mark || reserve_refuses(r)) && retain_drop(r->retain) > 0)
+		st = vfs_free_bytes(r->vfs, r->data_dir, bytesp);
+	return st;
+}
+
 bool reserve_look(struct reserve *r)
 {
 	bool before = reserve_refuses(r), changed;
 	uint64_t bytes;
 
-	if (vfs_free_bytes(r->vfs, r->data_dir, &bytes))
+	if (measure(r, &bytes))
 		return false;
 	pthread_mutex_lock(&r->lock);
 	if (r->mark)
@@ -201,10 +218,13 @@ bool reserve_spend(struct reserve *r)
 {
 	bool had;
 
-	if (!r || r->mark == 0)
+	if (!r)
 		return false;
+	had = retain_drop(r->retain) > 0;
+	if (r->mark == 0)
+		return had;
 	pthread_mutex_lock(&r->lock);
-	had = r->ballast;
+	had |= r->ballast;
 	give_back(r);
 	pthread_mutex_unlock(&r->lock);
 	return had;

@@ -16,6 +16,7 @@
  *    writes begin again, and the segment that is prepared when they do does not push them below the mark.
  * 2. Nothing here can fail: what cannot be known or made is tried again at the next look.
  * 3. A ballast outlives the engine; one that starts on a full disk finds it and may give it back.
+ * 4. What is kept for watchers only (retain.h) goes before a write is refused, and with the ballast.
  *
  * reserve_look(): the main thread. All else: any thread; reserve_refuses() takes no lock.
  */
@@ -26,6 +27,7 @@
 #include "common/vfs/vfs.h"
 
 struct reserve;
+struct retain;
 
 #define RESERVE_LEAST_MARK (16u << 20)
 
@@ -37,6 +39,9 @@ uint64_t reserve_mark(const struct conf *c);
 struct reserve *reserve_new(struct vfs *v, const char *data_dir, uint64_t mark, uint64_t segment_bytes);
 void reserve_free(struct reserve **rp);                  /* the ballast stays on the disk */
 
+/* What may go when there is little room; on loan, NULL: nothing. Before any other thread has the reserve. */
+void reserve_set_retain(struct reserve *r, struct retain *retain);
+
 /* Looks at the disk and draws the conclusions. True: writes are accepted again, or no longer. */
 bool reserve_look(struct reserve *r);
 
@@ -46,7 +51,7 @@ uint64_t reserve_resume(const struct reserve *r);
 /* Are writes refused now (deletes never are)? NULL: no. */
 bool reserve_refuses(const struct reserve *r);
 
-/* Somebody met ST_FULL: the ballast goes. True: it was there, so trying again makes sense at once. NULL: false. */
+/* Somebody met ST_FULL: the ballast goes. True: something went, so trying again makes sense at once. NULL: false. */
 bool reserve_spend(struct reserve *r);
 
 /* Bytes that a compaction may fill: all but an eighth of the mark. And how many more after reserve_spend(). NULL: no

@@ -130,7 +130,7 @@ static void replay_drop(struct replay *r)
 
 static enum st make_dirs(struct vfs *v, const char *data_dir)
 {
-	struct path dirs[] = { path_wal_dir(data_dir), path_sst_dir(data_dir), path_tmp_dir(data_dir),
+	struct path dirs[] = { path_wal_dir(data_dir), path_retained_dir(data_dir), path_sst_dir(data_dir), path_tmp_dir(data_dir),
 			       path_quarantine_dir(data_dir), path_checkpoints_dir(data_dir) };
 	enum st st = ST_OK;
 
@@ -191,6 +191,8 @@ static enum st tidy(const struct restore_config *c, const struct manifest_state 
 
 	for (size_t i = 0; i < s->damage_count && !st; i++)
 		st = recovery_keep_damaged(c->vfs, c->conf->data_dir, s->damage[i].table, stay, n);
+	if (!st && c->retain)
+		st = retain_begin(c->retain, s->database, s->wal_floor);
 	if (!st)
 		st = recovery_tidy(c->vfs, c->conf->data_dir, s->wal_floor, stay, n);
 	mem_free(stay);

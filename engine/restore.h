@@ -11,6 +11,7 @@
 
 #include "common/base/conf.h"
 #include "engine/recovery.h"
+#include "engine/retain.h"
 #include "engine/truth.h"
 #include "engine/writer.h"
 
@@ -20,6 +21,7 @@ struct restore_config {
 	const char *sqlite_vfs;          /* NULL: the default */
 	struct truth_config truth;       /* board, hand-over, who is told of changes */
 	struct reserve *reserve;         /* NULL: the disk is never full */
+	struct retain *retain;           /* NULL: no segment is kept for watchers */
 	void (*beat)(void);              /* called while a long log is replayed; may be NULL */
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/stats/stats.h"
 #include "common/vfs/vfs_impl.h"
+#include "engine/retain.h"
 #include "t/engine_testlib.h"
 
 #define MARK 800000u
@@ -16,6 +17,7 @@ struct disk {
 	struct vfs head;
 	struct vfs_ops ops;
 	uint64_t free_without_ballast;
+	uint64_t kept_bytes;             /* taken by what is kept for watchers, while it is there */
 	bool no_room;                    /* a new file cannot be made, whatever the free bytes say */
 	char dir[TESTLIB_DIR_MAX];
 	struct reserve *reserve;
@@ -39,6 +41,8 @@ static enum st disk_free_bytes(struct vfs *v, const char *path, uint64_t *bytesp
 
 	(void)path;
 	*bytesp = d->free_without_ballast - ballast_size(d);
+	if (d->kept_bytes && stats_sum(M_watch_retained) > 0)
+		*bytesp -= d->kept_bytes;
 	return ST_OK;
 }
 
@@ -235,8 +239,61 @@ START_TEST(without_a_mark_or_a_reserve_nothing_is_ever_refused)
 }
 END_TEST
 
+#define KEPT 300000u
+
+/* One kept segment that takes KEPT of the disk while it is there. */
+static struct retain *keep(struct disk *d)
+{
+	struct retain *r = retain_new(&d->head, d->dir, KEPT);
+	uint8_t *bytes = mem_zalloc(KEPT);
+
+	ck_ok(vfs_mkdir(&d->head, path_retained_dir(d->dir).s));
+	testlib_put_file(&d->head, path_wal(d->dir, file_id(3)).s, bytes, KEPT);
+	mem_free(bytes);
+	ck_assert(retain_take(r, file_id(3), KEPT));
+	reserve_set_retain(d->reserve, r);
+	return r;
+}
+
+START_TEST(what_is_kept_for_watchers_goes_before_a_write_is_refused)
+{
+	struct retain *r;
+	struct disk d;
+
+	begin(&d, BACK + BALLAST + KEPT);
+	r = keep(&d);
+	d.kept_bytes = KEPT;
+	ck_assert(!refuses_at(&d, MARK + BALLAST + KEPT));
+	ck_assert_uint_eq(stats_sum(M_watch_retained), KEPT);
+	ck_assert(!refuses_at(&d, MARK + BALLAST + KEPT - 1));
+	ck_assert_uint_eq(stats_sum(M_watch_retained), 0);
+	ck_assert(refuses_at(&d, MARK + BALLAST - 1));
+	retain_free(&r);
+	end(&d);
+}
+END_TEST
+
+START_TEST(who_meets_a_full_disk_gets_the_room_of_what_is_kept_for_watchers)
+{
+	struct retain *r;
+	struct disk d;
+
+	begin(&d, BACK + BALLAST);
+	reserve_free(&d.reserve);
+	d.reserve = reserve_new(&d.head, d.dir, 0, SEGMENT);
+	r = keep(&d);
+	ck_assert(reserve_spend(d.reserve));
+	ck_assert_uint_eq(stats_sum(M_watch_retained), 0);
+	ck_assert(!reserve_spend(d.reserve));
+	retain_free(&r);
+	end(&d);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, what_is_kept_for_watchers_goes_before_a_write_is_refused);
+	tcase_add_test(tc, who_meets_a_full_disk_gets_the_room_of_what_is_kept_for_watchers);
 	tcase_add_test(tc, a_roomy_disk_gets_its_ballast_and_takes_writes);
 	tcase_add_test(tc, a_disk_without_room_for_the_ballast_takes_no_writes_until_there_is);
 	tcase_add_test(tc, below_the_mark_writes_are_refused_and_the_ballast_stays);

@@ -35,6 +35,7 @@ struct path path_parent(const char *path)
 
 struct path path_manifest(const char *data_dir) { return path_join(data_dir, "manifest.db"); }
 struct path path_wal_dir(const char *data_dir) { return path_join(data_dir, "wal"); }
+struct path path_retained_dir(const char *data_dir) { return path_join(data_dir, "wal/retained"); }
 struct path path_sst_dir(const char *data_dir) { return path_join(data_dir, "sst"); }
 struct path path_tmp_dir(const char *data_dir) { return path_join(data_dir, "tmp"); }
 struct path path_quarantine_dir(const char *data_dir) { return path_join(data_dir, "quarantine"); }
@@ -46,6 +47,11 @@ struct path path_checkpoints_dir(const char *data_dir) { return path_join(data_d
 struct path path_wal(const char *data_dir, struct file_id id)
 {
 	return make("%s/wal/wal_%" PRIu64 ".log", data_dir, id.v);
+}
+
+struct path path_retained(const char *data_dir, struct file_id id)
+{
+	return make("%s/wal/retained/wal_%" PRIu64 ".log", data_dir, id.v);
 }
 
 struct path path_sst(const char *data_dir, struct file_id id)

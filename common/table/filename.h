@@ -14,6 +14,8 @@ struct path { char s[PATH_BYTES]; };
 struct path path_manifest(const char *data_dir);                        /* manifest.db */
 struct path path_wal_dir(const char *data_dir);                         /* wal */
 struct path path_wal(const char *data_dir, struct file_id id);          /* wal/wal_<n>.log */
+struct path path_retained_dir(const char *data_dir);                    /* wal/retained */
+struct path path_retained(const char *data_dir, struct file_id id);     /* wal/retained/wal_<n>.log */
 struct path path_sst_dir(const char *data_dir);                         /* sst */
 struct path path_sst(const char *data_dir, struct file_id id);          /* sst/sstable_<id>.sst */
 struct path path_tmp_dir(const char *data_dir);                         /* tmp */

@@ -154,6 +154,14 @@ static enum st file_allocate(struct vfs_file *f, uint64_t size)
 	return st ? st : vfs_allocate(ff->inner, size);
 }
 
+static enum st file_release(struct vfs_file *f, uint64_t offset)
+{
+	struct fault_file *ff = fault_file(f);
+	enum st st = strike(&ff->fault->head, FAULT_META, ff->path);
+
+	return st ? st : vfs_release(ff->inner, offset);
+}
+
 static enum st file_size(struct vfs_file *f, uint64_t *sizep)
 {
 	struct fault_file *ff = fault_file(f);
@@ -172,7 +180,8 @@ static void file_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 
 static const struct vfs_file_ops fault_file_ops = {
 	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
-	.truncate = file_truncate, .allocate = file_allocate, .size = file_size,
+	.truncate = file_truncate, .allocate = file_allocate, .release = file_release,
+	.size = file_size,
 	.forget_cache = file_forget_cache,
 };
 

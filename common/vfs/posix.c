@@ -198,6 +198,23 @@ static enum st posix_allocate(struct vfs_file *f, uint64_t size)
 	return r == 0 ? ST_OK : posix_fail(errno, "allocate", pf->path);
 }
 
+static enum st posix_release(struct vfs_file *f, uint64_t offset)
+{
+	struct posix_file *pf = posix_file(f);
+	uint64_t size;
+	enum st st = posix_size(f, &size);
+	int r;
+
+	if (st || offset >= size)
+		return st;
+	do
+		r = fallocate(pf->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)(size - offset));
+	while (r != 0 && errno == EINTR);
+	if (r != 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		return ST_INVALID;
+	return r == 0 ? ST_OK : posix_fail(errno, "give back blocks of", pf->path);
+}
+
 static void posix_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 {
 	uint64_t into = offset % (uint64_t)sysconf(_SC_PAGESIZE);
@@ -215,7 +232,7 @@ static void posix_read_exactly(struct vfs_file *f)
 
 static const struct vfs_file_ops posix_file_ops = {
 	.close = posix_close, .read = posix_read, .write = posix_write, .sync = posix_sync,
-	.truncate = posix_truncate, .allocate = posix_allocate, .size = posix_size,
+	.truncate = posix_truncate, .allocate = posix_allocate, .release = posix_release, .size = posix_size,
 	.forget_cache = posix_forget_cache, .read_exactly = posix_read_exactly,
 };
 

@@ -231,6 +231,19 @@ static enum st file_allocate(struct vfs_file *f, uint64_t size)
 	return file_truncate(f, size);
 }
 
+/* Blocks are not counted here; what is given back is looked at. */
+static enum st file_release(struct vfs_file *f, uint64_t offset)
+{
+	struct sim_file *sf = sim_file(f);
+	const struct sim_content *c = content_of(sf);
+	enum st st = sf->sim->is_dead ? ST_IO : sf->writable ? ST_OK : fail(ST_IO, "cannot change a file opened for reading");
+
+	for (uint64_t at = offset; at < c->n && !st; at++)
+		must(c->p[at] == 0);
+	sim_unlock(sf->sim);
+	return st;
+}
+
 static enum st file_sync(struct vfs_file *f, bool data_only)
 {
 	struct sim_file *sf = sim_file(f);
@@ -252,7 +265,7 @@ static void file_forget_cache(struct vfs_file *f, uint64_t offset, uint64_t n)
 
 static const struct vfs_file_ops sim_file_ops = {
 	.close = file_close, .read = file_read, .write = file_write, .sync = file_sync,
-	.truncate = file_truncate, .allocate = file_allocate, .size = file_size,
+	.truncate = file_truncate, .allocate = file_allocate, .release = file_release, .size = file_size,
 	.forget_cache = file_forget_cache,
 };
 

@@ -51,6 +51,11 @@ enum st vfs_allocate(struct vfs_file *f, uint64_t size)
 	return f->ops->allocate(f, size);
 }
 
+enum st vfs_release(struct vfs_file *f, uint64_t offset)
+{
+	return f->ops->release(f, offset);
+}
+
 enum st vfs_size(struct vfs_file *f, uint64_t *sizep)
 {
 	*sizep = 0;

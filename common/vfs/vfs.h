@@ -44,6 +44,9 @@ enum st vfs_sync(struct vfs_file *f) MUST_USE;           /* fsync */
 enum st vfs_truncate(struct vfs_file *f, uint64_t size) MUST_USE;
 /* Blocks for [0, size); the file grows to size if it is shorter, new bytes are zero. */
 enum st vfs_allocate(struct vfs_file *f, uint64_t size) MUST_USE;
+/* Gives the blocks behind offset back; what lies there must be zeros, and is read as zeros for ever after. ST_INVALID: this
+ * file system cannot, and nothing has changed. */
+enum st vfs_release(struct vfs_file *f, uint64_t offset) MUST_USE;
 enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
 /* Advice: these pages will not be needed again, all of them or those that begin in [offset, offset + n) or hold offset. */
 void vfs_forget_cache(struct vfs_file *f);

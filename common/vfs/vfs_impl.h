@@ -12,6 +12,7 @@ struct vfs_file_ops {
 	enum st (*sync)(struct vfs_file *, bool data_only);
 	enum st (*truncate)(struct vfs_file *, uint64_t);
 	enum st (*allocate)(struct vfs_file *, uint64_t);
+	enum st (*release)(struct vfs_file *, uint64_t);
 	enum st (*size)(struct vfs_file *, uint64_t *);
 	void (*forget_cache)(struct vfs_file *, uint64_t offset, uint64_t n);    /* n 0: to the end */
 	void (*read_exactly)(struct vfs_file *);     /* may be left out */
