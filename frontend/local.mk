@@ -55,13 +55,16 @@ libfrontend_a_SOURCES = \
 	frontend/scans.c frontend/scans.h \
 	frontend/write_refuse.c frontend/write_refuse.h \
 	frontend/v1_scan.c frontend/v1_scan.h \
+	frontend/history.c frontend/history.h \
+	frontend/sse.c frontend/sse.h \
+	frontend/feed.h frontend/feed_priv.h frontend/feed_read.c frontend/feed.c \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
 	frontend/v1.c frontend/v1.h \
 	frontend/v1_explain.c frontend/v1_explain.h \
 	frontend/v1_read.c frontend/v1_read.h \
 	frontend/front.c frontend/front.h
-FRONTEND_LIBS = libfrontend.a $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
+FRONTEND_LIBS = libfrontend.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
 
 pkglibexec_PROGRAMS += lsm-frontend

@@ -4,6 +4,14 @@
 #   t_frontend_<file>_test_SOURCES = t/frontend_<file>_test.c
 #   t_frontend_<file>_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_history_test t/frontend_sse_test t/frontend_feed_test
+t_frontend_history_test_SOURCES = t/frontend_history_test.c t/engine_testlib.h t/engine_walhelp.h
+t_frontend_history_test_LDADD = $(FRONTEND_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+t_frontend_sse_test_SOURCES = t/frontend_sse_test.c
+t_frontend_sse_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_feed_test_SOURCES = t/frontend_feed_test.c t/engine_testlib.h t/engine_walhelp.h
+t_frontend_feed_test_LDADD = $(FRONTEND_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_shares_test
 t_frontend_shares_test_SOURCES = t/frontend_shares_test.c
 t_frontend_shares_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
