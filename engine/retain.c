@@ -224,7 +224,8 @@ static bool read_header(struct retain *r, const char *path, uint64_t database, s
 
 	if (wal_reader_open(r->vfs, path, database, id, &reader))
 		return false;
-	good = wal_reader_header(reader, hp) == WAL_OPENING_HEADER && hp->version == WAL_VERSION &&
+	good = wal_reader_header(reader, hp) == WAL_OPENING_HEADER && hp->version >= WAL_VERSION_LEAST &&
+	       hp->version <= WAL_VERSION &&
 	       hp->database == database && hp->id.v == id.v;
 	wal_reader_close(&reader);
 	return good;

@@ -32,6 +32,7 @@
 #include "frontend/v1_read.h"
 #include "frontend/v1_scan.h"
 #include "frontend/write_refuse.h"
+#include "frontend/watch.h"
 
 #define FRONT_MAGIC 0x46726e01u
 
@@ -46,6 +47,7 @@ struct front {
 	struct reads *reads;
 	struct pending *pending;
 	struct v1 v1;
+	struct watch *watch;
 	struct access *access;
 	struct request_log *log;
 	struct http_tls_context *tls;            /* NULL: plain HTTP */
@@ -353,6 +355,8 @@ static bool handle(void *ctx, struct http_request *r)
 		handle_read(f, r, m.argument);
 	else if (m.route == ROUTE_V1_GET)
 		v1_get(&f->v1, r, m.argument);
+	else if (m.route == ROUTE_WATCH)
+		watch_begin(f->watch, r);
 	else if (!handle_ranges(f, r, &m))
 		handle_other(f, r, &m);
 	return true;
@@ -422,6 +426,8 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 			    (unsigned)conf->frontend_workers, setup->number },
 		.max_open_tables = setup->max_open_tables,
 	};
+	struct watch_setup watch = { .loop = setup->loop, .data_dir = conf->data_dir, .max_watchers = conf->max_watchers,
+				     .flush = flush, .ctx = f };
 	enum st st = attach_new(&attach, &f->attach);
 
 	if (st)
@@ -432,7 +438,8 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	reads_new(setup->loop, f->attach, f->pending, flush, f, &f->reads);
 	f->v1.reads = f->reads;
 	make_scans(f, setup->loop);
-	return ST_OK;
+	watch.attach = f->attach;
+	return watch_new(&watch, &f->watch);
 }
 
 /* Reads the certificate and its key; those that were read before stay when these are wrong. */

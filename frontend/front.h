@@ -4,6 +4,7 @@
  *
  *	http_server -> front -> routes -+-> writes: json -> pending -> engine
  *	                                +-> reads: attach -> view
+ *	                                +-> watchers: watch -> feed -> the log's files
  *	                                `-> stats, health, metrics: scoreboard, view, board
  *
  * Event loop thread only.

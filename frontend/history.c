@@ -178,7 +178,8 @@ static enum st look_into(struct history *h, struct file_id id, struct wal_header
 
 	if (st)
 		return st;
-	if (wal_reader_header(r, hp) != WAL_OPENING_HEADER || hp->version != WAL_VERSION || hp->database != h->database ||
+	if (wal_reader_header(r, hp) != WAL_OPENING_HEADER || hp->version < WAL_VERSION_LEAST ||
+	    hp->version > WAL_VERSION || hp->database != h->database ||
 	    hp->id.v != id.v)
 		st = ST_NOT_FOUND;
 	wal_reader_close(&r);

@@ -58,6 +58,8 @@ libfrontend_a_SOURCES = \
 	frontend/history.c frontend/history.h \
 	frontend/sse.c frontend/sse.h \
 	frontend/feed.h frontend/feed_priv.h frontend/feed_read.c frontend/feed.c \
+	frontend/watch_query.c frontend/watch_query.h \
+	frontend/watch.c frontend/watch.h \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
 	frontend/v1.c frontend/v1.h \

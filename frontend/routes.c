@@ -13,6 +13,7 @@ static const struct row {
 	ROW("/api/write", [HTTP_M_POST] = ROUTE_WRITE),
 	ROW("/api/delete/", [HTTP_M_DELETE] = ROUTE_DELETE),
 	ROW("/api/batch", [HTTP_M_POST] = ROUTE_BATCH),
+	ROW("/v1/watch", [HTTP_M_GET] = ROUTE_WATCH),
 	ROW("/api/stats", [HTTP_M_GET] = ROUTE_STATS),
 	ROW("/api/health", [HTTP_M_GET] = ROUTE_HEALTH),
 	ROW("/api/metrics", [HTTP_M_GET] = ROUTE_METRICS),
@@ -95,7 +96,8 @@ struct access_need routes_need(enum route route)
 	case ROUTE_HEALTH:
 	case ROUTE_METRICS:      return look;
 	case ROUTE_READ:
-	case ROUTE_V1_GET:       return read;
+	case ROUTE_V1_GET:
+	case ROUTE_WATCH:        return read;
 	case ROUTE_WRITE:
 	case ROUTE_DELETE:
 	case ROUTE_BATCH:        return write;

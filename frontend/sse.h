@@ -4,10 +4,10 @@
  *
  *	id: 17
  *	event: put
- *	data: {"key":"a","value":"1","version":17,"timestamp":1700000000000}
+ *	data: {"key":"a","value":"1","version":17,"timestamp":1700000000,"expires_at":1700000060.25}
  *
- * followed by an empty line. Times are milliseconds since 1970. A key or value that is no UTF-8 comes as key_base64,
- * value_base64. A comment that carries an id moves the client's Last-Event-ID on and is no event to it. Pure.
+ * followed by an empty line; the data is an entry as anywhere (entry_text.h), without value when it was deleted. A
+ * comment that carries an id moves the client's Last-Event-ID on and is no event to it. Pure.
  */
 #ifndef FRONTEND_SSE_H
 #define FRONTEND_SSE_H

@@ -4,7 +4,9 @@
 #   t_frontend_<file>_test_SOURCES = t/frontend_<file>_test.c
 #   t_frontend_<file>_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
-check_PROGRAMS += t/frontend_history_test t/frontend_sse_test t/frontend_feed_test
+check_PROGRAMS += t/frontend_history_test t/frontend_sse_test t/frontend_feed_test t/frontend_watch_query_test
+t_frontend_watch_query_test_SOURCES = t/frontend_watch_query_test.c
+t_frontend_watch_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_history_test_SOURCES = t/frontend_history_test.c t/engine_testlib.h t/engine_walhelp.h
 t_frontend_history_test_LDADD = $(FRONTEND_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
 t_frontend_sse_test_SOURCES = t/frontend_sse_test.c

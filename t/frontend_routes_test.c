@@ -19,6 +19,7 @@ START_TEST(each_call_is_found_by_method_and_path)
 	ck_assert_int_eq(find(HTTP_M_GET, "/api/health"), ROUTE_HEALTH);
 	ck_assert_int_eq(find(HTTP_M_GET, "/api/metrics"), ROUTE_METRICS);
 	ck_assert_int_eq(find(HTTP_M_GET, "/metrics"), ROUTE_METRICS);
+	ck_assert_int_eq(find(HTTP_M_GET, "/v1/watch"), ROUTE_WATCH);
 	ck_assert_int_eq(find(HTTP_M_GET, "/livez"), ROUTE_LIVE);
 	ck_assert_int_eq(find(HTTP_M_GET, "/readyz"), ROUTE_READY);
 }

@@ -17,12 +17,12 @@ START_TEST(a_put_has_key_value_version_and_times)
 
 	sse_change(&b, &op, 17, 1700000000123);
 	expect(&b, "id: 17\nevent: put\ndata: {\"key\":\"a\\\"b\",\"value\":\"line\\nline\",\"version\":17,"
-		   "\"timestamp\":1700000000123}\n\n");
-	op.expires_at_ms = 1700000009000;
+		   "\"timestamp\":1700000000}\n\n");
+	op.expires_at_ms = 1700000009050;
 	op.value = slice_str("");
 	sse_change(&b, &op, 18, 5);
-	expect(&b, "id: 18\nevent: put\ndata: {\"key\":\"a\\\"b\",\"value\":\"\",\"version\":18,\"timestamp\":5,"
-		   "\"expires_at\":1700000009000}\n\n");
+	expect(&b, "id: 18\nevent: put\ndata: {\"key\":\"a\\\"b\",\"value\":\"\",\"version\":18,\"timestamp\":0,"
+		   "\"expires_at\":1700000009.05}\n\n");
 }
 END_TEST
 
@@ -32,7 +32,7 @@ START_TEST(a_delete_has_no_value)
 	struct buf b = BUF_INIT;
 
 	sse_change(&b, &op, 2, 7);
-	expect(&b, "id: 2\nevent: delete\ndata: {\"key\":\"k\",\"version\":2,\"timestamp\":7}\n\n");
+	expect(&b, "id: 2\nevent: delete\ndata: {\"key\":\"k\",\"version\":2,\"timestamp\":0}\n\n");
 }
 END_TEST
 
@@ -43,7 +43,7 @@ START_TEST(bytes_that_are_no_text_come_as_base64)
 
 	sse_change(&b, &op, 3, 7);
 	expect(&b, "id: 3\nevent: put\ndata: {\"key_base64\":\"/wA=\",\"value_base64\":\"gA==\",\"version\":3,"
-		   "\"timestamp\":7}\n\n");
+		   "\"timestamp\":0}\n\n");
 }
 END_TEST
 
