@@ -23,6 +23,7 @@ struct http_stream {
 	void *ctx;
 	size_t chunk_at;                 /* the open chunk's header, in out_of() */
 	size_t round_bytes;              /* written since more() */
+	struct http_done done;           /* what it came to so far */
 	struct gzip *gzip;               /* NULL: as it is */
 	enum gzip_width width;
 	bool chunked, open, full, told;
@@ -130,6 +131,7 @@ static void leave(struct http_stream *s)
 	struct http_conn *c = s->r->conn;
 
 	release(s);
+	http_answer__tell(s->r, &s->done);
 	s->r->stream = NULL;
 	c->streams--;
 	c->live -= is_live(s);
@@ -177,6 +179,7 @@ void http_stream__gone(struct http_request *r)
 	struct http_stream *s = r->stream;
 
 	release(s);
+	http_answer__tell(r, &s->done);
 	r->stream = NULL;
 	s->ops->gone(s->ctx);
 }
@@ -215,7 +218,8 @@ struct http_stream *http_stream_begin(struct http_request *r, const struct http_
 		return NULL;
 	}
 	s = arena_alloc(&r->arena, sizeof *s);
-	*s = (struct http_stream){ .r = r, .ops = ops, .ctx = ctx, .chunked = !r->http10 };
+	*s = (struct http_stream){ .r = r, .ops = ops, .ctx = ctx, .chunked = !r->http10,
+				   .done = { head->status, 0, true } };
 	if (!choose_coding(s, head)) {
 		http_answer_problem(r, PROBLEM_OVERLOADED, NULL);
 		return NULL;
@@ -244,6 +248,7 @@ bool http_stream_write(struct http_stream *s, struct slice bytes)
 	if (!is_first(r))
 		c->kept_bytes += out->n - before;
 	s->round_bytes += bytes.n;
+	s->done.bytes += bytes.n;
 	s->full |= s->round_bytes >= ROUND_BYTES || out->n >= HTTP_STREAM_HIGH ||
 		   http_conn__unsent(c) >= HTTP_STREAM_HIGH;
 	return !s->full;
