@@ -6,8 +6,7 @@
  */
 #include "frontend/http_head.h"
 
-/* RFC 9110 5.6.2 tchar. */
-static bool is_token_byte(uint8_t c)
+bool http_head_is_token_byte(uint8_t c)
 {
 	if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
 		return true;
@@ -19,7 +18,7 @@ static bool is_token(struct slice s)
 	size_t i;
 
 	for (i = 0; i < s.n; i++)
-		if (!is_token_byte(s.p[i]))
+		if (!http_head_is_token_byte(s.p[i]))
 			return false;
 	return s.n > 0;
 }

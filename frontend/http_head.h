@@ -42,6 +42,8 @@ static inline void http_head_begin(struct http_head *h)
 enum http_head_state http_head_scan(struct http_head *h, struct slice bytes, size_t *lengthp,
 				    enum problem *problemp);
 
+bool http_head_is_token_byte(uint8_t c);         /* RFC 9110 5.6.2 tchar */
+
 /* Whether value may stand in a Host field: a name, address or bracketed IPv6 address, and a port (RFC
  * 3986 3.2). */
 bool http_head_host_valid(struct slice value);

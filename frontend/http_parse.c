@@ -2,8 +2,9 @@
 /*
  * The only file that calls llhttp. A head is read when it is there as a whole: http_head.c finds its end and
  * refuses what llhttp would let through, then llhttp reads the fields and afterwards the body. As the head is
- * contiguous, every name and value comes in one span.
- * Content-Length, Connection and Upgrade are read inside llhttp, the fields of http_fields.def here.
+ * contiguous, every name and value comes in one span. With the line of the last chunk llhttp is done: http_trailer.c
+ * reads what follows.
+ * Content-Length and Upgrade are read inside llhttp, the fields of http_fields.def here.
  *
  * llhttp is begun anew for each request: nothing of one can reach the next.
  */
@@ -13,7 +14,11 @@
 
 #include "common/base/must.h"
 
-enum { TRAILERS_MAX_BYTES = 8192, BODY_FIRST_BYTES = 65536 };
+enum {
+	BODY_FIRST_BYTES = 65536,
+	FRAMING_MAX_BYTES = 8192,        /* of a chunked body, beside its data: sizes, extensions */
+	FRAMING_CHUNK_BYTES = 32         /* and so many more for each chunk that has data */
+};
 
 static struct http_parser *parser_of(llhttp_t *ll)
 {
@@ -45,10 +50,6 @@ static int on_field(llhttp_t *ll, const char *at, size_t n)
 	struct http_parser *p = parser_of(ll);
 	struct slice name = slice_of(at, n);
 
-	if (p->in_body) {
-		p->trailer_bytes += n + 4;
-		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
-	}
 	p->field = http_field_find(name);
 	p->spans = 0;
 	return 0;
@@ -80,21 +81,36 @@ static int expect_value(struct http_parser *p, struct slice value)
 	return 0;
 }
 
+/* A list of words; those that are not known mean nothing here (RFC 9110 7.6.1). */
+static int connection_value(struct http_parser *p, struct slice list)
+{
+	while (list.n) {
+		const uint8_t *comma = memchr(list.p, ',', list.n);
+		struct slice word = slice_of(list.p, comma ? (size_t)(comma - list.p) : list.n);
+
+		list = slice_of(list.p + word.n, list.n - word.n);
+		if (list.n)
+			list = slice_of(list.p + 1, list.n - 1);
+		while (word.n && (word.p[0] == ' ' || word.p[0] == '\t'))
+			word = slice_of(word.p + 1, word.n - 1);
+		p->says_close |= same_word(trimmed(word), "close");
+		p->says_keep_alive |= same_word(trimmed(word), "keep-alive");
+	}
+	return 0;
+}
+
 static int on_value(llhttp_t *ll, const char *at, size_t n)
 {
 	struct http_parser *p = parser_of(ll);
 	struct slice value = trimmed(slice_of(at, n));
 
-	if (p->in_body) {
-		p->trailer_bytes += n;
-		return p->trailer_bytes > TRAILERS_MAX_BYTES ? refuse(p, PROBLEM_HEAD_TOO_LARGE) : 0;
-	}
 	if (p->field == HTTP_FIELD_OTHER)
 		return 0;
 	if (p->spans++)
 		return refuse(p, PROBLEM_MALFORMED);
 	switch (p->field) {
 	case HTTP_FIELD_HOST:              return host_value(p, value);
+	case HTTP_FIELD_CONNECTION:        return connection_value(p, value);
 	case HTTP_FIELD_EXPECT:            return expect_value(p, value);
 	case HTTP_FIELD_TRANSFER_ENCODING: return transfer_encoding_value(p, value);
 	default:
@@ -115,25 +131,36 @@ static enum http_method method_of(const llhttp_t *ll)
 	}
 }
 
+/* What stands behind the authority, with the "/" that an empty path means (RFC 9110 4.2.3). */
+static struct slice with_path(struct http_request *r, struct slice rest)
+{
+	uint8_t *p;
+
+	if (rest.n && rest.p[0] == '/')
+		return rest;
+	p = arena_alloc(&r->arena, rest.n + 1);
+	p[0] = '/';
+	if (rest.n)
+		memcpy(p + 1, rest.p, rest.n);
+	return slice_of(p, rest.n + 1);
+}
+
 /* The path of a target: "/path", "http://authority/path" where the authority is what Host says, or the "*" of
  * OPTIONS. */
 static bool origin_form(struct http_parser *p, struct slice *targetp)
 {
 	struct slice t = *targetp, authority;
-	const uint8_t *slash;
+	size_t n = 0;
 
 	if (t.p[0] == '/' || (p->req->method == HTTP_M_OPTIONS && slice_eq(t, slice_str("*"))))
 		return true;
 	if (t.n < 8 || strncasecmp((const char *)t.p, "http://", 7) != 0)
 		return false;
 	authority = slice_of(t.p + 7, t.n - 7);
-	slash = memchr(authority.p, '/', authority.n);
-	if (!slash)
-		return false;
-	authority.n = (size_t)(slash - authority.p);
-	*targetp = slice_of(slash, t.n - 7 - authority.n);
-	return authority.n == p->host.n &&
-	       strncasecmp((const char *)authority.p, (const char *)p->host.p, authority.n) == 0;
+	while (n < authority.n && authority.p[n] != '/' && authority.p[n] != '?')
+		n++;
+	*targetp = with_path(p->req, slice_of(authority.p + n, authority.n - n));
+	return n == p->host.n && strncasecmp((const char *)authority.p, (const char *)p->host.p, n) == 0;
 }
 
 static int expect_body(struct http_parser *p, uint64_t n)
@@ -159,7 +186,7 @@ static int on_headers_complete(llhttp_t *ll)
 	if (!origin_form(p, &target))
 		return refuse(p, PROBLEM_TARGET);
 	r->http10 = p->head.http10;
-	r->keep_alive = llhttp_should_keep_alive(ll);
+	r->keep_alive = !p->says_close && (!r->http10 || p->says_keep_alive);
 	target = arena_dup(&r->arena, target);
 	mark = memchr(target.p, '?', target.n);
 	r->path = slice_of(target.p, mark ? (size_t)(mark - target.p) : target.n);
@@ -168,10 +195,20 @@ static int on_headers_complete(llhttp_t *ll)
 	return expect_body(p, ll->flags & F_CONTENT_LENGTH ? ll->content_length : 0);
 }
 
+/* Whether the body so far, up to `at` in the piece being read, brought more than data for so many chunks explains. */
+static bool framing_too_large(const struct http_parser *p, const uint8_t *at, uint64_t chunks)
+{
+	uint64_t framing = p->fed_bytes + (uint64_t)(at - p->piece) - p->body_bytes;
+
+	return framing > FRAMING_MAX_BYTES + FRAMING_CHUNK_BYTES * chunks;
+}
+
 static int on_body(llhttp_t *ll, const char *at, size_t n)
 {
 	struct http_parser *p = parser_of(ll);
 
+	if (framing_too_large(p, (const uint8_t *)at, p->chunks))
+		return refuse(p, PROBLEM_FRAMING);
 	if (n > p->limit - p->body_bytes)
 		return refuse(p, PROBLEM_BODY_TOO_LARGE);
 	p->body_bytes += n;
@@ -179,11 +216,16 @@ static int on_body(llhttp_t *ll, const char *at, size_t n)
 	return 0;
 }
 
-/* A chunk that will be too much is refused before it is read. */
+/* A chunk that will be too much is refused before it is read. The one without data is the last. */
 static int on_chunk_header(llhttp_t *ll)
 {
 	struct http_parser *p = parser_of(ll);
 
+	if (ll->content_length == 0) {
+		p->in_trailer = true;
+		return HPE_PAUSED;
+	}
+	p->chunks++;
 	return ll->content_length > p->limit - p->body_bytes ? refuse(p, PROBLEM_BODY_TOO_LARGE) : 0;
 }
 
@@ -221,10 +263,12 @@ void http_parser_begin(struct http_parser *p, struct http_request *req)
 	http_head_begin(&p->head);
 	p->req = req;
 	p->in_head = p->in_body = p->skipped_line = p->cr_seen = false;
-	p->expects = p->chunked = p->complete = false;
+	p->expects = p->chunked = p->complete = p->in_trailer = false;
+	p->says_close = p->says_keep_alive = false;
+	http_trailer_begin(&p->trailer);
 	p->host_count = p->spans = 0;
 	p->host = slice_of(NULL, 0);
-	p->body_bytes = p->trailer_bytes = 0;
+	p->body_bytes = p->fed_bytes = p->chunks = 0;
 	p->problem = PROBLEM_NONE;
 }
 
@@ -266,9 +310,9 @@ static enum http_parse execute(struct http_parser *p, struct slice bytes, size_t
 
 	*usedp = bytes.n;
 	e = llhttp_execute(&p->ll, (const char *)bytes.p, bytes.n);
-	if (e == HPE_PAUSED && p->complete) {
+	if (e == HPE_PAUSED && (p->complete || p->in_trailer)) {
 		*usedp = (size_t)((const uint8_t *)llhttp_get_error_pos(&p->ll) - bytes.p);
-		return HTTP_PARSE_DONE;
+		return p->complete ? HTTP_PARSE_DONE : HTTP_PARSE_MORE;
 	}
 	if (e == HPE_OK)
 		return HTTP_PARSE_MORE;
@@ -354,24 +398,41 @@ static enum http_parse feed_head(struct http_parser *p, struct slice bytes, size
 	return read_head(p, slice_of(bytes.p, length));
 }
 
-/* The empty line that ends a chunked body must be CR LF; llhttp would take LF alone. */
-static bool ends_in_crlf(struct http_parser *p, struct slice used)
+static enum http_parse feed_trailer(struct http_parser *p, struct slice bytes, size_t *usedp)
 {
-	uint8_t before = used.n >= 2 ? used.p[used.n - 2] : p->last;
+	enum problem problem = http_trailer_feed(&p->trailer, bytes, usedp);
 
-	return used.n && used.p[used.n - 1] == '\n' && before == '\r';
+	if (problem)
+		return bad(p, problem);
+	return p->trailer.state == HTTP_TRAILER_DONE ? HTTP_PARSE_DONE : HTTP_PARSE_MORE;
+}
+
+static enum http_parse feed_data(struct http_parser *p, struct slice bytes, size_t *usedp)
+{
+	enum http_parse got;
+
+	p->piece = bytes.p;
+	got = execute(p, bytes, usedp);
+	if (got != HTTP_PARSE_BAD && framing_too_large(p, bytes.p + *usedp, p->chunks + 1))
+		return bad(p, PROBLEM_FRAMING);
+	p->fed_bytes += *usedp;
+	return got;
 }
 
 static enum http_parse feed_body(struct http_parser *p, struct slice bytes, size_t *usedp)
 {
-	enum http_parse got = execute(p, bytes, usedp);
+	enum http_parse got = HTTP_PARSE_MORE;
 
-	if (got == HTTP_PARSE_DONE && p->chunked && !ends_in_crlf(p, slice_of(bytes.p, *usedp)))
-		return bad(p, PROBLEM_FRAMING);
+	if (!p->in_trailer)
+		got = feed_data(p, bytes, usedp);
+	if (got == HTTP_PARSE_MORE && p->in_trailer && *usedp < bytes.n) {
+		size_t used;
+
+		got = feed_trailer(p, slice_of(bytes.p + *usedp, bytes.n - *usedp), &used);
+		*usedp += used;
+	}
 	if (got == HTTP_PARSE_DONE)
 		p->in_body = false;
-	if (*usedp)
-		p->last = bytes.p[*usedp - 1];
 	return got;
 }
 

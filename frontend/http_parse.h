@@ -12,6 +12,8 @@
  * 2. It holds at most HTTP_HEAD_MAX_BYTES of an unfinished head. Bytes of the body are appended to req->body,
  *    at most max_body of them; whoever takes some out of there meanwhile may set max_body higher.
  * 3. The answer is the same however the bytes were cut into pieces.
+ * 4. What a chunked body brings beside its data is bounded: sizes and extensions by 8 KiB and 32 bytes a chunk, trailers by
+ *    8 KiB and 64 lines.
  *
  * Event loop thread only.
  */
@@ -22,6 +24,7 @@
 
 #include "frontend/http_head.h"
 #include "frontend/http_request.h"
+#include "frontend/http_trailer.h"
 
 enum http_parse { HTTP_PARSE_MORE, HTTP_PARSE_HEAD, HTTP_PARSE_DONE, HTTP_PARSE_BAD };
 
@@ -43,8 +46,12 @@ struct http_parser {
 	unsigned host_count, spans;
 	struct slice host;
 	bool expects, chunked, complete;
-	uint64_t body_bytes, trailer_bytes;
-	uint8_t last;                    /* the last byte of the body that was consumed */
+	bool says_close, says_keep_alive;        /* the Connection field */
+	bool in_trailer;                 /* the last chunk was seen; llhttp is done */
+	struct http_trailer trailer;
+	uint64_t body_bytes;
+	uint64_t fed_bytes, chunks;      /* of the body: read before piece, and chunks with data so far */
+	const uint8_t *piece;            /* being read */
 
 	struct buf partial;              /* the head so far, when it came in pieces */
 	enum problem problem;

@@ -23,6 +23,7 @@ libfrontend_a_SOURCES = \
 	frontend/line_log.c frontend/line_log.h \
 	frontend/http_request.c frontend/http_request.h \
 	frontend/http_head.c frontend/http_head.h \
+	frontend/http_trailer.c frontend/http_trailer.h \
 	frontend/http_parse.c frontend/http_parse.h \
 	frontend/http_date.c frontend/http_date.h \
 	frontend/http_tls.c frontend/http_tls.h \

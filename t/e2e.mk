@@ -12,6 +12,7 @@ E2E_TESTS = \
 	t/e2e_dataset.py \
 	t/e2e_disk.py \
 	t/e2e_http.py \
+	t/e2e_http_raw.py \
 	t/e2e_limits.py \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
@@ -23,7 +24,7 @@ E2E_TESTS = \
 	t/e2e_tls.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
-dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/harness.py t/harness_test.py
+dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/harness.py t/harness_test.py
 
 # They need the programs; make check builds them anyway.
 $(E2E_TESTS:.py=.log): lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl

@@ -305,6 +305,46 @@ START_TEST(trailers_are_bounded)
 }
 END_TEST
 
+/* The status for `chunks` chunks of one byte, each with an extension of so many bytes, fed in pieces of `cut` bytes. */
+static unsigned extended(unsigned chunks, size_t extension_bytes, size_t cut)
+{
+	struct buf b = BUF_INIT;
+	enum http_parse got = HTTP_PARSE_MORE;
+	struct rig rig;
+	unsigned status, i;
+	size_t at, k;
+
+	buf_append_str(&b, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (i = 0; i < chunks; i++) {
+		buf_append_str(&b, "1;");
+		for (k = 0; k < extension_bytes; k++)
+			buf_append_byte(&b, 'e');
+		buf_append_str(&b, "\r\nx\r\n");
+	}
+	buf_append_str(&b, "0\r\n\r\n");
+	rig_begin(&rig);
+	for (at = 0; at < b.n && got != HTTP_PARSE_BAD; at += cut)
+		got = feed(&rig, b.p + at, b.n - at < cut ? b.n - at : cut);
+	status = status_of(&rig, got);
+	rig_end(&rig);
+	buf_fini(&b);
+	return status;
+}
+
+START_TEST(what_chunks_bring_beside_data_is_bounded_however_it_is_cut)
+{
+	static const size_t cuts[] = { 1, 31, 4096, 1 << 20 };
+	size_t i;
+
+	for (i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+		ck_assert_uint_eq(extended(900, 25, cuts[i]), 200);
+		ck_assert_uint_eq(extended(900, 40, cuts[i]), 400);
+		ck_assert_uint_eq(extended(1, 8000, cuts[i]), 200);
+		ck_assert_uint_eq(extended(1, 8300, cuts[i]), 400);
+	}
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, every_case_has_its_status_wherever_it_is_cut);
@@ -318,6 +358,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, heads_are_bounded);
 	tcase_add_test(tc, bodies_are_bounded);
 	tcase_add_test(tc, trailers_are_bounded);
+	tcase_add_test(tc, what_chunks_bring_beside_data_is_bounded_however_it_is_cut);
 }
 
 CHECK_MAIN("frontend/http_parse", add)
