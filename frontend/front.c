@@ -29,10 +29,13 @@
 #include "frontend/routes.h"
 #include "frontend/stats_json.h"
 #include "frontend/urlcode.h"
+#include "frontend/v1_batch.h"
+#include "frontend/v1_mget.h"
 #include "frontend/v1_read.h"
 #include "frontend/v1_scan.h"
-#include "frontend/write_refuse.h"
+#include "frontend/v1_write.h"
 #include "frontend/watch.h"
+#include "frontend/write_refuse.h"
 
 #define FRONT_MAGIC 0x46726e01u
 
@@ -90,11 +93,11 @@ static void on_written(void *ctx, struct http_request *r, const struct write_res
 		r->written(r->written_ctx, r, reply, p);
 		return;
 	}
-	if (reply && reply->status == ST_OK) {
+	if (p) {
+		write_refuse(r, reply, p);
+	} else {
 		stats_add(op == OP_BATCH ? M_batch_operations : M_write_operations, 1);
 		answer_write(f, r, reply);
-	} else {
-		write_refuse(r, reply, p);
 	}
 	stats_time((enum operation)op, clock_mono_us() - arrived_us);
 }
@@ -347,6 +350,14 @@ static bool handle(void *ctx, struct http_request *r)
 	case ROUTE_DELETE:
 		handle_delete(f, r, m.argument);
 		return true;
+	case ROUTE_V1_PUT:
+		return v1_put(&f->v1, r, m.argument);
+	case ROUTE_V1_DELETE:
+		return v1_delete(&f->v1, r, m.argument);
+	case ROUTE_V1_INCREMENT:
+		return v1_increment(&f->v1, r, m.argument);
+	case ROUTE_V1_BATCH:
+		return v1_batch(&f->v1, r);
 	default:
 		if (http_request_must_wait(r))
 			return false;
@@ -355,6 +366,8 @@ static bool handle(void *ctx, struct http_request *r)
 		handle_read(f, r, m.argument);
 	else if (m.route == ROUTE_V1_GET)
 		v1_get(&f->v1, r, m.argument);
+	else if (m.route == ROUTE_V1_MGET)
+		v1_mget(&f->v1, r);
 	else if (m.route == ROUTE_WATCH)
 		watch_begin(f->watch, r);
 	else if (!handle_ranges(f, r, &m))
@@ -437,6 +450,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 		return st;
 	reads_new(setup->loop, f->attach, f->pending, flush, f, &f->reads);
 	f->v1.reads = f->reads;
+	f->v1.pending = f->pending;
 	make_scans(f, setup->loop);
 	watch.attach = f->attach;
 	return watch_new(&watch, &f->watch);

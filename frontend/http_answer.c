@@ -316,34 +316,33 @@ void http_answer_json(struct http_request *r, struct slice body)
 	http_answer(r, &a);
 }
 
-static void answer_problem(struct http_request *r, enum problem p, const char *detail, struct slice members,
-			   const char *fields)
+void http_answer_problem_of(struct http_request *r, enum problem p, const struct problem_answer *how)
 {
 	struct buf *body = &r->shared->problem;
 	struct http_answer a = { .status = problem_status(p),
 				 .type = "application/problem+json",
-				 .fields = fields,
+				 .fields = how->fields,
 				 .compress = true };
 
-	if (!fields && a.status == 503)
+	if (!a.fields && a.status == 503)
 		a.fields = "Retry-After: 1\r\n";
 	if (p == PROBLEM_CONTENT_CODING)
 		a.fields = "Accept-Encoding: gzip\r\n";
 	a.close = problem_closes(p);
 	buf_reset(body);
-	problem_write(body, p, detail, members);
+	problem_write(body, p, how->detail, how->members);
 	a.body = buf_slice(body);
 	http_answer(r, &a);
 }
 
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields)
 {
-	answer_problem(r, p, detail, slice_of(NULL, 0), fields);
+	http_answer_problem_of(r, p, &(struct problem_answer){ .detail = detail, .fields = fields });
 }
 
 void http_answer_problem_members(struct http_request *r, enum problem p, struct slice members)
 {
-	answer_problem(r, p, NULL, members, NULL);
+	http_answer_problem_of(r, p, &(struct problem_answer){ .members = members });
 }
 
 void http_answer_problem(struct http_request *r, enum problem p, const char *detail)

@@ -125,6 +125,13 @@ void http_answer_problem(struct http_request *r, enum problem p, const char *det
 void http_answer_problem_with(struct http_request *r, enum problem p, const char *detail, const char *fields);
 void http_answer_problem_members(struct http_request *r, enum problem p, struct slice members);   /* further ones */
 
+/* A problem with more to it than its row: all members may be left out. */
+struct problem_answer {
+	const char *detail, *fields;     /* fields as in struct http_answer */
+	struct slice members;            /* further ones of the document, each behind a comma */
+};
+void http_answer_problem_of(struct http_request *r, enum problem p, const struct problem_answer *how);
+
 /* The address of r's client in numbers; "-" when it has none, or is gone. Good until r is answered. */
 const char *http_request_client(const struct http_request *r);
 

@@ -22,6 +22,8 @@ struct http_shared;
 struct http_stream;
 struct read_outcome;
 struct read_trace;
+struct reads;
+struct reads_many;
 struct write_result;
 
 enum http_method {
@@ -78,6 +80,10 @@ struct http_request {
 	struct read_trace *trace;
 	void (*written)(void *ctx, struct http_request *r, const struct write_result *result, enum problem p);
 	void *written_ctx;               /* for whom its writes are answered; written NULL: for front */
+	struct reads_many *many;
+	void (*look_again)(struct reads *reads, struct http_request *r);
+	void (*no_view)(struct reads *reads, struct http_request *r);
+	bool waits;                      /* it was refused because it has to wait */
 };
 
 struct http_pool {

@@ -5,7 +5,8 @@ noinst_LIBRARIES += libfrontend.a
 libfrontend_a_SOURCES = \
 	frontend/loop.c frontend/loop.h \
 	frontend/urlcode.c frontend/urlcode.h \
-	frontend/text.c frontend/text.h \
+	frontend/text.c frontend/text.h frontend/text_scan.h \
+	frontend/json_in.c frontend/json_in.h \
 	frontend/http_status.c frontend/http_status.h \
 	frontend/problem.c frontend/problem.h frontend/problem.def \
 	frontend/query.c frontend/query.h \
@@ -46,7 +47,8 @@ libfrontend_a_SOURCES = \
 	frontend/attach.c frontend/attach.h \
 	frontend/cold.c frontend/cold.h \
 	frontend/damage_text.c frontend/damage_text.h \
-	frontend/reads.c frontend/reads.h \
+	frontend/reads.c frontend/reads.h frontend/reads_priv.h \
+	frontend/reads_many.c frontend/reads_many.h \
 	frontend/workers.c frontend/workers.h \
 	frontend/snapshot_share.c frontend/snapshot_share.h \
 	frontend/snapshots.c frontend/snapshots.h \
@@ -64,8 +66,12 @@ libfrontend_a_SOURCES = \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
 	frontend/v1.c frontend/v1.h \
+	frontend/v1_ops.c frontend/v1_ops.h \
 	frontend/v1_explain.c frontend/v1_explain.h \
 	frontend/v1_read.c frontend/v1_read.h \
+	frontend/v1_write.c frontend/v1_write.h \
+	frontend/v1_batch.c frontend/v1_batch.h \
+	frontend/v1_mget.c frontend/v1_mget.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)

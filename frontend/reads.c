@@ -15,28 +15,16 @@
 #include "frontend/damage_text.h"
 #include "frontend/http_conn.h"
 #include "frontend/loop.h"
-#include "frontend/suspects.h"
+#include "frontend/reads_priv.h"
 #include "frontend/text.h"
 
 #define READS_MAGIC 0x52647301u
 
-enum { ATTEMPTS = 3, SCRATCH_KEEP_BYTES = 256 << 10 };
-
-struct reads {
-	uint32_t magic;
-	struct attach *attach;
-	struct suspects suspects;
-	struct cold *cold;
-	reads_flush_f *flush;
-	void *ctx;
-	struct loop_event *retry;
-	struct http_request *held, *held_last;   /* by link, oldest first */
-	struct buf scratch;                      /* the body being written */
-};
+enum { SCRATCH_KEEP_BYTES = 256 << 10 };
 
 /* ---- answers ---- */
 
-static void count_cost(const struct read_cost *c)
+void reads__account(struct reads *reads, const struct read_cost *c)
 {
 	if (c->filter_checks)
 		stats_add(M_bloom_checks, c->filter_checks);
@@ -46,6 +34,13 @@ static void count_cost(const struct read_cost *c)
 		stats_add(M_cache_hits, c->blocks_cached);
 	if (c->blocks_read)
 		stats_add(M_cache_misses, c->blocks_read);
+	suspects_tell(&reads->suspects, &c->damage, clock_mono_us());
+}
+
+void reads__view_is_old(struct reads *reads, const struct read_cost *c)
+{
+	suspects_tell(&reads->suspects, &c->damage, clock_mono_us());
+	attach_invalidate(reads->attach);
 }
 
 void reads_answer_json(struct http_request *r, const struct read_outcome *o, struct buf *out)
@@ -78,8 +73,7 @@ static void finish(struct reads *reads, struct http_request *r, const struct rea
 {
 	uint64_t arrived_us = r->arrived_us;
 
-	count_cost(o->cost);
-	suspects_tell(&reads->suspects, &o->cost->damage, clock_mono_us());
+	reads__account(reads, o->cost);
 	buf_reset(&reads->scratch);
 	if (o->st == ST_OK || o->st == ST_NOT_FOUND) {
 		stats_add(M_read_operations, 1);
@@ -96,7 +90,7 @@ static void finish(struct reads *reads, struct http_request *r, const struct rea
 
 /* ---- waiting ---- */
 
-static void hold(struct reads *reads, struct http_request *r)
+void reads__hold(struct reads *reads, struct http_request *r)
 {
 	http_request_is_slow(r);
 	r->link = NULL;
@@ -137,9 +131,8 @@ static void on_cold_done(void *ctx, struct cold_job *job)
 	struct cold_read *c = (struct cold_read *)job;
 
 	if (c->outcome.st == ST_UNAVAILABLE) {
-		suspects_tell(&reads->suspects, &c->cost.damage, clock_mono_us());
-		attach_invalidate(reads->attach);
-		hold(reads, c->request);
+		reads__view_is_old(reads, &c->cost);
+		reads__hold(reads, c->request);
 	} else {
 		c->outcome.disk_ns = clock_mono_ns() - c->begun_ns;
 		finish(reads, c->request, &c->outcome);
@@ -196,8 +189,7 @@ static bool look(struct reads *reads, struct http_request *r, struct view *v, st
 		go_cold(reads, r, v, seq, now_ms, &o);
 		return true;
 	case ST_UNAVAILABLE:
-		suspects_tell(&reads->suspects, &cost.damage, clock_mono_us());
-		attach_invalidate(reads->attach);
+		reads__view_is_old(reads, &cost);
 		return false;
 	default:
 		o.st = ST_IO;
@@ -211,7 +203,7 @@ static void attempt(struct reads *reads, struct http_request *r)
 {
 	unsigned i;
 
-	for (i = 0; i < ATTEMPTS; i++) {
+	for (i = 0; i < READS_ATTEMPTS; i++) {
 		struct view *v;
 		struct seq seq;
 
@@ -220,13 +212,23 @@ static void attempt(struct reads *reads, struct http_request *r)
 		if (look(reads, r, v, seq))
 			return;
 	}
-	hold(reads, r);
+	reads__hold(reads, r);
+}
+
+static void give_up(struct reads *reads, struct http_request *r)
+{
+	struct read_cost none = { .tables = 0 };
+	struct read_outcome gone = { .st = ST_UNAVAILABLE, .cost = &none };
+
+	finish(reads, r, &gone);
 }
 
 void reads_get(struct reads *reads, struct http_request *r, read_answer_f *answer, struct read_trace *trace)
 {
 	r->answer_read = answer;
 	r->trace = trace;
+	r->look_again = attempt;
+	r->no_view = give_up;
 	attempt(reads, r);
 }
 
@@ -234,17 +236,15 @@ static void on_retry(void *ctx)
 {
 	struct reads *reads = ctx;
 	struct http_request *r = reads->held, *next;
-	struct read_cost none = { .tables = 0 };
-	struct read_outcome gone = { .st = ST_UNAVAILABLE, .cost = &none };
 	uint64_t now = clock_mono_us();
 
 	reads->held = reads->held_last = NULL;
 	for (; r; r = next) {
 		next = r->link;
 		if (now - r->arrived_us > READS_HOLD_US)
-			finish(reads, r, &gone);
+			r->no_view(reads, r);
 		else
-			attempt(reads, r);
+			r->look_again(reads, r);
 	}
 	reads->flush(reads->ctx);
 }

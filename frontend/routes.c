@@ -9,7 +9,10 @@ static const struct row {
 } rows[] = {
 #define ROW(pattern, ...) { pattern, sizeof(pattern) - 1, { __VA_ARGS__ } }
 	ROW("/api/read/", [HTTP_M_GET] = ROUTE_READ),
-	ROW("/v1/kv/", [HTTP_M_GET] = ROUTE_V1_GET),
+	ROW("/v1/kv/", [HTTP_M_GET] = ROUTE_V1_GET, [HTTP_M_PUT] = ROUTE_V1_PUT, [HTTP_M_DELETE] = ROUTE_V1_DELETE),
+	ROW("/v1/increment/", [HTTP_M_POST] = ROUTE_V1_INCREMENT),
+	ROW("/v1/batch", [HTTP_M_POST] = ROUTE_V1_BATCH),
+	ROW("/v1/mget", [HTTP_M_POST] = ROUTE_V1_MGET),
 	ROW("/api/write", [HTTP_M_POST] = ROUTE_WRITE),
 	ROW("/api/delete/", [HTTP_M_DELETE] = ROUTE_DELETE),
 	ROW("/api/batch", [HTTP_M_POST] = ROUTE_BATCH),
@@ -97,10 +100,15 @@ struct access_need routes_need(enum route route)
 	case ROUTE_METRICS:      return look;
 	case ROUTE_READ:
 	case ROUTE_V1_GET:
+	case ROUTE_V1_MGET:
 	case ROUTE_WATCH:        return read;
 	case ROUTE_WRITE:
 	case ROUTE_DELETE:
-	case ROUTE_BATCH:        return write;
+	case ROUTE_BATCH:
+	case ROUTE_V1_PUT:
+	case ROUTE_V1_DELETE:
+	case ROUTE_V1_INCREMENT:
+	case ROUTE_V1_BATCH:     return write;
 	case ROUTE_V1_LIST:
 	case ROUTE_V1_EXPORT:
 	case ROUTE_V1_SNAPSHOTS: return list;

@@ -3,25 +3,13 @@
  * The reply's hot loop: most values are plain ASCII, so eight bytes are looked at in one step and copied when
  * none of them is a control, a quote, a backslash or 8-bit. The rest goes byte by byte.
  *
- * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. U+007F and U+2028 need
- * no escape.
+ * U+007F and U+2028 need no escape.
  */
 #include "frontend/text.h"
 
-#define ONES 0x0101010101010101ull
-#define HIGH 0x8080808080808080ull
+#include "frontend/text_scan.h"
 
-/* High bit set in each byte of w that is below 0x20, '"', '\\' or 8-bit; exact for "is there any", which is
- * asked. */
-static inline uint64_t special_bytes(uint64_t w)
-{
-	uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');
-
-	return ((w - ONES * 0x20) | (quote - ONES) | (slash - ONES) | w) & HIGH;
-}
-
-/* Length of the UTF-8 sequence at p (8-bit first byte), 0 when it is none. */
-static size_t utf8_length(const uint8_t *p, const uint8_t *end)
+size_t text_utf8_length(const uint8_t *p, const uint8_t *end)
 {
 	size_t left = (size_t)(end - p);
 
@@ -73,7 +61,7 @@ static bool escape_piece(const uint8_t **pp, const uint8_t *end, const uint8_t *
 		uint64_t w;
 		size_t n;
 
-		while (end - p >= 8 && (memcpy(&w, p, 8), special_bytes(w) == 0)) {
+		while (end - p >= 8 && (memcpy(&w, p, 8), text_special_bytes(w) == 0)) {
 			memcpy(o, &w, 8);
 			p += 8;
 			o += 8;
@@ -87,7 +75,7 @@ static bool escape_piece(const uint8_t **pp, const uint8_t *end, const uint8_t *
 				*o++ = *p++;
 			continue;
 		}
-		n = utf8_length(p, all_end);
+		n = text_utf8_length(p, all_end);
 		if (n == 0) {
 			valid = false;
 			break;

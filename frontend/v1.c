@@ -2,6 +2,8 @@
 /* What the handlers of the native API take out of every request (v1.h). */
 #include "frontend/v1.h"
 
+#include <strings.h>
+
 #include "frontend/access.h"
 #include "frontend/urlcode.h"
 #include "proto/limits.h"
@@ -45,4 +47,38 @@ bool v1_take_flag(struct v1 *v, struct http_request *r, const struct query_param
 {
 	buf_reset(&v->complaint);
 	return judge(v, r, query_flag(p, vp, &v->complaint));
+}
+
+bool v1_take_number(struct v1 *v, struct http_request *r, const struct query_param *p, uint64_t min, uint64_t max, uint64_t *vp)
+{
+	buf_reset(&v->complaint);
+	return judge(v, r, query_number(p, min, max, vp, &v->complaint));
+}
+
+bool v1_is_type(struct slice content_type, const char *type)
+{
+	const uint8_t *semicolon = content_type.n ? memchr(content_type.p, ';', content_type.n) : NULL;
+	size_t n = semicolon ? (size_t)(semicolon - content_type.p) : content_type.n;
+
+	while (n > 0 && (content_type.p[n - 1] == ' ' || content_type.p[n - 1] == '\t'))
+		n--;
+	return n == strlen(type) && strncasecmp((const char *)content_type.p, type, n) == 0;
+}
+
+bool v1_takes_json(struct http_request *r)
+{
+	struct slice type = http_request_field(r, HTTP_FIELD_CONTENT_TYPE);
+
+	if (!type.p || v1_is_type(type, "application/json"))
+		return true;
+	http_answer_problem(r, PROBLEM_MEDIA_TYPE, "The body must be application/json.");
+	return false;
+}
+
+bool v1_takes_no_conditions(struct http_request *r)
+{
+	if (!http_request_field(r, HTTP_FIELD_IF_MATCH).p && !http_request_field(r, HTTP_FIELD_IF_NONE_MATCH).p)
+		return true;
+	http_answer_problem(r, PROBLEM_CONDITION, "If-Match and If-None-Match have no meaning here.");
+	return false;
 }

@@ -49,10 +49,30 @@ static bool asks(const struct http_request *r, enum http_field_id id)
 	return r->fields && http_request_field(r, id).p;
 }
 
+static void refuse_match(struct http_request *r, uint64_t version, struct buf *out)
+{
+	struct problem_answer a = { .detail = NULL };
+	struct buf fields = BUF_INIT;
+
+	buf_append_str(out, ",\"version\":");
+	buf_append_u64(out, version);
+	a.members = buf_slice(out);
+	if (version)
+		etag_append(&fields, version);
+	a.fields = version ? buf_cstr(&fields) : NULL;
+	http_answer_problem_of(r, PROBLEM_PRECONDITION, &a);
+	buf_fini(&fields);
+}
+
 static void answer_value(struct http_request *r, const struct read_outcome *o, struct buf *out)
 {
 	struct http_answer a = { .status = 200, .type = "application/octet-stream" };
+	uint64_t version = o->st == ST_OK ? o->entry->seq.v : 0;
 
+	if (asks(r, HTTP_FIELD_IF_MATCH) && !(version && condition(r, HTTP_FIELD_IF_MATCH, version).matches)) {
+		refuse_match(r, version, out);
+		return;
+	}
 	if (o->st != ST_OK) {
 		append_timing(out, o);
 		http_answer_problem_with(r, PROBLEM_NOT_FOUND, NULL, buf_cstr(out));
@@ -60,7 +80,7 @@ static void answer_value(struct http_request *r, const struct read_outcome *o, s
 	}
 	a.fields = entry_fields(out, o);
 	a.body = o->entry->value;
-	if (asks(r, HTTP_FIELD_IF_NONE_MATCH) && condition(r, HTTP_FIELD_IF_NONE_MATCH, o->entry->seq.v).matches)
+	if (asks(r, HTTP_FIELD_IF_NONE_MATCH) && condition(r, HTTP_FIELD_IF_NONE_MATCH, version).matches)
 		a = (struct http_answer){ .status = 304, .fields = a.fields };
 	http_answer(r, &a);
 }
@@ -77,7 +97,8 @@ static void answer_explained(struct http_request *r, const struct read_outcome *
 /* What cannot be understood is refused before anything is looked up. */
 static bool understands_conditions(const struct http_request *r)
 {
-	return !asks(r, HTTP_FIELD_IF_NONE_MATCH) || condition(r, HTTP_FIELD_IF_NONE_MATCH, 0).form != ETAG_MALFORMED;
+	return (!asks(r, HTTP_FIELD_IF_MATCH) || condition(r, HTTP_FIELD_IF_MATCH, 0).form != ETAG_MALFORMED) &&
+	       (!asks(r, HTTP_FIELD_IF_NONE_MATCH) || condition(r, HTTP_FIELD_IF_NONE_MATCH, 0).form != ETAG_MALFORMED);
 }
 
 void v1_get(struct v1 *v, struct http_request *r, struct slice argument)

@@ -6,7 +6,7 @@
  *	Server-Timing: wait;dur=0.012, memory;dur=0.002, disk;dur=0.310      milliseconds; disk only when it was asked
  *
  * wait: from the request's last byte until the look-up began; memory: on the event loop; disk: with a reading thread.
- * If-None-Match (weak comparison) is answered 304.
+ * If-None-Match (weak comparison) is answered 304, If-Match (strong) that does not hold 412.
  */
 #ifndef FRONTEND_V1_READ_H
 #define FRONTEND_V1_READ_H

@@ -23,6 +23,7 @@ E2E_TESTS = \
 	t/e2e_scan.py \
 	t/e2e_table_reader.py \
 	t/e2e_tls.py \
+	t/e2e_v1_kv.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
 dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/harness.py t/harness_test.py

@@ -96,11 +96,17 @@ def a_confined_token_reaches_its_prefix_and_nothing_else():
     for method, path, body in (("POST", "/api/write", {"key": "other", "value": "v"}), ("POST", "/api/write", {"key": "shop", "value": "v"}),
                                ("GET", "/api/read/other", None), ("GET", "/api/read/shop", None),
                                ("DELETE", "/api/delete/other", None), ("GET", "/v1/kv/other", None),
+                               ("PUT", "/v1/kv/other", {}), ("DELETE", "/v1/kv/other", None), ("POST", "/v1/increment/other", {}),
+                               ("POST", "/v1/batch", {"operations": [inside, {"type": "delete", "key": "other", "if_version": 1}]}),
+                               ("POST", "/v1/mget", {"keys": ["shop:1", "other"]}),
                                ("POST", "/api/batch", {"operations": [inside, outside]}),
                                ("POST", "/api/batch", {"operations": [inside, {"type": "delete", "key": "other"}]})):
         harness.equal(g.ask(SHOP, method, path, body)[:2], (403, "prefix_forbidden"), f"{method} {path} {body}")
     harness.equal(g.ask(WRITER, "GET", "/api/read/shop%3A2")[0], 404, "nothing of a refused batch")
     harness.equal(g.ask(SHOP, "POST", "/api/batch", {"operations": [inside]})[0], 200)
+    harness.equal(g.ask(SHOP, "POST", "/v1/batch", {"operations": [inside]})[0], 200)
+    harness.equal(g.ask(SHOP, "POST", "/v1/mget", {"keys": ["shop:1", "shop:2"]})[0], 200)
+    harness.equal(g.ask(SHOP, "POST", "/v1/increment/shop%3An", {})[0], 200)
     harness.equal(g.ask(SHOP, "DELETE", "/api/delete/shop%3A2")[0], 200)
     g.stop()
 

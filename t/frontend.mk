@@ -101,3 +101,9 @@ t_frontend_http_date_test_SOURCES = t/frontend_http_date_test.c
 t_frontend_http_date_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 t_frontend_v1_explain_test_SOURCES = t/frontend_v1_explain_test.c
 t_frontend_v1_explain_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += t/frontend_json_in_test t/frontend_v1_ops_test
+t_frontend_json_in_test_SOURCES = t/frontend_json_in_test.c
+t_frontend_json_in_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+t_frontend_v1_ops_test_SOURCES = t/frontend_v1_ops_test.c
+t_frontend_v1_ops_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

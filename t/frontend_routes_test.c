@@ -95,6 +95,11 @@ START_TEST(each_call_says_what_it_asks_of_its_caller)
 		{ ROUTE_READ, { NEEDS_READER, true, true } },       { ROUTE_WRITE, { NEEDS_WRITER, true, true } },
 		{ ROUTE_DELETE, { NEEDS_WRITER, true, true } },     { ROUTE_BATCH, { NEEDS_WRITER, true, true } },
 		{ ROUTE_V1_GET, { NEEDS_READER, true, true } },
+		{ ROUTE_V1_MGET, { NEEDS_READER, true, true } },
+		{ ROUTE_V1_PUT, { NEEDS_WRITER, true, true } },
+		{ ROUTE_V1_DELETE, { NEEDS_WRITER, true, true } },
+		{ ROUTE_V1_INCREMENT, { NEEDS_WRITER, true, true } },
+		{ ROUTE_V1_BATCH, { NEEDS_WRITER, true, true } },
 		{ (enum route)99, { NEEDS_ADMIN, true, false } },
 	};
 
