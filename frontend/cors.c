@@ -5,7 +5,7 @@
  */
 #include "frontend/cors.h"
 
-#define EXPOSED "ETag, Retry-After, Server-Timing"
+#define EXPOSED "ETag, Retry-After, Server-Timing, Durability"
 #define ALLOWED "Accept, Authorization, Content-Encoding, Content-Type, If-Match, If-None-Match, Last-Event-ID"
 #define PREFLIGHT_S "600"
 

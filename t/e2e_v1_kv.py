@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import Server, background, equal, run, wait_until  # noqa: E402
+from harness import HERE, Server, background, equal, run, wait_until  # noqa: E402
 
 server = Server(FRONTEND_WORKERS=2)
 MiB = 1 << 20
@@ -454,10 +454,46 @@ def curl_speaks_with_it():
     equal(json.loads(body)["value"], 1)
 
 
+def examples():
+    """(command, what must stand in its answer) of docs/api.md, section "Keys and values": a line of the answer without its
+    times and versions, or the status that a refusal names."""
+    with open(os.path.join(HERE, "..", "docs", "api.md"), encoding="utf-8") as f:
+        section = f.read().split("\n## Keys and values\n")[1].split("\n## ")[0]
+    for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S):
+        command, answer = "", ""
+        for line in [*block.splitlines(), "curl"]:
+            if line.startswith("#"):
+                answer += line[2:].strip()
+            elif command and answer or line.startswith(("curl", "printf")) and command.count("'") % 2 == 0 and not command.endswith("|\n"):
+                if command:
+                    yield command, answer
+                command, answer = line + "\n", ""
+            else:
+                command += line + "\n"
+
+
+def the_examples_of_the_documents_work_as_printed():
+    fresh, count = Server().start(), 0
+    try:
+        for command, answer in examples():
+            got = subprocess.run(["bash", "-c", command.replace("localhost:5000", f"127.0.0.1:{fresh.port}").replace("curl ", "curl -sS ")],
+                                 capture_output=True, text=True)
+            equal((got.returncode, got.stderr), (0, ""), command)
+            told, shown = ('"status":412' in text for text in (got.stdout, answer))
+            equal((told, '"success":false' in got.stdout), (shown, shown), command + got.stdout)
+            if answer.startswith("{"):
+                equal(set(re.findall(r'"(\w+)":', got.stdout)), set(re.findall(r'"(\w+)":', answer)), command)
+            count += 1
+        equal(count, 13, "examples that were run")
+    finally:
+        fresh.stop()
+
+
 run(the_server_starts, what_was_put_comes_back_with_its_version, a_deleted_key_is_gone, values_hold_every_byte_and_keys_too,
     values_of_every_size_up_to_the_limit, wrong_requests_are_told_what_is_wrong, a_value_with_a_ttl_expires,
     a_client_that_has_the_value_is_told_so, conditions_decide_whether_a_write_is_applied, of_two_writers_exactly_one_wins,
     of_many_who_create_exactly_one_wins, increments_of_eight_connections_add_up, a_counter_says_why_it_does_not_count,
     a_batch_is_applied_whole_or_not_at_all, a_wrong_batch_changes_nothing, lines_and_protobuf_are_batches_too,
     many_keys_come_in_the_order_asked, many_keys_are_of_one_snapshot, answers_to_writes_tell_their_durability,
-    a_read_explains_itself, what_is_in_tables_is_read_alike, decided_writes_on_one_connection_keep_their_order, curl_speaks_with_it)
+    a_read_explains_itself, what_is_in_tables_is_read_alike, decided_writes_on_one_connection_keep_their_order, curl_speaks_with_it,
+    the_examples_of_the_documents_work_as_printed)
