@@ -2,6 +2,7 @@
 """GET /v1/watch: what watchers are told equals what was acknowledged, through batches and deletes, engines that die,
 frontends that are restarted and clients that come back with the last id.
 """
+import base64
 import http.client
 import json
 import os
@@ -175,6 +176,32 @@ def changes_come_live_with_ids_keys_values_and_times():
     assert abs(events[0][1]["timestamp"] - time.time()) < 60, events
     assert abs(events[1][1]["expires_at"] - events[1][1]["timestamp"] - 1000) < 5, events
     harness.equal(watch.last_id, 6)
+    watch.close()
+    server.stop()
+
+
+def writes_of_every_kind_are_told_as_what_came_of_them():
+    server = harness.Server().start()
+    client = server.client()
+    watch = Watch(server.port)
+    watch.block()
+
+    def ask(status, method, path, body=None, headers=None):
+        harness.equal(client.request(method, path, body, headers)[0], status, f"{method} {path}")
+    ask(204, "PUT", "/v1/kv/%FF%00", b"\x80\x00")
+    ask(412, "PUT", "/v1/kv/%FF%00", b"no", {"If-None-Match": "*"})
+    ask(204, "PUT", "/v1/kv/r/1", b"one")
+    ask(204, "PUT", "/v1/kv/r/2", b"two", {"If-None-Match": "*"})
+    ask(200, "POST", "/v1/increment/n", b'{"by": 5}', {"Content-Type": "application/json"})
+    ask(200, "POST", "/v1/increment/n", b'{"by": -7}', {"Content-Type": "application/json"})
+    ask(200, "DELETE", "/v1/kv?prefix=r/")
+    got = [watch.event() for _ in range(7)]
+    data = got[0][1]
+    harness.equal((base64.b64decode(data["key_base64"]), base64.b64decode(data["value_base64"])), (b"\xff\x00", b"\x80\x00"))
+    harness.equal([(e, d["key"], d.get("value")) for e, d in got[1:]],
+                  [("put", "r/1", "one"), ("put", "r/2", "two"), ("put", "n", "5"), ("put", "n", "-2"),
+                   ("delete", "r/1", None), ("delete", "r/2", None)])
+    harness.equal([d["version"] for _, d in got], list(range(1, 8)))
     watch.close()
     server.stop()
 
@@ -409,6 +436,7 @@ def a_confined_token_watches_below_its_prefix_only():
 
 
 harness.run(changes_come_live_with_ids_keys_values_and_times,
+            writes_of_every_kind_are_told_as_what_came_of_them,
             bad_questions_are_refused_with_what_is_wrong,
             an_idle_watch_gets_comments_that_move_its_id_on,
             a_watch_resumes_in_the_middle_of_a_batch_and_the_id_wins_over_since,
