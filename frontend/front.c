@@ -23,6 +23,7 @@
 #include "frontend/json.h"
 #include "frontend/loop.h"
 #include "frontend/methods.h"
+#include "frontend/openapi.h"
 #include "frontend/pending.h"
 #include "frontend/reads.h"
 #include "frontend/request_log.h"
@@ -276,6 +277,13 @@ static void handle_live(struct http_request *r)
 	http_answer(r, &alive);
 }
 
+static void handle_openapi(struct http_request *r)
+{
+	struct http_answer a = { .status = 200, .type = "application/json", .body = openapi_document(), .compress = true };
+
+	http_answer(r, &a);
+}
+
 static void handle_metrics(struct front *f, struct http_request *r)
 {
 	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .compress = true };
@@ -307,6 +315,7 @@ static void handle_other(struct front *f, struct http_request *r, const struct r
 	case ROUTE_METRICS: handle_metrics(f, r); break;
 	case ROUTE_READY:   handle_ready(f, r); break;
 	case ROUTE_LIVE:    handle_live(r); break;
+	case ROUTE_OPENAPI: handle_openapi(r); break;
 	case ROUTE_OPTIONS: methods_answer_options(r, m); break;
 	case ROUTE_WRONG_METHOD: methods_answer_wrong(r, m); break;
 	default:

@@ -72,6 +72,7 @@ libfrontend_a_SOURCES = \
 	frontend/v1_write.c frontend/v1_write.h \
 	frontend/v1_batch.c frontend/v1_batch.h \
 	frontend/v1_mget.c frontend/v1_mget.h \
+	frontend/openapi.c frontend/openapi.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)
@@ -80,7 +81,15 @@ pkglibexec_PROGRAMS += lsm-frontend
 lsm_frontend_SOURCES = frontend/main.c
 lsm_frontend_LDADD = $(FRONTEND_LIBS)
 
-EXTRA_DIST += frontend/README.md
+EXTRA_DIST += frontend/README.md frontend/openapi.json
+
+# The document becomes one string literal, a line for a line.
+BUILT_SOURCES += frontend/openapi_text.inc
+CLEANFILES += frontend/openapi_text.inc
+frontend/openapi.$(OBJEXT): frontend/openapi_text.inc
+frontend/openapi_text.inc: frontend/openapi.json
+	$(AM_V_GEN)$(MKDIR_P) frontend && sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $(srcdir)/frontend/openapi.json >$@.tmp && \
+		mv $@.tmp $@
 
 # llhttp is generated C: Debian ships its sources, not a library.  They are copied into the build directory because
 # automake wants its sources there or in the source directory.

@@ -25,6 +25,7 @@ static const struct row {
 	ROW("/v1/snapshots", [HTTP_M_GET] = ROUTE_V1_SNAPSHOTS),
 	ROW("/v1/snapshots/", [HTTP_M_DELETE] = ROUTE_V1_SNAPSHOT_DELETE),
 	ROW("/v1/export", [HTTP_M_GET] = ROUTE_V1_EXPORT),
+	ROW("/openapi.json", [HTTP_M_GET] = ROUTE_OPENAPI),
 	ROW("/livez", [HTTP_M_GET] = ROUTE_LIVE),
 	ROW("/readyz", [HTTP_M_GET] = ROUTE_READY),
 #undef ROW
@@ -91,6 +92,7 @@ struct access_need routes_need(enum route route)
 
 	switch (route) {
 	case ROUTE_OPTIONS:              /* a browser asks it before it sends the token */
+	case ROUTE_OPENAPI:
 	case ROUTE_LIVE:
 	case ROUTE_READY:        return nothing;
 	case ROUTE_NONE:

@@ -18,6 +18,7 @@ E2E_TESTS = \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
 	t/e2e_watch.py \
+	t/e2e_openapi.py \
 	t/e2e_recovery.py \
 	t/e2e_restart.py \
 	t/e2e_scan.py \
@@ -26,7 +27,7 @@ E2E_TESTS = \
 	t/e2e_v1_kv.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
-dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/harness.py t/harness_test.py
+dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/openapi_client.py t/harness.py t/harness_test.py
 
 # They need the programs; make check builds them anyway.
 $(E2E_TESTS:.py=.log): lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl

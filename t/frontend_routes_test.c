@@ -21,6 +21,7 @@ START_TEST(each_call_is_found_by_method_and_path)
 	ck_assert_int_eq(find(HTTP_M_GET, "/metrics"), ROUTE_METRICS);
 	ck_assert_int_eq(find(HTTP_M_GET, "/v1/watch"), ROUTE_WATCH);
 	ck_assert_int_eq(find(HTTP_M_GET, "/livez"), ROUTE_LIVE);
+	ck_assert_int_eq(find(HTTP_M_GET, "/openapi.json"), ROUTE_OPENAPI);
 	ck_assert_int_eq(find(HTTP_M_GET, "/readyz"), ROUTE_READY);
 }
 END_TEST
@@ -90,6 +91,7 @@ START_TEST(each_call_says_what_it_asks_of_its_caller)
 	static const struct { enum route route; struct access_need need; } wanted[] = {
 		{ ROUTE_NONE, { NEEDS_READER, false, false } },     { ROUTE_WRONG_METHOD, { NEEDS_READER, false, false } },
 		{ ROUTE_OPTIONS, { NEEDS_NOTHING, false, false } }, { ROUTE_LIVE, { NEEDS_NOTHING, false, false } },
+		{ ROUTE_OPENAPI, { NEEDS_NOTHING, false, false } },
 		{ ROUTE_READY, { NEEDS_NOTHING, false, false } },   { ROUTE_STATS, { NEEDS_READER, false, false } },
 		{ ROUTE_HEALTH, { NEEDS_READER, false, false } },   { ROUTE_METRICS, { NEEDS_READER, false, false } },
 		{ ROUTE_READ, { NEEDS_READER, true, true } },       { ROUTE_WRITE, { NEEDS_WRITER, true, true } },
