@@ -58,6 +58,7 @@ struct front {
 	struct workers *workers;
 	struct snapshots *snapshots;
 	struct scans *scans;
+	struct imports *imports;
 	struct v1_scan v1_scan;
 	struct loop_event *tick;
 	unsigned ticks;
@@ -331,6 +332,7 @@ static bool handle_ranges(struct front *f, struct http_request *r, const struct 
 	case ROUTE_V1_LIST:            v1_list(&f->v1_scan, r); return true;
 	case ROUTE_V1_DELETE_RANGE:    v1_delete_range(&f->v1_scan, r); return true;
 	case ROUTE_V1_EXPORT:          v1_export(&f->v1_scan, r); return true;
+	case ROUTE_V1_IMPORT:          v1_import(&f->v1_scan, r); return true;
 	case ROUTE_V1_SNAPSHOTS:       v1_snapshots(&f->v1_scan, r); return true;
 	case ROUTE_V1_SNAPSHOT_DELETE: v1_snapshot_delete(&f->v1_scan, r, m->argument); return true;
 	default:                       return false;
@@ -390,6 +392,8 @@ static enum http_plan plan(void *ctx, const struct http_request *r)
 	const struct front *f = ctx;
 	struct route_match m = routes_find(r->method, r->path);
 
+	if (m.route == ROUTE_V1_IMPORT)
+		return HTTP_PIECES;
 	return access_would_admit(f->access, r, routes_need(m.route)) ? HTTP_WHOLE : HTTP_PIECES;
 }
 
@@ -430,7 +434,9 @@ static void make_scans(struct front *f, struct loop *loop)
 	scans.workers = f->workers;
 	scans.snapshots = f->snapshots;
 	scans_new(&scans, &f->scans);
-	f->v1_scan = (struct v1_scan){ .scans = f->scans, .snapshots = f->snapshots, .pending = f->pending };
+	imports_new(loop, f->pending, flush, f, &f->imports);
+	f->v1_scan = (struct v1_scan){ .scans = f->scans, .snapshots = f->snapshots, .pending = f->pending,
+					.imports = f->imports };
 }
 
 static enum st make_parts(struct front *f, const struct front_setup *setup)

@@ -56,6 +56,9 @@ libfrontend_a_SOURCES = \
 	frontend/scan_step.c frontend/scan_step.h \
 	frontend/scan_problem.c frontend/scan_problem.h \
 	frontend/scans.c frontend/scans.h \
+	frontend/json_entry.c frontend/json_entry.h \
+	frontend/import_record.c frontend/import_record.h \
+	frontend/import.c frontend/import.h \
 	frontend/write_refuse.c frontend/write_refuse.h \
 	frontend/v1_scan.c frontend/v1_scan.h \
 	frontend/history.c frontend/history.h \

@@ -26,6 +26,7 @@ static const struct row {
 	ROW("/v1/snapshots/", [HTTP_M_DELETE] = ROUTE_V1_SNAPSHOT_DELETE),
 	ROW("/v1/export", [HTTP_M_GET] = ROUTE_V1_EXPORT),
 	ROW("/openapi.json", [HTTP_M_GET] = ROUTE_OPENAPI),
+	ROW("/v1/import", [HTTP_M_POST] = ROUTE_V1_IMPORT),
 	ROW("/livez", [HTTP_M_GET] = ROUTE_LIVE),
 	ROW("/readyz", [HTTP_M_GET] = ROUTE_READY),
 #undef ROW
@@ -115,6 +116,7 @@ struct access_need routes_need(enum route route)
 	case ROUTE_V1_EXPORT:
 	case ROUTE_V1_SNAPSHOTS: return list;
 	case ROUTE_V1_DELETE_RANGE:
+	case ROUTE_V1_IMPORT:
 	case ROUTE_V1_SNAPSHOT_DELETE: return sweep;
 	}
 	return all;

@@ -135,6 +135,28 @@ void v1_export(struct v1_scan *v, struct http_request *r)
 		scans_begin(v->scans, r, &ask);
 }
 
+void v1_import(struct v1_scan *v, struct http_request *r)
+{
+	struct slice type = http_request_field(r, HTTP_FIELD_CONTENT_TYPE);
+	struct query_param params[] = { { .name = "skip" } };
+	bool protobuf = media_is(type, MEDIA_PROTOBUF);
+	uint64_t skip = 0;
+	enum problem p;
+
+	buf_reset(&v->complaint);
+	if (!protobuf && !media_is(type, MEDIA_NDJSON)) {
+		http_answer_problem(r, PROBLEM_MEDIA_TYPE, "An import is application/x-ndjson or application/x-protobuf.");
+		return;
+	}
+	p = query_read(r->query, &r->arena, params, 1, &v->complaint);
+	if (!p)
+		p = query_number(&params[0], 0, UINT64_MAX, &skip, &v->complaint);
+	if (p)
+		refuse(v, r, p);
+	else
+		imports_begin(v->imports, r, protobuf ? IMPORT_PROTOBUF : IMPORT_LINES, skip);
+}
+
 /* ---- snapshots ---- */
 
 /* Takes no parameters; false: it was given some, and r is answered. */

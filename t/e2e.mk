@@ -14,6 +14,7 @@ E2E_TESTS = \
 	t/e2e_http.py \
 	t/e2e_http_hostile.py \
 	t/e2e_http_raw.py \
+	t/e2e_import.py \
 	t/e2e_limits.py \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
