@@ -16,6 +16,7 @@ E2E_TESTS = \
 	t/e2e_http_raw.py \
 	t/e2e_import.py \
 	t/e2e_limits.py \
+	t/e2e_linear.py \
 	t/e2e_manifest.py \
 	t/e2e_reads_survive.py \
 	t/e2e_watch.py \
@@ -28,7 +29,13 @@ E2E_TESTS = \
 	t/e2e_v1_kv.py \
 	t/e2e_workers.py
 TESTS += $(E2E_TESTS) t/harness_test.py
-dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/openapi_client.py t/harness.py t/harness_test.py
+dist_check_SCRIPTS += $(E2E_TESTS) t/table_reader.py t/http_raw_cases.py t/openapi_client.py t/linear.py t/harness.py t/harness_test.py
 
 # They need the programs; make check builds them anyway.
 $(E2E_TESTS:.py=.log): lsm-supervisor lsm-engine lsm-frontend lsm-compactor lsmctl
+
+# The same test of linearizability, for longer: make linear KILLS=200
+KILLS = 200
+linear:
+	$(MAKE) check-TESTS TESTS=t/e2e_linear.py LSM_TEST_KILLS=$(KILLS)
+.PHONY: linear
