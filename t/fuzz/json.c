@@ -52,7 +52,9 @@ static void is_taken_or_refused(struct slice body, bool many)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	is_taken_or_refused(slice_of(bytes, n), false);
-	is_taken_or_refused(slice_of(bytes, n), true);
+	struct slice all = slice_of(n ? bytes : (const uint8_t *)"", n);
+
+	is_taken_or_refused(all, false);
+	is_taken_or_refused(all, true);
 	return 0;
 }

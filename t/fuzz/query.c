@@ -66,7 +66,7 @@ static void reads_or_refuses(struct slice bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct slice all = slice_of(bytes, n);
+	struct slice all = slice_of(n ? bytes : (const uint8_t *)"", n);
 
 	decodes_what_was_escaped(all);
 	decodes_or_refuses(all);
