@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Request bodies: JSON in, an encoded write batch out. The only file that knows jansson. Pure; any thread.
+ * Bodies of /api/write and /api/batch: JSON in, an encoded write batch out. Pure; any thread.
  *
  *	{"key":"user:1","value":"alice"}                                     and, if wanted, "ttl":60
  *	{"operations":[{"type":"write","key":"a","value":"1","ttl":60},{"type":"delete","key":"b"}]}

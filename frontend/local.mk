@@ -39,6 +39,7 @@ libfrontend_a_SOURCES = \
 	frontend/request_log.c frontend/request_log.h \
 	frontend/routes.c frontend/routes.h \
 	frontend/methods.c frontend/methods.h \
+	frontend/v1_ops.c frontend/v1_ops.h \
 	frontend/json.c frontend/json.h \
 	frontend/gather.c frontend/gather.h \
 	frontend/pending.c frontend/pending.h \
@@ -69,7 +70,6 @@ libfrontend_a_SOURCES = \
 	frontend/stats_json.c frontend/stats_json.h \
 	frontend/health_json.c frontend/health_json.h \
 	frontend/v1.c frontend/v1.h \
-	frontend/v1_ops.c frontend/v1_ops.h \
 	frontend/v1_explain.c frontend/v1_explain.h \
 	frontend/v1_read.c frontend/v1_read.h \
 	frontend/v1_write.c frontend/v1_write.h \

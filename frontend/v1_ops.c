@@ -10,7 +10,7 @@
 #include "frontend/text.h"
 #include "proto/write.h"
 
-enum name { N_TYPE, N_KEY, N_KEY64, N_VALUE, N_VALUE64, N_TTL, N_IF_VERSION, N_IF_ABSENT, N_COUNT };
+enum name { N_TYPE, N_KEY, N_VALUE, N_TTL, N_BASIC, N_KEY64 = N_BASIC, N_VALUE64, N_IF_VERSION, N_IF_ABSENT, N_COUNT };
 
 static const struct { const char *text; size_t n; } names[N_COUNT] = {
 #define NAME(s) { s, sizeof(s) - 1 }
@@ -28,13 +28,16 @@ struct op_in {
 	bool absent;
 };
 
+#define PUT_ALONE SIZE_MAX               /* in place of a count: the operation stands alone, without a list */
+
 /* ---- complaints ---- */
 
 static enum problem complain(struct v1_ops *ops, enum problem p, struct slice name, const char *what, const char *kind)
 {
-	if (ops->complaint->n == 0)
-		buf_printf(ops->complaint, "\"operations[%zu].%.*s\" %s%s.", ops->count, (int)(name.n < 64 ? name.n : 64),
-			   (const char *)name.p, what, kind);
+	buf_append_byte(ops->complaint, '"');
+	if (ops->count != PUT_ALONE)
+		buf_printf(ops->complaint, "operations[%zu].", ops->count);
+	buf_printf(ops->complaint, "%.*s\" %s%s.", (int)(name.n < 64 ? name.n : 64), (const char *)name.p, what, kind);
 	return p;
 }
 
@@ -49,15 +52,34 @@ static enum problem not_json(struct v1_ops *ops, const struct json_in *j)
 	return PROBLEM_JSON_INVALID;
 }
 
+/* Opens the object that a body is. */
+static enum problem open_body(struct v1_ops *ops, struct json_in *j, struct slice body)
+{
+	char next;
+
+	json_in_begin(j, body, ops->arena);
+	next = json_in_next(j);
+	if (json_in_open(j, '{'))
+		return PROBLEM_NONE;
+	if (next == 0 && j->at == j->end)
+		buf_append_str(ops->complaint, "The body is empty; a JSON object is expected.");
+	else if (next == 0)
+		return not_json(ops, j);
+	else
+		buf_printf(ops->complaint, "The body must be a JSON object, not %s.", json_in_kind(next));
+	return PROBLEM_JSON_INVALID;
+}
+
 /* ---- one member ---- */
 
-static enum name name_of(struct slice text)
+/* N_COUNT: none that is known here. */
+static enum name name_of(const struct v1_ops *ops, struct slice text)
 {
 	enum name id = 0;
 
 	while (id < N_COUNT && (names[id].n != text.n || memcmp(names[id].text, text.p, text.n) != 0))
 		id++;
-	return id;
+	return (ops->basic && id >= N_BASIC) || (ops->count == PUT_ALONE && id == N_TYPE) ? N_COUNT : id;
 }
 
 static enum problem take_number(struct v1_ops *ops, struct json_in *j, enum name id, int64_t least, int64_t most, int64_t *vp)
@@ -66,8 +88,10 @@ static enum problem take_number(struct v1_ops *ops, struct json_in *j, enum name
 
 	if (!json_in_integer(j, vp, &whole))
 		return not_json(ops, j);
-	if (!whole || *vp < least || *vp > most)
-		return complain_of(ops, PROBLEM_FIELD_VALUE, id, id == N_TTL ? "must be a whole number of seconds, 1 to 3153600000"
+	if (!whole)
+		return complain_of(ops, PROBLEM_FIELD_TYPE, id, id == N_TTL ? "must be a whole number of seconds" : "must be a whole number");
+	if (*vp < least || *vp > most)
+		return complain_of(ops, PROBLEM_FIELD_VALUE, id, id == N_TTL ? "must be 1 to 3153600000 seconds"
 									  : "must be a version, a whole number from 0 on");
 	return PROBLEM_NONE;
 }
@@ -86,9 +110,10 @@ static enum problem take_value(struct v1_ops *ops, struct json_in *j, enum name 
 		return not_json(ops, j);
 	if (id == N_IF_ABSENT ? next != 't' && next != 'f' : next != kind_wanted(id))
 		return complain(ops, PROBLEM_FIELD_TYPE, slice_of(names[id].text, names[id].n),
-				id == N_IF_ABSENT	  ? "must be true or false, not "
+				id == N_IF_ABSENT        ? "must be true or false, not "
 				: kind_wanted(id) == '"' ? "must be a string, not "
-							  : "must be a number, not ",
+				: id == N_TTL            ? "must be a number of seconds, not "
+							 : "must be a number, not ",
 				json_in_kind(next));
 	switch (id) {
 	case N_TTL:
@@ -109,7 +134,7 @@ static enum problem take_members(struct v1_ops *ops, struct json_in *j, struct o
 	enum problem p;
 
 	while (json_in_name(j, &first, &name)) {
-		enum name id = name_of(name);
+		enum name id = name_of(ops, name);
 
 		if (id == N_COUNT)
 			return complain(ops, PROBLEM_FIELD_UNKNOWN, name, "is not a known field", "");
@@ -203,7 +228,7 @@ static enum problem take_written(struct v1_ops *ops, const struct op_in *in, str
 static enum problem add_op(struct v1_ops *ops, const struct op_in *in)
 {
 	struct write_ask ask = { .verb = WRITE_OP };
-	enum problem p = take_type(ops, in, &ask.op.is_delete);
+	enum problem p = ops->count == PUT_ALONE ? PROBLEM_NONE : take_type(ops, in, &ask.op.is_delete);
 
 	if (!p)
 		p = take_bytes(ops, in, N_KEY, N_KEY64, &ask.op.key);
@@ -249,9 +274,14 @@ static enum problem take_op(struct v1_ops *ops, struct json_in *j)
 
 static enum problem take_list(struct v1_ops *ops, struct json_in *j)
 {
+	char next = json_in_next(j);
 	bool first = true;
 	enum problem p;
 
+	if (next != 0 && next != '[') {
+		buf_printf(ops->complaint, "\"operations\" must be an array, not %s.", json_in_kind(next));
+		return PROBLEM_FIELD_TYPE;
+	}
 	if (!json_in_open(j, '['))
 		return not_json(ops, j);
 	while (json_in_element(j, &first)) {
@@ -267,11 +297,10 @@ enum problem v1_ops_json(struct v1_ops *ops, struct slice body)
 	bool first = true, seen = false;
 	struct slice name;
 	struct json_in j;
-	enum problem p;
+	enum problem p = open_body(ops, &j, body);
 
-	json_in_begin(&j, body, ops->arena);
-	if (!json_in_open(&j, '{'))
-		return not_json(ops, &j);
+	if (p)
+		return p;
 	while (json_in_name(&j, &first, &name)) {
 		if (seen || !slice_eq(name, slice_str("operations"))) {
 			buf_printf(ops->complaint, "\"%.*s\" %s.", (int)(name.n < 64 ? name.n : 64), (const char *)name.p,
@@ -291,6 +320,25 @@ enum problem v1_ops_json(struct v1_ops *ops, struct slice body)
 	}
 	ops->bytes = buf_slice(ops->batch);
 	return PROBLEM_NONE;
+}
+
+enum problem v1_ops_put(struct v1_ops *ops, struct slice body)
+{
+	struct op_in in = { .given = 0 };
+	struct json_in j;
+	enum problem p = open_body(ops, &j, body);
+
+	ops->basic = true;
+	ops->count = PUT_ALONE;
+	if (!p)
+		p = take_members(ops, &j, &in);
+	if (!p && !json_in_end(&j))
+		p = not_json(ops, &j);
+	if (!p)
+		p = add_op(ops, &in);
+	ops->count = 1;
+	ops->bytes = buf_slice(ops->batch);
+	return p;
 }
 
 enum problem v1_ops_ndjson(struct v1_ops *ops, struct slice body)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of POST /v1/batch in their three forms, checked and turned into one encoded write batch. Pure.
+ * The operations of batches in their three forms, checked and turned into one encoded write batch. Pure.
  *
  *	JSON      {"operations":[{"type":"write","key":"a","value":"1","ttl":60,"if_version":17},
  *	                         {"type":"delete","key_base64":"/wA=","if_absent":false}]}
@@ -26,6 +26,7 @@ struct v1_ops {
 	struct arena *arena;
 	struct buf *batch, *complaint;   /* both empty */
 	int64_t now_ms;                  /* a ttl counts from here */
+	bool basic;                      /* type, key, value and ttl are all that is known: /api/batch */
 
 	/* what was read */
 	struct slice bytes;              /* the inside of a WriteBatch: in batch, or the body itself */
@@ -36,5 +37,8 @@ struct v1_ops {
 enum problem v1_ops_json(struct v1_ops *ops, struct slice body);
 enum problem v1_ops_ndjson(struct v1_ops *ops, struct slice body);
 enum problem v1_ops_protobuf(struct v1_ops *ops, struct slice body);
+
+/* The object of /api/write: key, value and ttl of one put, of nothing else. */
+enum problem v1_ops_put(struct v1_ops *ops, struct slice body);
 
 #endif
