@@ -169,8 +169,11 @@ def a_days_work_is_done_with_the_document_alone():
             break
     harness.equal(seen, [str(n) for n in range(10)])
     harness.equal(len(client.call("list", prefix="work:b", accept="application/x-ndjson").body.splitlines()), 10)
-    harness.equal(len(client.call("export", prefix="work:b").body.splitlines()), 10)
+    exported = client.call("export", prefix="work:b").body
+    harness.equal(len(exported.splitlines()), 10)
     harness.equal(client.call("deleteRange", prefix="work:").value["deleted"], 12)
+    harness.equal(json.loads(client.call("import", exported, "application/x-ndjson").body.splitlines()[-1])["imported"], 10)
+    harness.equal(client.call("get", key="work:b9").body, b"9")
     harness.equal(client.call("get", key="work:1").value["code"], "not_found")
 
 

@@ -2,10 +2,10 @@
 # Fuzz targets.  make check replays their seeds with any compiler; make fuzz SECONDS=60 builds them with clang's libFuzzer and
 # both sanitizers in a directory of its own, and runs each so long.  What it finds goes to t/fuzz/found/<target>/.
 
-FUZZ_TARGETS = http_parse query json route cursor v1_ops
+FUZZ_TARGETS = http_parse query json route cursor v1_ops import
 SECONDS = 60
 
-check_PROGRAMS += t/fuzz_http_parse_test t/fuzz_query_test t/fuzz_json_test t/fuzz_route_test t/fuzz_cursor_test t/fuzz_v1_ops_test
+check_PROGRAMS += t/fuzz_http_parse_test t/fuzz_query_test t/fuzz_json_test t/fuzz_route_test t/fuzz_cursor_test t/fuzz_v1_ops_test t/fuzz_import_test
 t_fuzz_http_parse_test_SOURCES = t/fuzz/http_parse.c t/fuzz/replay.c t/fuzz/fuzz.h
 t_fuzz_http_parse_test_LDADD = $(FRONTEND_LIBS)
 t_fuzz_query_test_SOURCES = t/fuzz/query.c t/fuzz/replay.c t/fuzz/fuzz.h
@@ -18,8 +18,10 @@ t_fuzz_cursor_test_SOURCES = t/fuzz/cursor.c t/fuzz/replay.c t/fuzz/fuzz.h
 t_fuzz_cursor_test_LDADD = $(FRONTEND_LIBS)
 t_fuzz_v1_ops_test_SOURCES = t/fuzz/v1_ops.c t/fuzz/replay.c t/fuzz/fuzz.h
 t_fuzz_v1_ops_test_LDADD = $(FRONTEND_LIBS)
+t_fuzz_import_test_SOURCES = t/fuzz/import.c t/fuzz/replay.c t/fuzz/fuzz.h
+t_fuzz_import_test_LDADD = $(FRONTEND_LIBS)
 
-EXTRA_PROGRAMS += t/fuzz_http_parse t/fuzz_query t/fuzz_json t/fuzz_route t/fuzz_cursor t/fuzz_v1_ops
+EXTRA_PROGRAMS += t/fuzz_http_parse t/fuzz_query t/fuzz_json t/fuzz_route t/fuzz_cursor t/fuzz_v1_ops t/fuzz_import
 t_fuzz_http_parse_SOURCES = t/fuzz/http_parse.c
 t_fuzz_http_parse_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 t_fuzz_http_parse_LDADD = $(FRONTEND_LIBS)
@@ -38,6 +40,9 @@ t_fuzz_cursor_LDADD = $(FRONTEND_LIBS)
 t_fuzz_v1_ops_SOURCES = t/fuzz/v1_ops.c
 t_fuzz_v1_ops_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 t_fuzz_v1_ops_LDADD = $(FRONTEND_LIBS)
+t_fuzz_import_SOURCES = t/fuzz/import.c
+t_fuzz_import_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+t_fuzz_import_LDADD = $(FRONTEND_LIBS)
 
 FUZZ_CONFIGURE = --quiet --enable-sanitize=address,undefined CC=clang CFLAGS='-g -O1 -fsanitize=fuzzer-no-link'
 
