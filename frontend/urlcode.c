@@ -22,7 +22,7 @@ static bool is_plain(uint8_t c)
 
 static bool decode(struct slice in, uint8_t *out, size_t *np, bool zeros)
 {
-	const uint8_t *p = in.p, *end = in.p + in.n;
+	const uint8_t *p = in.p, *end = in.n ? in.p + in.n : in.p;        /* an empty slice may point nowhere */
 	uint8_t *o = out;
 
 	*np = 0;
