@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
+#include "proto/write.h"
 
 #define ACCESS_MAGIC 0x41636301u
 
@@ -159,11 +160,26 @@ bool access_is_confined(const struct http_request *r)
 	return r->prefix.n > 0;
 }
 
-bool access_key(struct http_request *r, struct slice key)
+static bool forbid(struct http_request *r)
 {
-	if (slice_shared(key, r->prefix) == r->prefix.n)
-		return true;
 	stats_add(M_auth_failures, 1);
 	http_answer_problem_with(r, PROBLEM_PREFIX_FORBIDDEN, NULL, CHALLENGE ", error=\"insufficient_scope\"\r\n");
 	return false;
+}
+
+bool access_key(struct http_request *r, struct slice key)
+{
+	return slice_shared(key, r->prefix) == r->prefix.n || forbid(r);
+}
+
+bool access_range(struct http_request *r, struct slice start, struct slice end)
+{
+	struct slice most;
+
+	if (r->prefix.n == 0)
+		return true;
+	most = write_prefix_end(r->prefix, arena_alloc(&r->arena, r->prefix.n));
+	if (slice_shared(start, r->prefix) == r->prefix.n && (most.n == 0 || (end.n && slice_cmp(end, most) <= 0)))
+		return true;
+	return forbid(r);
 }

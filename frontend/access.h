@@ -7,7 +7,7 @@
  * 1. Without AUTH_TOKENS_FILE everybody is an admin: who reaches the port is decided by HOST and LISTEN_PUBLIC.
  * 2. 401 says that no token came or a wrong one, 403 what it lacks. Which tokens there are is told to nobody.
  * 3. A token that is confined to a prefix reaches routes without keys and those that ask access_key() for each, and
- *    no others: a new route is closed to it until its row says that it does.
+ *    no others (a range of keys counts as each of them, access_range()): a new route is closed to it until its row says that it does.
  * 4. A reload that fails changes nothing.
  *
  * Event loop thread only.
@@ -33,6 +33,7 @@ bool access_would_admit(const struct access *a, const struct http_request *r, st
 
 /* Whether r, which was admitted, may touch the key; else it was answered. */
 bool access_key(struct http_request *r, struct slice key);
+bool access_range(struct http_request *r, struct slice start, struct slice end);  /* end: not included; empty: no bound */
 bool access_is_confined(const struct http_request *r);
 
 #endif

@@ -101,10 +101,13 @@ struct access_need routes_need(enum route route)
 	case ROUTE_STATS:
 	case ROUTE_HEALTH:
 	case ROUTE_METRICS:      return look;
+	case ROUTE_V1_LIST:
+	case ROUTE_V1_EXPORT:
 	case ROUTE_READ:
 	case ROUTE_V1_GET:
 	case ROUTE_V1_MGET:
 	case ROUTE_WATCH:        return read;
+	case ROUTE_V1_DELETE_RANGE:
 	case ROUTE_WRITE:
 	case ROUTE_DELETE:
 	case ROUTE_BATCH:
@@ -112,10 +115,7 @@ struct access_need routes_need(enum route route)
 	case ROUTE_V1_DELETE:
 	case ROUTE_V1_INCREMENT:
 	case ROUTE_V1_BATCH:     return write;
-	case ROUTE_V1_LIST:
-	case ROUTE_V1_EXPORT:
 	case ROUTE_V1_SNAPSHOTS: return list;
-	case ROUTE_V1_DELETE_RANGE:
 	case ROUTE_V1_IMPORT:
 	case ROUTE_V1_SNAPSHOT_DELETE: return sweep;
 	}

@@ -3,6 +3,7 @@
 #include "frontend/v1_scan.h"
 
 #include "common/stats/stats.h"
+#include "frontend/access.h"
 #include "frontend/media.h"
 #include "frontend/write_refuse.h"
 
@@ -88,6 +89,12 @@ static enum problem read_list(struct v1_scan *v, struct http_request *r, struct 
 	return PROBLEM_NONE;
 }
 
+static void begin(struct v1_scan *v, struct http_request *r, const struct scan_ask *ask)
+{
+	if (access_range(r, ask->range.start, ask->range.end))
+		scans_begin(v->scans, r, ask);
+}
+
 void v1_list(struct v1_scan *v, struct http_request *r)
 {
 	struct slice accept = http_request_field(r, HTTP_FIELD_ACCEPT);
@@ -108,7 +115,7 @@ void v1_list(struct v1_scan *v, struct http_request *r)
 	}
 	if (ask.cursor)
 		keep_cursor(r, &ask);
-	scans_begin(v->scans, r, &ask);
+	begin(v, r, &ask);
 }
 
 void v1_export(struct v1_scan *v, struct http_request *r)
@@ -132,7 +139,7 @@ void v1_export(struct v1_scan *v, struct http_request *r)
 	if (p)
 		refuse(v, r, p);
 	else
-		scans_begin(v->scans, r, &ask);
+		begin(v, r, &ask);
 }
 
 void v1_import(struct v1_scan *v, struct http_request *r)
@@ -277,6 +284,8 @@ void v1_delete_range(struct v1_scan *v, struct http_request *r)
 		refuse(v, r, p);
 		return;
 	}
+	if (!access_range(r, range.start, range.end))
+		return;
 	if (key_range_is_empty(&range)) {
 		answer_deleted(v, r, 0, 0);
 		return;

@@ -99,6 +99,10 @@ def a_confined_token_reaches_its_prefix_and_nothing_else():
                                ("PUT", "/v1/kv/other", {}), ("DELETE", "/v1/kv/other", None), ("POST", "/v1/increment/other", {}),
                                ("POST", "/v1/batch", {"operations": [inside, {"type": "delete", "key": "other", "if_version": 1}]}),
                                ("POST", "/v1/mget", {"keys": ["shop:1", "other"]}),
+                               ("GET", "/v1/kv", None), ("GET", "/v1/kv?prefix=sho", None), ("GET", "/v1/kv?start=shop:", None),
+                               ("GET", "/v1/kv?start=shop:1&end=shoq", None), ("GET", "/v1/export?prefix=shop", None),
+                               ("DELETE", "/v1/kv?prefix=s", None), ("DELETE", "/v1/kv?all=true", None), ("POST", "/v1/import", None),
+                               ("GET", "/v1/snapshots", None),
                                ("POST", "/api/batch", {"operations": [inside, outside]}),
                                ("POST", "/api/batch", {"operations": [inside, {"type": "delete", "key": "other"}]})):
         harness.equal(g.ask(SHOP, method, path, body)[:2], (403, "prefix_forbidden"), f"{method} {path} {body}")
@@ -108,6 +112,13 @@ def a_confined_token_reaches_its_prefix_and_nothing_else():
     harness.equal(g.ask(SHOP, "POST", "/v1/mget", {"keys": ["shop:1", "shop:2"]})[0], 200)
     harness.equal(g.ask(SHOP, "POST", "/v1/increment/shop%3An", {})[0], 200)
     harness.equal(g.ask(SHOP, "DELETE", "/api/delete/shop%3A2")[0], 200)
+    for query in ("prefix=shop:", "prefix=shop:1&reverse=true", "start=shop:1&end=shop:2", "start=shop:1&end=shop%3B"):
+        harness.equal(g.ask(SHOP, "GET", "/v1/kv?" + query)[0], 200, query)
+        harness.equal(g.ask(SHOP, "GET", "/v1/export?" + query.replace("&reverse=true", ""))[0], 200, query)
+    theirs = g.server.client().request("GET", "/v1/kv?limit=1", None, {"Authorization": f"Bearer {WRITER}"})[2]
+    harness.equal(g.ask(SHOP, "GET", "/v1/kv?cursor=" + json.loads(theirs)["cursor"])[:2], (403, "prefix_forbidden"))
+    harness.equal(g.ask(SHOP, "DELETE", "/v1/kv?prefix=shop:")[0], 200)
+    harness.equal(g.ask(WRITER, "GET", "/api/read/other")[0], 200)
     g.stop()
 
 
