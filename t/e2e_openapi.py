@@ -57,6 +57,23 @@ def every_path_allows_what_the_document_says():
         harness.equal((status, set(fields["allow"].split(", "))), (204, want), path)
 
 
+def query_parameters_agree_both_ways():
+    folder = os.path.join(SOURCE, "frontend")
+    code = "".join(source("frontend/" + name) for name in sorted(os.listdir(folder)) if name.endswith(".c"))
+    told = {p["name"] for _, _, o in document.operations.values() for p in o.get("parameters", ()) if p["in"] == "query"}
+    harness.equal(told, set(re.findall(r'\.name = "(\w+)" \}', code)))
+    for name, (path, method, operation) in document.operations.items():
+        target = path.replace("{key}", "k").replace("{id}", "0")
+        fields = {"Content-Type": media for media in list(operation.get("requestBody", {}).get("content", ()))[:1]}
+        known = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"] if name not in STREAMS else []
+        for parameter in known:
+            _, _, body = client.fetch(method, f"{target}?{parameter}=%00bogus", fields, b"")
+            assert b'"parameter_unknown"' not in body, f"{name} does not know {parameter}: {body!r}"
+        if known:
+            _, _, body = client.fetch(method, target + "?bogus=1", fields, b"")
+            harness.equal(json.loads(body)["code"], "parameter_unknown", name)
+
+
 def every_problem_is_in_the_document_and_no_other():
     schema = document.json["components"]["schemas"]["Problem"]
     told = {(status, code) for status, codes in schema["x-codes"].items() for code in codes}
@@ -214,7 +231,7 @@ def the_client_notices_what_the_document_does_not_say():
 
 
 harness.run(what_is_served_is_the_file, document_and_routes_agree_both_ways, every_path_allows_what_the_document_says,
-            every_problem_is_in_the_document_and_no_other, every_problem_is_in_the_list_for_people_and_no_other,
+            query_parameters_agree_both_ways, every_problem_is_in_the_document_and_no_other, every_problem_is_in_the_list_for_people_and_no_other,
             every_path_is_in_the_text_for_people, every_reference_leads_somewhere, examples_of_answers_fit_their_schemas,
             examples_are_executed, a_watch_begins_as_the_document_says, a_days_work_is_done_with_the_document_alone,
             snapshots_are_listed_and_released, the_client_notices_what_the_document_does_not_say)
