@@ -7,7 +7,7 @@
 #include "frontend/http_conn.h"
 #include "frontend/reads_priv.h"
 
-enum { LOOP_KEYS = 128, LOOP_BYTES = 256 << 10 };        /* more than that is a thread's work */
+enum { TURN_KEYS = 128, LOOP_BYTES = 256 << 10 };        /* of one go; more bytes than that are a thread's work */
 
 static struct reads_many *many_of(struct cold_job *job)
 {
@@ -32,14 +32,15 @@ static enum st look(struct reads_many *m, bool nowait)
 	return ST_OK;
 }
 
-/* Goes on until the end, or until something stands in the way: ST_BUSY on the event loop is work for a thread. */
+/* Goes on until the end, or until something stands in the way. ST_BUSY: it is a thread's turn, another one's after a thread's:
+ * point reads that wait for the same thread do not wait for all of these. */
 static enum st walk(struct reads_many *m, bool nowait)
 {
 	size_t from = m->at;
 	enum st st;
 
 	for (; m->at < m->count; m->at++) {
-		if (nowait && (m->at - from == LOOP_KEYS || m->out.n > LOOP_BYTES))
+		if (m->at - from == TURN_KEYS || (nowait && m->out.n > LOOP_BYTES))
 			return ST_BUSY;
 		st = look(m, nowait);
 		if (st)
@@ -84,7 +85,9 @@ static void on_cold_done(void *ctx, struct cold_job *job)
 	struct reads_many *m = many_of(job);
 
 	(void)ctx;
-	if (!settle(m, m->st))
+	if (m->st == ST_BUSY)
+		cold_submit(m->reads->cold, &m->job);
+	else if (!settle(m, m->st))
 		reads__hold(m->reads, m->request);
 }
 
