@@ -156,8 +156,18 @@ def a_cursor_of_a_frontend_that_was_started_anew_is_gone():
     status, body = get(server.client(patient=True), f"/v1/kv?cursor={cursor}")
     assert (status, body["code"]) == (410, "snapshot_gone"), body
     server.stop()
+
+
+def a_cursor_of_a_server_that_was_started_anew_is_gone():
+    server = Server().start()
+    fill(server, 100)
+    cursor = get(server.client(), "/v1/kv?limit=10")[1]["cursor"]
+    id_ = get(server.client(), "/v1/snapshots")[1]["snapshots"][0]["id"]
+    server.stop()
     server.start()
-    assert get(server.client(patient=True), f"/v1/kv?cursor={cursor}")[0] == 410
+    assert get(server.client(), "/v1/kv?limit=10")[1]["cursor"]
+    assert get(server.client(), "/v1/snapshots")[1]["snapshots"][0]["id"] == id_      # the same number, another snapshot
+    assert get(server.client(), f"/v1/kv?cursor={cursor}")[0] == 410
     server.stop()
 
 
@@ -238,6 +248,7 @@ def a_client_that_does_not_read_costs_no_memory_and_its_state_stays():
     pid = server.pid_of("frontend.0")
     before = memory_kib(pid)
     fill(server, 30000, value="new")
+    assert memory_kib(pid) < before + 12000, (before, memory_kib(pid))
     got = bytearray()
     while not got.endswith(b"\r\n0\r\n\r\n"):
         part = sock.recv(1 << 20)
@@ -252,7 +263,14 @@ def a_client_that_goes_away_ends_its_scan():
     server = Server(MEMTABLE_SIZE_LIMIT=1 << 20).start()
     fill(server, 50000, value="x" * 500)
     sock = open_stream(server, "/v1/export")
-    wait_until(lambda: get(server.client(), "/v1/snapshots")[1]["snapshots"], what="the snapshot")
+    seen = [0]
+
+    def stands_still():
+        before, seen[0] = seen[0], server.metric("lsm_scanned_entries_total")
+        time.sleep(0.05)
+        return before == seen[0] > 0
+    wait_until(stands_still, what="the stream to be full")
+    assert get(server.client(), "/v1/snapshots")[1]["snapshots"]
     sock.close()
     wait_until(lambda: not get(server.client(), "/v1/snapshots")[1]["snapshots"], 10, "the end of the snapshot")
     server.stop()
@@ -351,7 +369,8 @@ def keys_of_any_bytes_are_scanned():
 harness.run(pages_have_every_key_once_in_either_direction, a_page_is_limited_by_bytes_too,
             a_scan_of_pages_shows_one_state_while_writes_and_compactions_go_on, a_cursor_works_at_every_frontend,
             a_cursor_that_was_changed_is_refused, a_cursor_is_gone_when_its_snapshot_is,
-            a_cursor_of_a_frontend_that_was_started_anew_is_gone, snapshots_that_wait_are_bounded,
+            a_cursor_of_a_frontend_that_was_started_anew_is_gone,
+            a_cursor_of_a_server_that_was_started_anew_is_gone, snapshots_that_wait_are_bounded,
             a_stream_has_all_of_the_range, forms_are_chosen_by_accept,
             a_client_that_does_not_read_costs_no_memory_and_its_state_stays, a_client_that_goes_away_ends_its_scan,
             a_stream_whose_snapshot_ends_says_so_and_is_incomplete, scans_at_once_are_bounded,
