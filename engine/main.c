@@ -129,7 +129,7 @@ static void open_database(struct engine *e)
 	uint64_t began_us = clock_mono_us();
 	enum st st = restore_open(&c, &e->db, &complaint);
 
-	report_leave(&e->db.report, e->vfs, e->heritage.conf.run_dir);
+	report_leave(&e->db.report, e->vfs, e->heritage.conf.data_dir, e->heritage.conf.run_dir);
 	if (st == ST_CORRUPT)
 		refuse(e, &complaint, EXIT_DATA);
 	if (st && disk_is_full(e, st)) {

@@ -302,24 +302,38 @@ void manifest_setup__leave_alone(sqlite3 *db)
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
+static enum st any_name(void *ctx, const char *name)
+{
+	(void)ctx;
+	(void)name;
+	return ST_OK;
+}
+
+static enum st open_file(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp, bool *createdp,
+			 struct buf *complaint)
+{
+	int rc = sqlite3_open_v2(path, dbp, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, sqlite_vfs);
+
+	if (rc)
+		return manifest_db__fail(*dbp, rc, "open the file");
+	sqlite3_extended_result_codes(*dbp, 1);
+	sqlite3_busy_timeout(*dbp, MANIFEST_BUSY_MS);
+	return open_checked(v, path, *dbp, createdp, complaint);
+}
+
 enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp,
 			     bool *createdp, struct buf *complaint)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	enum st st = check_file(v, path, complaint);
-	int rc;
 
 	*createdp = false;
 	*dbp = NULL;
 	if (st)
 		return st;
 	manifest_db__know_sums();
-	rc = sqlite3_open_v2(path, dbp, flags, sqlite_vfs);
-	if (rc)
-		return manifest_db__fail(*dbp, rc, "open the file");
-	sqlite3_extended_result_codes(*dbp, 1);
-	sqlite3_busy_timeout(*dbp, MANIFEST_BUSY_MS);
-	st = open_checked(v, path, *dbp, createdp, complaint);
+	st = open_file(v, path, sqlite_vfs, dbp, createdp, complaint);
+	if (st == ST_IO && vfs_list(v, path, any_name, NULL) == ST_OK)
+		st = refuse(complaint, path, "is a directory.");
 	if (st)
 		manifest_setup__leave_alone(*dbp);
 	return st;

@@ -121,6 +121,26 @@ static enum st look_into(struct recovery *r, struct segment *s)
 	return st;
 }
 
+static enum st any_name(void *ctx, const char *name)
+{
+	(void)ctx;
+	(void)name;
+	return ST_OK;
+}
+
+/* What could not be read: a folder in a segment's place? Nobody but people can say how it came there. */
+static enum st refuse_folder(struct recovery *r, struct file_id id)
+{
+	struct path p = path_wal(r->data_dir, id);
+
+	if (vfs_list(r->v, p.s, any_name, NULL))
+		return ST_IO;
+	snprintf(r->rp->sentence, sizeof r->rp->sentence,
+		 "wal/wal_%" PRIu64 ".log is a directory, in the place of a WAL segment. Nothing was changed: move it away, and restore "
+		 "the segment if there was one.", id.v);
+	return fail(ST_CORRUPT, "%s", r->rp->sentence);
+}
+
 /* A prepared segment that was never begun is all zeros and means nothing; should it be one whose content was
  * wiped, its successor's link tells. The floor's was begun, and header and origins synced, before the manifest named it. */
 static bool never_begun(const struct recovery *r, const struct segment *s)
@@ -143,7 +163,7 @@ static enum st look_around(struct recovery *r)
 	for (size_t i = 0; i < r->count; i++) {
 		st = look_into(r, &r->segments[i]);
 		if (st)
-			return st;
+			return st == ST_IO ? refuse_folder(r, r->segments[i].id) : st;
 		if (!never_begun(r, &r->segments[i]))
 			r->segments[kept++] = r->segments[i];
 	}
@@ -525,8 +545,8 @@ static enum st settle_tail(struct recovery *r, struct file_id torn)
 		rp->damaged_offset = torn.v ? 0 : r->end.length;
 		rp->refused = r->mode == WAL_RECOVERY_ABSOLUTE;
 		snprintf(rp->sentence, sizeof rp->sentence,
-			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on), "
-			 "which was never acknowledged as durable%s", torn.v ? torn.v : r->end.id.v,
+			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on): "
+			 "nothing vouches for it%s", torn.v ? torn.v : r->end.id.v,
 			 torn.v ? 0 : r->end.length, r->mode == WAL_RECOVERY_ABSOLUTE
 				 ? ". WAL_RECOVERY_MODE=absolute refuses that; nothing was changed. Start with strict to cut it."
 				 : "; it was cut.");

@@ -72,18 +72,10 @@ static enum st create_anew(struct vfs *v, const char *path, struct vfs_file **fp
 	return vfs_open(v, path, VFS_CREATE, fp);
 }
 
-static struct path quarantine_name(const char *data_dir, struct file_id id, uint64_t offset, const char *ext)
+static enum st keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
+			      const struct recovery_report *r)
 {
-	struct path dir = path_quarantine_dir(data_dir);
-	char name[96];
-
-	snprintf(name, sizeof name, "wal_%" PRIu64 "_at_%" PRIu64 ".%s", id.v, offset, ext);
-	return path_join(dir.s, name);
-}
-
-static enum st keep_cut_bytes(struct vfs *v, const char *data_dir, const struct quarantine_order *q)
-{
-	struct path from = path_wal(data_dir, q->cut), to = quarantine_name(data_dir, q->cut, q->offset, "bin");
+	struct path from = path_wal(data_dir, q->cut), to = report_set_aside(r, data_dir, "bin");
 	struct vfs_file *in, *out = NULL;
 	enum st st = vfs_open(v, from.s, VFS_READ, &in);
 
@@ -111,7 +103,7 @@ static void list_names(const struct quarantine_order *q, struct buf *names)
 static enum st write_report(struct vfs *v, const char *data_dir, const struct quarantine_order *q,
 			    const struct recovery_report *r)
 {
-	struct path to = quarantine_name(data_dir, r->damaged_segment, r->damaged_offset, "json");
+	struct path to = report_set_aside(r, data_dir, "json");
 	struct buf names = BUF_INIT, text = BUF_INIT;
 	struct vfs_file *f;
 	enum st st = create_anew(v, to.s, &f);
@@ -210,7 +202,7 @@ enum st recovery__quarantine(struct vfs *v, const char *data_dir, const struct q
 	if (!st)
 		st = vfs_sync_dir(v, data_dir);
 	if (!st && q->cut.v)
-		st = keep_cut_bytes(v, data_dir, q);
+		st = keep_cut_bytes(v, data_dir, q, r);
 	if (!st)
 		st = write_report(v, data_dir, q, r);
 	if (!st)

@@ -3,10 +3,14 @@
 #include "engine/report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/base/clock.h"
 #include "common/base/conf.h"
+#include "common/base/mem.h"
 #include "common/table/filename.h"
+
+#define REPORT_MAX (1u << 20)
 
 const char *report_kind(const struct recovery_report *r)
 {
@@ -38,14 +42,15 @@ static const char *action_word(const struct recovery_report *r)
 static const char *advice(const struct recovery_report *r)
 {
 	if (r->refused && !r->damage)
-		return "Start with WAL_RECOVERY_MODE=strict: nobody was answered for these bytes, they are cut.";
+		return "Start with WAL_RECOVERY_MODE=strict: nothing vouches for these bytes, they are cut.";
 	if (r->refused)
 		return "Copy the data directory. Restore the file from a backup, or start once with WAL_RECOVERY_MODE=truncate: "
 		       "everything before is kept, the rest is moved to quarantine/.";
 	if (r->damage)
 		return "Compare what is missing with a backup or with the clients; the cut bytes are in quarantine/. Go on with "
 		       "WAL_RECOVERY_MODE=strict.";
-	return "Nothing: nobody was answered for these bytes.";
+	return "Nothing after a crash or a power cut, which leave such an end. Without one, the last group may have been damaged: "
+	       "it looks the same. Compare with the clients then.";
 }
 
 static void print_lost(const struct recovery_report *r, struct buf *out)
@@ -76,6 +81,28 @@ void report_print(const struct recovery_report *r, const struct buf *names, stru
 	buf_printf(out, "  \"summary\": \"%s\",\n  \"what_to_do\": \"%s\"\n}\n", r->sentence, advice(r));
 }
 
+struct path report_set_aside(const struct recovery_report *r, const char *data_dir, const char *ext)
+{
+	struct path dir = path_quarantine_dir(data_dir);
+	char name[96];
+
+	snprintf(name, sizeof name, "wal_%" PRIu64 "_at_%" PRIu64 ".%s", r->damaged_segment.v, r->damaged_offset, ext);
+	return path_join(dir.s, name);
+}
+
+/* The report as it lies in quarantine/; false: there is none. */
+static bool read_set_aside(const struct recovery_report *r, struct vfs *v, const char *data_dir, struct buf *text)
+{
+	uint8_t *bytes;
+	size_t n;
+
+	if (!r->damage || r->refused || vfs_slurp(v, report_set_aside(r, data_dir, "json").s, REPORT_MAX, &bytes, &n))
+		return false;
+	buf_append(text, bytes, n);
+	mem_free(bytes);
+	return n > 0;
+}
+
 static enum st write_file(struct vfs *v, const char *path, const struct buf *text)
 {
 	struct vfs_file *f;
@@ -88,7 +115,7 @@ static enum st write_file(struct vfs *v, const char *path, const struct buf *tex
 	return st;
 }
 
-void report_leave(const struct recovery_report *r, struct vfs *v, const char *run_dir)
+void report_leave(const struct recovery_report *r, struct vfs *v, const char *data_dir, const char *run_dir)
 {
 	struct path p = path_recovery_report(run_dir);
 	struct buf text = BUF_INIT;
@@ -98,7 +125,8 @@ void report_leave(const struct recovery_report *r, struct vfs *v, const char *ru
 		return;                  /* logged; the log has the sentence too */
 	if (!r->damage && !r->torn_tail)
 		return;
-	report_print(r, NULL, &text);
+	if (!read_set_aside(r, v, data_dir, &text))
+		report_print(r, NULL, &text);
 	st = write_file(v, p.s, &text);
 	(void)st;                        /* logged; so too */
 	buf_fini(&text);

@@ -12,6 +12,7 @@
 #ifndef ENGINE_REPORT_H
 #define ENGINE_REPORT_H
 
+#include "common/table/filename.h"
 #include "common/vfs/vfs.h"
 #include "common/wal/wal_format.h"
 
@@ -37,8 +38,11 @@ const char *report_kind(const struct recovery_report *r);
 /* The report as a JSON object, with these files in quarantine. */
 void report_print(const struct recovery_report *r, const struct buf *names, struct buf *out);
 
-/* Leaves it in RUN_DIR/recovery.json, for health, lsmctl and people; removes an old one when there is nothing to report.
- * The data directory is not touched. */
-void report_leave(const struct recovery_report *r, struct vfs *v, const char *run_dir);
+/* DATA_DIR/quarantine/wal_<id>_at_<offset>.<ext>, of where the damage is: bin, the bytes that were cut; json, the report. */
+struct path report_set_aside(const struct recovery_report *r, const char *data_dir, const char *ext);
+
+/* Leaves it in RUN_DIR/recovery.json, for health, lsmctl and people: the one that lies in quarantine/ when something was put
+ * there. Removes an old one when there is nothing to report. The data directory is not changed. */
+void report_leave(const struct recovery_report *r, struct vfs *v, const char *data_dir, const char *run_dir);
 
 #endif

@@ -2,6 +2,8 @@
 /* The verdict of GET /api/health and its JSON. Pure; any thread. */
 #include "frontend/health_json.h"
 
+#include <string.h>
+
 static size_t count_tables(const struct view_desc *d)
 {
 	size_t n = 0, level;
@@ -48,11 +50,21 @@ static bool engine_serves(const struct health_facts *f)
 	return f->engine_there && f->engine_state == BOARD_SERVING;
 }
 
+/* Did the last start lose acknowledged writes? The report says so, which stays until the next start, or until somebody who has
+ * seen it removes it. */
+static bool writes_were_lost(const struct health_facts *f)
+{
+	static const char word[] = "\"action\": \"quarantined\"";
+
+	return f->recovery.n > 0 && memmem(f->recovery.p, f->recovery.n, word, sizeof word - 1) != NULL;
+}
+
 enum health health_judge(const struct health_facts *f)
 {
 	if (!f->desc || !f->directory_there)
 		return HEALTH_UNHEALTHY;
-	if (!engine_serves(f) || disk_is_low(f) || f->stalled || f->desc->damage_count)
+	if (!engine_serves(f) || disk_is_low(f) || f->stalled || f->desc->damage_count ||
+	    writes_were_lost(f))
 		return HEALTH_DEGRADED;
 	return HEALTH_HEALTHY;
 }
@@ -100,6 +112,9 @@ static void write_reason(struct buf *out, const struct health_facts *f)
 		return;
 	else if (f->desc->damage_count)
 		buf_printf(out, "%zu ranges of keys are damaged and cannot be read: see lsmctl damage", f->desc->damage_count);
+	else if (writes_were_lost(f))
+		buf_append_str(out, "the last start lost acknowledged writes, see recovery: until the next start, or until recovery.json "
+			       "in RUN_DIR is removed");
 	else if (disk_is_low(f))
 		buf_append_str(out, "the disk is getting full");
 }

@@ -98,18 +98,46 @@ def a_damaged_log_is_refused_with_a_report_and_cut_when_that_is_asked_for():
     harness.equal(server.metric("lsm_wal_checksum_mismatches_total"), 1, "lsm_wal_checksum_mismatches_total")
     health = client.json("GET", "/api/health")[1]
     harness.equal((health["recovery"]["action"], health["recovery"]["offset"]), ("quarantined", report["offset"]), "health")
+    harness.equal(health["status"], "degraded", "health after a loss")
+    assert "lost acknowledged writes" in health["reason"], health["reason"]
     name = f"wal_{re.search(r'wal_([0-9]+)', segment).group(1)}_at_{report['offset']}"
     aside = os.path.join(server.data_dir, "quarantine", name)
     harness.equal(json.load(open(aside + ".json"))["lost_to_sequence"], 20, "report in quarantine")
     with open(aside + ".bin", "rb") as f:
         assert f.read() == before[report["offset"]:report["offset"] + report["bytes"]], "the cut bytes"
+    assert os.path.basename(aside) + ".bin" in health["recovery"]["quarantined"], health["recovery"]
     assert "Recovery: " in server.ctl("status").stdout
+    os.unlink(os.path.join(server.data_dir, "run", "recovery.json"))        # seen
+    harness.equal(client.json("GET", "/api/health")[1]["status"], "healthy", "health when the report was removed")
     server.settings["WAL_RECOVERY_MODE"] = "strict"
     server.stop()
     server.start()
     assert "recovery" not in server.client().json("GET", "/api/health")[1]
 
 
+def a_folder_in_the_place_of_a_file_is_refused_once_and_for_all():
+    server = harness.Server().start()
+    harness.equal(server.client().write("k", "v")[0], 200, "status")
+    server.stop()
+    folder = os.path.join(server.data_dir, "wal", "wal_300.log")
+    os.mkdir(folder)
+    launched(server)
+    harness.equal(server.process.wait(60), 65, "exit status with a folder among the segments")
+    assert os.path.isdir(folder)
+    os.rmdir(folder)
+    manifest = os.path.join(server.data_dir, "manifest.db")
+    os.rename(manifest, manifest + ".aside")
+    os.mkdir(manifest)
+    launched(server)
+    harness.equal(server.process.wait(60), 65, "exit status with a folder as the manifest")
+    os.rmdir(manifest)
+    os.rename(manifest + ".aside", manifest)
+    server.start()
+    harness.equal(server.client().read("k")[1]["value"], "v", "the value")
+    harness.equal(server.stop(), 0, "exit status")
+
+
 if __name__ == "__main__":
     harness.run(progress_is_told_while_the_log_is_replayed,
-                a_damaged_log_is_refused_with_a_report_and_cut_when_that_is_asked_for)
+                a_damaged_log_is_refused_with_a_report_and_cut_when_that_is_asked_for,
+                a_folder_in_the_place_of_a_file_is_refused_once_and_for_all)

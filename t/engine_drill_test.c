@@ -181,7 +181,7 @@ static void check_refused(const struct drill *d, unsigned mode, const char *word
 	ck_assert(slice_eq(buf_slice(&before), buf_slice(&after)));
 	ck_ok(vfs_exists(v, path_quarantine_dir(dir).s, &there));
 	ck_assert(!there);
-	report_leave(&r.report, v, dir);
+	report_leave(&r.report, v, dir, dir);
 	text = slurped(run.s);
 	check_report(d, &text, offset, word, "refused");
 	buf_fini(&before);
@@ -193,7 +193,7 @@ static void check_refused(const struct drill *d, unsigned mode, const char *word
 static void check_truncated(const struct drill *d, uint64_t offset)
 {
 	struct replayed r, again;
-	struct buf text;
+	struct buf text, left;
 	char name[64];
 	bool there;
 
@@ -206,9 +206,13 @@ static void check_truncated(const struct drill *d, uint64_t offset)
 	says(&text, "\"%s\"", d->aside);
 	ck_ok(vfs_exists(v, path_join(path_quarantine_dir(dir).s, d->aside).s, &there));
 	ck_assert(there);
+	report_leave(&r.report, v, dir, dir);
+	left = slurped(path_recovery_report(dir).s);
+	ck_assert(slice_eq(buf_slice(&left), buf_slice(&text)));        /* with the names of what was set aside */
+	buf_fini(&left);
 	ck_ok(replay_from(v, dir, WAL_RECOVERY_ABSOLUTE, 1, 0, &again));
 	ck_assert_uint_eq(again.count, 3);
-	report_leave(&again.report, v, dir);
+	report_leave(&again.report, v, dir, dir);
 	ck_ok(vfs_exists(v, path_recovery_report(dir).s, &there));
 	ck_assert(!there);
 	buf_fini(&text);
@@ -254,7 +258,7 @@ START_TEST(a_torn_tail_in_each_mode_is_told_from_damage)
 		ck_assert_int_eq(replay_from(v, dir, rows[i].mode, 1, 0, &r), rows[i].st);
 		ck_assert_uint_eq(stats_sum(M_wal_torn_tails), torn + 1);
 		ck_assert_uint_eq(r.count, 3);
-		report_leave(&r.report, v, dir);
+		report_leave(&r.report, v, dir, dir);
 		text = slurped(path_recovery_report(dir).s);
 		says(&text, "\"kind\": \"torn_tail\"");
 		says(&text, "\"file\": \"wal_1.log\"");

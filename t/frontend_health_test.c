@@ -44,6 +44,22 @@ START_TEST(all_well_is_healthy)
 }
 END_TEST
 
+START_TEST(writes_that_a_start_lost_make_it_degraded_and_a_torn_tail_does_not)
+{
+	struct health_facts f = well();
+	struct buf out = BUF_INIT;
+
+	f.recovery = slice_str("{ \"kind\": \"torn_tail\", \"action\": \"cut\" }");
+	ck_assert_int_eq(health_judge(&f), HEALTH_HEALTHY);
+	f.recovery = slice_str("{ \"kind\": \"truncated\", \"action\": \"quarantined\" }");
+	ck_assert_int_eq(health_judge(&f), HEALTH_DEGRADED);
+	health_json_write(&out, &f);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&out), "the last start lost acknowledged writes"));
+	ck_assert_ptr_null(health_not_ready(&out, &f));
+	buf_fini(&out);
+}
+END_TEST
+
 START_TEST(readable_but_not_writable_is_degraded)
 {
 	struct health_facts f = well();
@@ -264,6 +280,7 @@ END_TEST
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, all_well_is_healthy);
+	tcase_add_test(tc, writes_that_a_start_lost_make_it_degraded_and_a_torn_tail_does_not);
 	tcase_add_test(tc, readable_but_not_writable_is_degraded);
 	tcase_add_test(tc, unreadable_is_unhealthy);
 	tcase_add_test(tc, not_ready_says_why);
