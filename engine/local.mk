@@ -10,7 +10,9 @@ libengine_a_SOURCES = \
 	engine/wal.c engine/wal.h \
 	engine/report.c engine/report.h \
 	engine/recovery_repair.c engine/recovery_repair.h \
-	engine/recovery.c engine/recovery.h \
+	engine/recovery.h engine/recovery_priv.h \
+	engine/recovery_settle.c \
+	engine/recovery.c \
 	engine/recovery_tidy.c \
 	engine/manifest_schema.c engine/manifest_schema.h \
 	engine/manifest_db.c engine/manifest_db.h \

@@ -5,6 +5,7 @@
  *   look    list wal/, open each segment from the floor on, sort out never-begun ones and a torn newest header
  *   replay  segment by segment: is it the one that follows (link), then record by record into the sink
  *   settle  no damage: make the newest true on disk. Damage: refuse untouched, or cut and quarantine the rest
+ *           (recovery_settle.c)
  *
  * Where replay stops is a `finding`. A segment with a successor must end where the successor's header says;
  * the newest may have a torn tail, told from damage by the promises of later records (wal_format.h, 3).
@@ -17,55 +18,13 @@
 #include <stdlib.h>
 
 #include "common/base/conf.h"
-#include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/stats/stats.h"
 #include "common/table/filename.h"
 #include "common/wal/wal_reader.h"
+#include "engine/recovery_priv.h"
 #include "engine/recovery_repair.h"
 
 #define PROGRESS_BYTES (1u << 20)        /* progress is told so often */
-
-struct segment {
-	struct file_id id;
-	uint64_t size;
-	enum wal_opening opening;
-	struct wal_header header;
-	struct wal_rest rest;            /* of the whole file, when it has no header */
-};
-
-/* Damage of acknowledged data, and where. whole: the segment cannot be used at all. */
-struct finding {
-	enum wal_damage damage;
-	size_t index;                    /* of segments; their count: behind all of them */
-	uint64_t offset, content_end;
-	bool whole;
-	struct seq lost_to;
-	char what[200];
-};
-
-struct recovery {
-	/* fixed */
-	struct vfs *v;
-	const char *data_dir;
-	unsigned mode;
-	uint64_t database;
-	struct file_id floor;
-	struct seq flushed, promised;
-	const struct recovery_sink *sink;
-	/* after look */
-	struct segment *segments;
-	size_t count, capacity;
-	bool floor_seen;
-	uint64_t total_bytes;
-	/* replay */
-	struct seq last;                 /* last sequence read */
-	struct wal_link end;             /* of the last segment read */
-	uint64_t promise;                /* highest in the last segment read */
-	bool to_close;                   /* it has no closing record and needs one before its file is cut */
-	uint64_t done_bytes, told_bytes;
-	struct recovery_report *rp;
-};
 
 /* ---- look ---- */
 
@@ -410,154 +369,7 @@ static enum st replay(struct recovery *r, struct finding *f)
 	return st;
 }
 
-/* ---- settle ---- */
-
-/* The highest sequence that can still be seen behind the damage, or that somebody vouches for. Errors of the disk only
- * make it lower: it is for people. */
-static struct seq last_behind(struct recovery *r, const struct finding *f)
-{
-	struct seq last = f->lost_to;
-
-	for (size_t i = f->index; i < r->count; i++) {
-		struct path p = path_wal(r->data_dir, r->segments[i].id);
-		struct wal_reader *reader;
-		struct wal_rest rest;
-
-		if (r->segments[i].opening == WAL_OPENING_HEADER && r->segments[i].header.database == r->database &&
-		    r->segments[i].header.last_seq.v > last.v)
-			last = r->segments[i].header.last_seq;
-		if (wal_reader_open(r->v, p.s, r->database, r->segments[i].id, &reader))
-			continue;
-		if (wal_reader_rest(reader, i == f->index && !f->whole ? f->offset : WAL_HEADER_BYTES, &rest) == ST_OK &&
-		    rest.last_seq.v > last.v)
-			last = rest.last_seq;
-		wal_reader_close(&reader);
-	}
-	return last;
-}
-
-static void count_damage(enum wal_damage damage)
-{
-	static const enum metric by_kind[] = {
-		[WAL_DAMAGE_CHECKSUM] = M_wal_checksum_mismatches, [WAL_DAMAGE_TRUNCATED] = M_wal_truncated_entries,
-		[WAL_DAMAGE_UNDECODABLE] = M_wal_undecodable_entries, [WAL_DAMAGE_GAP] = M_wal_sequence_gaps,
-	};
-
-	stats_add(M_corruption_detected, 1);
-	stats_add(by_kind[damage], 1);
-	if (damage == WAL_DAMAGE_CHECKSUM)
-		stats_add(M_crc32_verification_failed, 1);
-}
-
-static void tell_damage(struct recovery *r, const struct finding *f)
-{
-	struct recovery_report *rp = r->rp;
-	struct file_id id = f->index < r->count ? r->segments[f->index].id : r->floor;
-
-	rp->damage = f->damage;
-	rp->damaged_segment = id;
-	rp->damaged_offset = f->offset;
-	rp->lost_from = seq(rp->last_seq.v + 1);
-	rp->damaged_bytes = f->whole && f->index < r->count ? r->segments[f->index].size : f->content_end - f->offset;
-	rp->refused = r->mode != WAL_RECOVERY_TRUNCATE;
-	rp->lost_to = last_behind(r, f);
-	if (rp->lost_to.v < rp->lost_from.v)
-		rp->lost_to = seq(0);
-	snprintf(rp->sentence, sizeof rp->sentence,
-		 "Acknowledged data in the write-ahead log is damaged: wal_%" PRIu64 ".log at offset %" PRIu64 " (%s). "
-		 "Writes from sequence %" PRIu64 " on are affected. %s", id.v, f->offset, f->what, rp->lost_from.v,
-		 r->mode == WAL_RECOVERY_TRUNCATE
-			 ? "Everything before was kept, the rest was moved to quarantine/."
-			 : "Nothing was changed. Restore the file from a backup, or start once with "
-			   "WAL_RECOVERY_MODE=truncate to keep everything before and set the rest aside.");
-	count_damage(f->damage);
-}
-
-/* The closing record that the last segment needs; empty when it needs none. */
-static struct slice closing_of(const struct recovery *r, uint8_t bytes[WAL_HEAD_BYTES])
-{
-	if (!r->to_close)
-		return (struct slice){ 0 };
-	wal_closing_encode(r->database, r->end.id, r->end.last_seq, bytes);
-	return slice_of(bytes, WAL_HEAD_BYTES);
-}
-
-/* Where the log ends now, made true on disk; everything behind it is gone. */
-static enum st settle_end(struct recovery *r)
-{
-	uint8_t bytes[WAL_HEAD_BYTES];
-	struct slice closing;
-	enum st st;
-
-	if (r->end.id.v == 0)
-		return ST_OK;
-	closing = closing_of(r, bytes);
-	if (r->promise > r->end.length)
-		r->promise = r->end.length;
-	st = recovery__settle(r->v, r->data_dir, r->end.id, r->promise, r->end.length, closing);
-	r->end.length += closing.n;
-	r->rp->end = r->end;
-	return st;
-}
-
-/* The header that stands for the floor's segment when that goes to quarantine: nothing follows what was flushed. */
-static void stand_in(const struct recovery *r, uint8_t header[WAL_HEADER_BYTES])
-{
-	struct wal_header h = { .version = WAL_VERSION, .database = r->database, .id = r->floor, .last_seq = r->rp->last_seq };
-
-	wal_header_encode(&h, header);
-}
-
-static enum st cut_and_quarantine(struct recovery *r, const struct finding *f)
-{
-	size_t first = f->whole ? f->index : f->index + 1, n = r->count > first ? r->count - first : 0;
-	struct file_id *whole = mem_alloc((n + 1) * sizeof *whole);
-	uint8_t closing[WAL_HEAD_BYTES], header[WAL_HEADER_BYTES];
-	struct quarantine_order q = { .whole = whole, .whole_count = n, .keep_name = r->floor, .closing = closing_of(r, closing),
-				      .stand_in = slice_of(header, sizeof header) };
-	enum st st;
-
-	stand_in(r, header);
-	for (size_t i = 0; i < n; i++)
-		whole[i] = r->segments[first + i].id;
-	if (!f->whole) {
-		q.cut = r->segments[f->index].id;
-		q.offset = f->offset;
-		q.content_end = f->content_end;
-	}
-	log_warn("%s", r->rp->sentence);
-	st = recovery__quarantine(r->v, r->data_dir, &q, r->rp);
-	mem_free(whole);
-	if (r->end.id.v == 0 && r->floor.v)      /* nothing was read: the stand-in is the log */
-		r->end = (struct wal_link){ r->floor, WAL_HEADER_BYTES, r->rp->last_seq };
-	return st ? st : settle_end(r);
-}
-
-/* No damage; perhaps a torn tail, in the newest segment or (its header) in one more behind it. */
-static enum st settle_tail(struct recovery *r, struct file_id torn)
-{
-	struct recovery_report *rp = r->rp;
-	enum st st = ST_OK;
-
-	if (rp->torn_tail) {
-		stats_add(M_wal_torn_tails, 1);
-		rp->damaged_segment = torn.v ? torn : r->end.id;
-		rp->damaged_offset = torn.v ? 0 : r->end.length;
-		rp->refused = r->mode == WAL_RECOVERY_ABSOLUTE;
-		snprintf(rp->sentence, sizeof rp->sentence,
-			 "The write-ahead log ended in a torn tail (wal_%" PRIu64 ".log from offset %" PRIu64 " on): "
-			 "nothing vouches for it%s", torn.v ? torn.v : r->end.id.v,
-			 torn.v ? 0 : r->end.length, r->mode == WAL_RECOVERY_ABSOLUTE
-				 ? ". WAL_RECOVERY_MODE=absolute refuses that; nothing was changed. Start with strict to cut it."
-				 : "; it was cut.");
-		if (r->mode == WAL_RECOVERY_ABSOLUTE)
-			return fail(ST_CORRUPT, "%s", rp->sentence);
-		log_warn("%s", rp->sentence);
-	}
-	if (torn.v)
-		st = recovery__settle(r->v, r->data_dir, torn, 0, 0, (struct slice){ 0 });
-	return st ? st : settle_end(r);
-}
+/* ---- the whole ---- */
 
 /* Nothing in the log says that it went on behind its end; the manifest may. */
 static void check_promise(const struct recovery *r, struct finding *f)
@@ -596,8 +408,8 @@ static enum st run(struct recovery *r)
 	r->rp->last_seq = r->last.v > r->flushed.v ? r->last : r->flushed;
 	r->rp->end = r->end;
 	if (!f.damage)
-		return settle_tail(r, torn);
-	tell_damage(r, &f);
+		return recovery__settle_tail(r, torn);
+	recovery__tell_damage(r, &f);
 	if (r->mode != WAL_RECOVERY_TRUNCATE)
 		return fail(ST_CORRUPT, "%s", r->rp->sentence);
 	if (torn.v) {
@@ -605,7 +417,7 @@ static enum st run(struct recovery *r)
 		if (st)
 			return st;
 	}
-	return cut_and_quarantine(r, &f);
+	return recovery__set_aside(r, &f);
 }
 
 enum st recovery_run(struct vfs *v, const char *data_dir, unsigned mode, const struct recovery_known *known,
