@@ -55,6 +55,7 @@ const struct http_limits http_limits_default = {
 	.head_s = 5,
 	.idle_s = 30,
 	.write_s = 60,
+	.hurry_s = 5,
 	.body_s = 30,
 	.body_rate = 1024,
 };

@@ -54,6 +54,7 @@ struct http_limits {
 	uint64_t max_bodies;             /* bytes of all bodies together */
 	uint64_t max_unsent;             /* bytes of answers that all clients together have not taken */
 	unsigned head_s, idle_s, write_s;        /* time-outs, seconds: a head, between requests, no byte taken */
+	unsigned hurry_s;                        /* in place of write_s while max_unsent is exceeded */
 	unsigned body_s, body_rate;      /* a body brings on average body_rate bytes per second over body_s seconds */
 };
 

@@ -5,7 +5,7 @@
  *	idle       no request for idle_s seconds
  *	head       not complete after head_s seconds; a handshake of TLS likewise
  *	body       less than body_rate bytes a second, taken over body_s seconds in which we would have read
- *	output     no byte taken for write_s seconds; for SHORT_WRITE_S when the server has too much of it to keep
+ *	output     no byte taken for write_s seconds; for hurry_s when the server has too much of it to keep
  *	linger     see http_conn.c
  *
  * Event loop thread only.
@@ -13,7 +13,7 @@
 #include "frontend/http_conn_priv.h"
 #include "frontend/http_date.h"
 
-enum { LINGER_S = 2, SHORT_WRITE_S = 5 };
+enum { LINGER_S = 2 };
 
 /* Whether the client has not taken anything for too long. */
 static bool is_stuck(struct http_conn *c)
@@ -27,8 +27,8 @@ static bool is_stuck(struct http_conn *c)
 		c->sent_s = s->second;
 		return false;
 	}
-	if (s->unsent_bytes > s->limits.max_unsent && patience > SHORT_WRITE_S)
-		patience = SHORT_WRITE_S;
+	if (s->unsent_bytes > s->limits.max_unsent && patience > s->limits.hurry_s)
+		patience = s->limits.hurry_s;
 	return s->second - c->sent_s > patience;
 }
 

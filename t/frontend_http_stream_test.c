@@ -16,7 +16,7 @@
 enum { PIECE = 1000 };
 
 static struct http_stream *live;
-static struct http_request *kept;
+static struct http_request *_Atomic kept;
 static atomic_size_t written, seen, gone;
 
 struct counter {
@@ -305,6 +305,7 @@ END_TEST
 START_TEST(requests_behind_a_stream_wait_for_its_end)
 {
 	struct answer a = { 0 };
+	struct buf b = BUF_INIT;
 	size_t before;
 	int fd;
 
@@ -323,7 +324,8 @@ START_TEST(requests_behind_a_stream_wait_for_its_end)
 	ck_assert_uint_eq(seen, before + 1);     /* the canary */
 	tell('e');
 	hear_text(fd, "");
-	ck_assert(!hear_chunk(fd, &(struct buf){ 0 }));
+	ck_assert(!hear_chunk(fd, &b));
+	buf_fini(&b);
 	ck_assert(hear(fd, &a, true));
 	ck_assert_str_eq(a.body, "/1");
 	hear_pattern(fd, 100000);
@@ -510,6 +512,24 @@ START_TEST(a_client_that_takes_nothing_for_too_long_is_cut_off)
 }
 END_TEST
 
+START_TEST(it_is_cut_off_early_when_all_clients_take_too_little)
+{
+	int fd;
+
+	rig_init(handle);
+	rig.limits.max_unsent = 100000;
+	rig.limits.hurry_s = 1;
+	rig.limits.write_s = 1000;
+	rig_start();
+	fd = dial();
+	ask(fd, "GET", "/count/60000000", "1.1");
+	while (gone == 0)
+		clock_sleep_us(10000);
+	close(fd);
+	stop();
+}
+END_TEST
+
 static void ask_coded(int fd, const char *path, const char *accept)
 {
 	char text[200];
@@ -624,6 +644,7 @@ START_TEST(what_all_clients_do_not_take_is_bounded)
 
 	rig_init(handle);
 	rig.limits.max_unsent = 300000;
+	rig.limits.hurry_s = 60;
 	rig_start();
 	for (i = 0; i < CLIENTS; i++) {
 		fd[i] = dial_narrow();
@@ -663,6 +684,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_client_that_closes_its_side_gets_a_stream_that_ends);
 	tcase_add_test(tc, a_drain_lets_streams_end_and_tells_those_that_would_not);
 	tcase_add_test(tc, a_client_that_takes_nothing_for_too_long_is_cut_off);
+	tcase_add_test(tc, it_is_cut_off_early_when_all_clients_take_too_little);
 	tcase_add_test(tc, a_stream_is_coded_for_those_who_like_it);
 	tcase_add_test(tc, a_coded_stream_without_end_can_be_read_as_it_comes);
 	tcase_add_test(tc, what_all_clients_do_not_take_is_bounded);
