@@ -4,7 +4,7 @@
 #define ENGINE_RECOVERY_PRIV_H
 
 #include "engine/recovery.h"
-#include "engine/wal_reader.h"
+#include "common/wal/wal_reader.h"
 
 struct segment {
 	struct file_id id;
