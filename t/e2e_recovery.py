@@ -14,7 +14,8 @@ VALUE = "v" * 4000
 
 def wal_files(server):
     d = os.path.join(server.data_dir, "wal")
-    return sorted((os.path.join(d, n) for n in os.listdir(d)), key=lambda p: int(re.search(r"wal_(\d+)", p).group(1)))
+    names = [n for n in os.listdir(d) if n.startswith("wal_")]
+    return sorted((os.path.join(d, n) for n in names), key=lambda p: int(re.search(r"wal_(\d+)", p).group(1)))
 
 
 def fill(client, count):
