@@ -147,8 +147,7 @@ END_TEST
 
 static enum st count_name(void *ctx, const char *name)
 {
-	(void)name;
-	(*(unsigned *)ctx)++;
+	*(unsigned *)ctx += strcmp(name, "retained") != 0;       /* what is kept for watchers lies beside them */
 	return ST_OK;
 }
 
