@@ -165,8 +165,8 @@ static void ring_out(struct ring *r, struct cached_block *b)
 
 static void link_block(struct shard *s, struct cached_block *b)
 {
-	if (s->block_count == s->bucket_count)
-		grow(s);
+	if (s->block_count * 2 >= s->bucket_count)
+		grow(s);         /* a bucket is 8 bytes; every further block in its chain is a wait for memory */
 	b->chain = *bucket_of(s, b->hash);
 	*bucket_of(s, b->hash) = b;
 	ring_in(ring_of(s, b), b);
