@@ -111,10 +111,16 @@ static struct group_item *begin_item(struct group *g, const struct write_request
 	return item;
 }
 
-/* As the first time. What is kept of it may be forgotten before this group is answered: its results are copied. */
-static void answer_repeat(struct group_item *item, const struct applied_request *before)
+/* As the first time. What is kept of it may be forgotten before this group is answered: its results are copied. Where something
+ * was decided and the results are gone, nobody knows any more whether the answer was yes. */
+static void answer_repeat(struct group_item *item, const struct applied_request *before, bool decided)
 {
 	answer(item, before->first_sequence, before->timestamp_ms);
+	if (decided && before->results.n == 0) {
+		item->reply.status = ST_IO;
+		(void)snprintf(item->reply.detail, sizeof(item->reply.detail),
+			       "the request came a second time, and what was decided the first time is not kept any more");
+	}
 	buf_append_slice(&item->own.results, before->results);
 	item->reply.results = buf_slice(&item->own.results);
 	stats_add(M_duplicate_requests, 1);
@@ -140,7 +146,7 @@ void group_add(struct group *g, const struct write_request *r, const struct writ
 	struct applied_request before;
 
 	if (origins_find(g->conf.origins, r->origin, r->request_id, &before)) {
-		answer_repeat(item, &before);
+		answer_repeat(item, &before, counts->asks > 0);
 	} else {
 		must(counts->asks == 0);
 		item->batches = r->batches;

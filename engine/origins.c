@@ -9,8 +9,9 @@
  * 2. An id below the floor counts as applied, with no result to tell: its asker has had an answer, so whoever
  *    sends it now is late (a leftover of an older connection), and applying it again would be wrong.
  * 3. At most ORIGIN_WINDOW_MAX ids are kept; beyond that the smallest is settled by force.
- * 4. Results of requests that were decided are owned here, ORIGINS_RESULTS_MAX bytes of them at most: beyond that the
- *    least recently seen origin is forgotten, or of the last one left the smallest id settled.
+ * 4. Results of requests that were decided are owned here, ORIGINS_RESULTS_MAX bytes of them at most: beyond that results
+ *    are lost, those of the least recently seen origin first, of the smallest ids first. The ids stay applied: a repeat is
+ *    never applied again, and its asker is told that the outcome is not known any more.
  *
  * There are few origins (one per frontend process, ever), so they are searched one by one.
  */
@@ -26,6 +27,7 @@ struct origin {
 	uint64_t last_seen;              /* of origins.clock */
 	struct applied_request *applied; /* [begin, end) are in use */
 	size_t begin, end, capacity;
+	size_t result_bytes;             /* of those */
 };
 
 struct origins {
@@ -43,9 +45,10 @@ struct origins *origins_new(void)
 	return o;
 }
 
-static void drop_results(struct origins *o, struct applied_request *a)
+static void drop_results(struct origins *o, struct origin *g, struct applied_request *a)
 {
 	o->result_bytes -= a->results.n;
+	g->result_bytes -= a->results.n;
 	mem_free((void *)(uintptr_t)a->results.p);
 	a->results = slice_of(NULL, 0);
 }
@@ -53,7 +56,7 @@ static void drop_results(struct origins *o, struct applied_request *a)
 static void forget(struct origins *o, struct origin *g)
 {
 	for (size_t i = g->begin; i < g->end; i++)
-		drop_results(o, &g->applied[i]);
+		drop_results(o, g, &g->applied[i]);
 	mem_free(g->applied);
 }
 
@@ -161,7 +164,7 @@ static void raise_floor(struct origins *o, struct origin *g, uint64_t floor)
 	begin = place_of(g, floor);
 	for (; g->begin < begin; g->begin++)
 		if (g->applied[g->begin].results.n)
-			drop_results(o, &g->applied[g->begin]);
+			drop_results(o, g, &g->applied[g->begin]);
 	if (g->begin == g->end)
 		g->begin = g->end = 0;
 }
@@ -183,21 +186,36 @@ static void room_at_end(struct origin *g)
 	g->applied = mem_resize(g->applied, g->capacity * sizeof *g->applied);
 }
 
+/* The origin least recently seen, but for g, that keeps results; NULL: none. */
+static struct origin *oldest_with_results(struct origins *o, const struct origin *g)
+{
+	struct origin *oldest = NULL;
+
+	for (size_t i = 0; i < o->count; i++)
+		if (&o->list[i] != g && o->list[i].result_bytes && (!oldest || o->list[i].last_seen < oldest->last_seen))
+			oldest = &o->list[i];
+	return oldest;
+}
+
+/* Lets go of the results of the smallest id that has some; the id stays applied. */
+static void lose_results(struct origins *o, struct origin *g)
+{
+	size_t i = g->begin;
+
+	while (i < g->end && g->applied[i].results.n == 0)
+		i++;
+	must(i < g->end);
+	drop_results(o, g, &g->applied[i]);
+}
+
 /* Sees to it that not too many bytes of results are kept; g, which was just seen, has more. */
 static void bound_results(struct origins *o, struct origin *g)
 {
-	while (o->result_bytes > ORIGINS_RESULTS_MAX && o->count > 1) {
-		struct origin *oldest = least_seen(o), *last = &o->list[o->count - 1];
+	while (o->result_bytes > ORIGINS_RESULTS_MAX) {
+		struct origin *oldest = oldest_with_results(o, g);
 
-		must(oldest != g);
-		forget(o, oldest);
-		*oldest = *last;
-		if (g == last)
-			g = oldest;
-		o->count--;
+		lose_results(o, oldest ? oldest : g);
 	}
-	while (o->result_bytes > ORIGINS_RESULTS_MAX && g->end - g->begin > 1)
-		raise_floor(o, g, g->applied[g->begin].request_id + 1);
 }
 
 static void keep_results(struct origins *o, struct origin *g, size_t at, struct slice results)
@@ -206,6 +224,7 @@ static void keep_results(struct origins *o, struct origin *g, size_t at, struct 
 		return;
 	g->applied[at].results = slice_of(mem_dup(results.p, results.n), results.n);
 	o->result_bytes += results.n;
+	g->result_bytes += results.n;
 	bound_results(o, g);
 }
 
@@ -222,7 +241,7 @@ void origins_record(struct origins *o, uint64_t origin, const struct applied_req
 		memmove(g->applied + at + 1, g->applied + at, (g->end - at) * sizeof *g->applied);
 		g->end++;
 	} else {
-		drop_results(o, &g->applied[at]);
+		drop_results(o, g, &g->applied[at]);
 	}
 	g->applied[at] = *a;
 	g->applied[at].results = slice_of(NULL, 0);

@@ -235,7 +235,7 @@ void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
 
 	*snapp = NULL;
 	snap->used_us = clock_mono_us();
-	if (--snap->users == 0 && !keep && (!snap->own || snap->share < 0))
+	if (--snap->users == 0 && (snap->over || (!keep && (!snap->own || snap->share < 0))))
 		drop(s, snap);
 	make_room(s);
 }

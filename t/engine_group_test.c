@@ -421,6 +421,28 @@ START_TEST(what_was_decided_is_written_with_its_results_and_repeated_with_them)
 }
 END_TEST
 
+/* A yes that nobody remembers would be a guess. */
+START_TEST(a_repeat_whose_results_are_gone_hears_that_the_outcome_is_unknown)
+{
+	struct write_request late = { .origin = 7, .request_id = 1, .oldest_unanswered = 2 };
+	struct write_counts counts = { .batches = 1, .entries = 1, .puts = 1, .asks = 1 };
+	struct bench b;
+
+	setup(&b, WAL_SYNC_ALWAYS, 0);
+	add_decided(&b, 1, 1, "n", "5");
+	add_decided(&b, 2, 2, "m", "5");                 /* settles the first */
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	late.batches = buf_slice(&b.bytes[0]);
+	group_reset(&b.group);
+	group_add(&b.group, &late, &counts, 0, NULL);
+	ck_assert_int_eq(group_commit(&b.group), ST_OK);
+	ck_assert_int_eq(reply(&b, 0)->status, ST_IO);
+	ck_assert_uint_eq(b.spy.appended, 2);
+	check_value(&b, "n", "5");
+	teardown(&b);
+}
+END_TEST
+
 START_TEST(the_group_knows_what_it_has_written_whenever_it_was_added)
 {
 	const struct present *p;
@@ -448,6 +470,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, every_reply_says_synced_where_every_group_is);
 	tcase_add_test(tc, a_sync_that_was_asked_for_and_fails_acknowledges_nothing);
 	tcase_add_test(tc, what_was_decided_is_written_with_its_results_and_repeated_with_them);
+	tcase_add_test(tc, a_repeat_whose_results_are_gone_hears_that_the_outcome_is_unknown);
 	tcase_add_test(tc, the_group_knows_what_it_has_written_whenever_it_was_added);
 	tcase_add_test(tc, nothing_is_visible_or_in_the_memtable_before_the_sync);
 	tcase_add_test(tc, a_group_of_many_requests_is_written_and_synced_once);

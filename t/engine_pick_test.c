@@ -6,7 +6,7 @@
 
 #include "engine/pick.h"
 
-#define MOST 8
+#define MOST 16
 #define NOW_MS 1000000
 #define LAST_12000 { 9, 6, "zz", "zzz", 12000, 0 }
 
@@ -141,7 +141,9 @@ static const struct one_case cases[] = {
 	  .want = { 4, 3, 2 }, .to = 6 },
 	{ .name = "one that rests in the base holds level 0 up, and the rest of the base goes on",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
-		    { 5, 0, "a", "d", 10, 0 }, { 6, 5, "a", "b", 10, 'r' }, { 7, 5, "c", "d", 1900, 0 }, LAST_12000 },
+		    { 5, 0, "a", "d", 10, 0 }, { 11, 0, "a", "d", 10, 0 }, { 12, 0, "a", "d", 10, 0 }, { 13, 0, "a", "d", 10, 0 },
+		    { 14, 0, "a", "d", 10, 0 }, { 15, 0, "a", "d", 10, 0 }, { 16, 0, "a", "d", 10, 0 }, { 17, 0, "a", "d", 10, 0 },
+		    { 18, 0, "a", "d", 10, 0 }, { 6, 5, "a", "b", 10, 'r' }, { 7, 5, "c", "d", 2000, 0 }, LAST_12000 },
 	  .want = { 7 }, .move = true, .to = 6 },
 	{ .name = "what lies deeper is told, merged and in order",
 	  .rows = { { 1, 1, "d", "h", 400, 0 }, { 2, 2, "c", "e", 10, 0 }, { 3, 3, "a", "c", 10, 'b' }, { 4, 3, "g", "k", 10, 'b' },

@@ -11,7 +11,7 @@
  * 1. A slot is taken when its id is not 0. Its fields are written before the id and not while it stands there, but for
  *    `expires`. A reader that finds the same id before and after has read fields of that lease.
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
- *    consistent: id stored, generation and shut loaded here; generation or shut stored, ids loaded there.
+ *    consistent: id stored, generation, shut and revoked loaded here; one of these stored, ids loaded there.
  * 3. `uses` stays when a slot is free, and when its worker is started anew: ids are not used again.
  * 4. Any worker may renew or release a lease: `expires` and the id are changed by compare-and-swap from what was looked at,
  *    so that nothing happens to the slot's next lease.
@@ -255,7 +255,7 @@ static uint64_t slot_fill(struct leases *l, struct lease_slot *s, const struct l
 static bool is_too_late(const struct leases *l, const struct board *b, uint64_t generation)
 {
 	return atomic_load_explicit(&l->segment->shut, memory_order_seq_cst) || board_generation(b) != generation
-	    || generation <= word_get(&l->segment->revoked);
+	    || generation <= atomic_load_explicit(&l->segment->revoked, memory_order_seq_cst);
 }
 
 enum st lease_take(struct leases *l, const struct board *b, const struct view_desc *d, struct seq seq, uint64_t ttl_ms,
@@ -336,7 +336,7 @@ void leases_revoke(struct leases *l, uint64_t generation)
 {
 	obj_check(l, LEASES_MAGIC);
 	if (generation > word_get(&l->segment->revoked))
-		word_set(&l->segment->revoked, generation);
+		atomic_store_explicit(&l->segment->revoked, generation, memory_order_seq_cst);
 }
 
 void lease_set_pinned(struct leases *l, uint64_t id, uint64_t bytes)
