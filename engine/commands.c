@@ -270,18 +270,6 @@ static enum st do_compactions(const struct commands *c, const struct command *q,
 
 /* ---- damage ---- */
 
-/* A key for people: as it is where it is printable, else \\xNN. */
-static void write_key(struct buf *out, struct slice key)
-{
-	buf_append_byte(out, '"');
-	for (size_t i = 0; i < key.n; i++)
-		if (key.p[i] < 0x20 || key.p[i] > 0x7e || key.p[i] == '"' || key.p[i] == '\\')
-			buf_printf(out, "\\x%02x", key.p[i]);
-		else
-			buf_append_byte(out, key.p[i]);
-	buf_append_byte(out, '"');
-}
-
 static void write_time(struct buf *out, int64_t ms)
 {
 	time_t s = (time_t)(ms / 1000);
@@ -304,9 +292,9 @@ static void write_damage(void *ctx, const struct damage_row *row)
 	buf_printf(out, " (%s), found ", row->what);
 	write_time(out, row->found_ms);
 	buf_append_str(out, "\n  keys ");
-	write_key(out, row->at.min);
+	buf_append_readable(out, row->at.min);
 	buf_append_str(out, " to ");
-	write_key(out, row->at.max);
+	buf_append_readable(out, row->at.max);
 	buf_printf(out, ", unless written after sequence %" PRIu64 "\n", row->at.max_seq.v);
 }
 

@@ -81,6 +81,16 @@ START_TEST(printing_into_a_buffer_fits_texts_of_any_length)
 }
 END_TEST
 
+START_TEST(bytes_become_readable_and_never_leave_their_quotes)
+{
+	struct buf b = BUF_INIT;
+
+	buf_append_readable(&b, slice_of("a\"\\\0~\x7f", 6));
+	ck_assert_str_eq(buf_cstr(&b), "\"a\\x22\\x5c\\x00~\\x7f\"");
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(numbers_are_appended_in_decimal)
 {
 	struct buf b = BUF_INIT;
@@ -218,6 +228,7 @@ END_TEST
 
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, bytes_become_readable_and_never_leave_their_quotes);
 	tcase_add_test(tc, slices_order_like_memcmp_with_a_prefix_first);
 	tcase_add_test(tc, a_buffer_keeps_what_was_appended_while_it_grows);
 	tcase_add_test(tc, a_reserve_gives_room_and_uses_none);

@@ -20,24 +20,12 @@ struct path backup_damage_path(struct path backup)
 	return path_join(dir.s, name);
 }
 
-/* A key for people: as it is where it is printable, else \\xNN. */
-static void write_key(struct buf *out, struct slice key)
-{
-	buf_append_byte(out, '"');
-	for (size_t i = 0; i < key.n; i++)
-		if (key.p[i] < 0x20 || key.p[i] > 0x7e || key.p[i] == '"' || key.p[i] == '\\')
-			buf_printf(out, "\\x%02x", key.p[i]);
-		else
-			buf_append_byte(out, key.p[i]);
-	buf_append_byte(out, '"');
-}
-
 void backup_damage_add(struct buf *list, const struct live_table *t, struct slice wrong)
 {
 	buf_printf(list, "table %" PRIu64 ", level %u, keys ", t->facts.id.v, t->level);
-	write_key(list, t->facts.min_key);
+	buf_append_readable(list, t->facts.min_key);
 	buf_append_str(list, " to ");
-	write_key(list, t->facts.max_key);
+	buf_append_readable(list, t->facts.max_key);
 	buf_append_str(list, ": ");
 	buf_append_slice(list, wrong);
 	buf_append_byte(list, '\n');

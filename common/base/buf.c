@@ -90,6 +90,17 @@ void buf_append_u64(struct buf *b, uint64_t v)
 	buf_append(b, digits + at, sizeof digits - at);
 }
 
+void buf_append_readable(struct buf *b, struct slice s)
+{
+	buf_append_byte(b, '"');
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e || s.p[i] == '"' || s.p[i] == '\\')
+			buf_printf(b, "\\x%02x", s.p[i]);
+		else
+			buf_append_byte(b, s.p[i]);
+	buf_append_byte(b, '"');
+}
+
 struct slice buf_slice(const struct buf *b)
 {
 	return slice_of(b->p, b->n);

@@ -23,6 +23,7 @@ void buf_append(struct buf *b, const void *p, size_t n);
 void buf_append_slice(struct buf *b, struct slice s);
 void buf_append_str(struct buf *b, const char *s);
 void buf_append_byte(struct buf *b, uint8_t c);
+void buf_append_readable(struct buf *b, struct slice s);  /* "..." for people: what is not printable as \xNN */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_append_u64(struct buf *b, uint64_t v);          /* decimal digits */
 struct slice buf_slice(const struct buf *b);
