@@ -198,8 +198,7 @@ static bool look(struct reads *reads, struct http_request *r, struct view *v, st
 	}
 }
 
-/* One attempt after the other, as each may find that a newer view is out. */
-static void attempt(struct reads *reads, struct http_request *r)
+void reads__attempt(struct reads *reads, struct http_request *r, reads_look_f *once)
 {
 	unsigned i;
 
@@ -209,10 +208,15 @@ static void attempt(struct reads *reads, struct http_request *r)
 
 		if (attach_current(reads->attach, &v, &seq) != ST_OK)
 			break;
-		if (look(reads, r, v, seq))
+		if (once(reads, r, v, seq))
 			return;
 	}
 	reads__hold(reads, r);
+}
+
+static void attempt(struct reads *reads, struct http_request *r)
+{
+	reads__attempt(reads, r, look);
 }
 
 static void give_up(struct reads *reads, struct http_request *r)

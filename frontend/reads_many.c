@@ -92,8 +92,9 @@ static void on_cold_done(void *ctx, struct cold_job *job)
 }
 
 /* Begins at the first key in the newest view; false: a newer one is out. */
-static bool begin(struct reads_many *m, struct view *v, struct seq seq)
+static bool begin(struct reads *reads, struct http_request *r, struct view *v, struct seq seq)
 {
+	struct reads_many *m = r->many;
 	enum st st;
 
 	m->view = view_ref(v);
@@ -108,24 +109,13 @@ static bool begin(struct reads_many *m, struct view *v, struct seq seq)
 	stats_add(M_cold_reads, 1);
 	http_request_is_slow(m->request);
 	m->job = (struct cold_job){ .run = run_cold, .done = on_cold_done };
-	cold_submit(m->reads->cold, &m->job);
+	cold_submit(reads->cold, &m->job);
 	return true;
 }
 
 static void attempt(struct reads *reads, struct http_request *r)
 {
-	unsigned i;
-
-	for (i = 0; i < READS_ATTEMPTS; i++) {
-		struct view *v;
-		struct seq seq;
-
-		if (attach_current(reads->attach, &v, &seq) != ST_OK)
-			break;
-		if (begin(r->many, v, seq))
-			return;
-	}
-	reads__hold(reads, r);
+	reads__attempt(reads, r, begin);
 }
 
 static void give_up(struct reads *reads, struct http_request *r)
