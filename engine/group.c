@@ -15,6 +15,8 @@
 #include "common/base/must.h"
 #include "common/stats/stats.h"
 
+#define INSERT_AT_ONCE 64
+
 void group_init(struct group *g, const struct group_config *c)
 {
 	arena_init(&g->texts);
@@ -201,25 +203,44 @@ static enum st make_durable(struct group *g)
 	return sync_is_due(g) ? group_sync(g) : ST_OK;
 }
 
-static void insert_item(struct group *g, const struct group_item *item)
+/* Entries on their way into the memtable, which takes many at once faster. */
+struct insertion {
+	struct memtable *into;
+	struct entry e[INSERT_AT_ONCE];
+	size_t n;
+};
+
+static void insertion_flush(struct insertion *in)
+{
+	memtable_insert_all(in->into, in->e, in->n);
+	in->n = 0;
+}
+
+static void insert_item(const struct group *g, const struct group_item *item, struct insertion *in)
 {
 	struct write_walk w = write_walk_begin(item->batches);
 	uint64_t n = item->reply.first_sequence.v;
 	struct write_op op;
 
 	while (write_walk_next(&w, &op)) {
-		struct entry e = { .key = op.key, .value = op.value, .seq = seq(n++), .timestamp_ms = g->now_ms,
-				   .expires_at_ms = op.expires_at_ms, .is_tombstone = op.is_delete };
-
-		memtable_insert(g->memtable, &e);
+		in->e[in->n++] = (struct entry){ .key = op.key, .value = op.value, .seq = seq(n++),
+						 .timestamp_ms = g->now_ms, .expires_at_ms = op.expires_at_ms,
+						 .is_tombstone = op.is_delete };
+		if (in->n == INSERT_AT_ONCE)
+			insertion_flush(in);
 	}
 }
 
 static void make_visible(struct group *g)
 {
+	struct insertion in;
+
+	in.into = g->memtable;
+	in.n = 0;
 	for (size_t i = 0; i < g->count; i++)
 		if (g->items[i].apply)
-			insert_item(g, &g->items[i]);
+			insert_item(g, &g->items[i], &in);
+	insertion_flush(&in);
 	board_set_visible(g->conf.board, group_last_seq(g));
 }
 

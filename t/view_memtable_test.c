@@ -124,15 +124,24 @@ static bool same(const struct entry *a, const struct entry *b)
 	    && a->is_tombstone == b->is_tombstone;
 }
 
-/* Fills both with n random entries, sequences in mixed order. */
+/* Fills both with n random entries, sequences in mixed order, one by one or as many at once as chance has it. */
 static void fill(struct memtable *m, struct model *model, size_t n, struct rnd *rnd)
 {
+	size_t inserted = 0, next = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		uint64_t s = i ^ 3;             /* not rising: neighbours change places */
-		struct entry e = random_entry(rnd, model, s + 1);
 
-		memtable_insert(m, &e);
-		model->e[model->n++] = e;
+		model->e[model->n] = random_entry(rnd, model, s + 1);
+		model->n++;
+		if (i < next && i + 1 < n)
+			continue;
+		if (i == inserted)
+			memtable_insert(m, &model->e[i]);
+		else
+			memtable_insert_all(m, &model->e[inserted], i + 1 - inserted);
+		inserted = i + 1;
+		next = inserted + rnd_below(rnd, 3) * rnd_below(rnd, 40);
 	}
 	model_sort(model);
 }

@@ -4,7 +4,7 @@
 noinst_LIBRARIES += libview.a
 libview_a_SOURCES = \
 	common/view/memtable.h common/view/memtable_priv.h common/view/memtable.c \
-	common/view/memtable_file.c \
+	common/view/memtable_node.h common/view/memtable_insert.c common/view/memtable_file.c \
 	common/view/board.c common/view/board.h \
 	common/view/lease.c common/view/lease.h \
 	common/view/read_trace.c common/view/read_trace.h \
