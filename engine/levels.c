@@ -50,14 +50,29 @@ static double root(double x, unsigned n)
 	return high;
 }
 
+static double at_most(double x, double most)
+{
+	return x < most ? x : most;
+}
+
+/* How many tables level 0 waits for, when each has so many bytes. */
+static double due(const struct levels *l, const struct levels_conf *c, double table_bytes)
+{
+	double trigger = (double)c->level0_trigger, met = (double)l->bytes[l->base] / table_bytes;
+	double patient = at_most(at_most(met, LEVEL0_PATIENCE * trigger), LEVEL0_PATIENT_MOST);
+
+	return at_most(patient > trigger ? patient : trigger, LEVEL0_DUE_MOST);
+}
+
 void levels_measure(const struct version *v, const struct levels_conf *c, struct levels *l)
 {
-	double shrink, first, fanout, target;
+	double shrink, table_bytes, first, fanout, target;
 	unsigned between = 0, top;
 
-	*l = (struct levels){ .level0_trigger = c->level0_trigger };
+	*l = (struct levels){ 0 };
 	measure_tables(v, l, &shrink);
-	first = (double)c->level0_trigger * (double)c->memtable_size_limit * ARENA_SHARE * shrink;
+	table_bytes = (double)c->memtable_size_limit * ARENA_SHARE * shrink;
+	first = LEVEL0_PATIENCE * (double)c->level0_trigger * table_bytes;
 	fanout = (double)l->bytes[LEVEL_LAST] / first;
 	while (fanout > (double)c->level_size_ratio && between < LEVEL_LAST - 1) {
 		between++;
@@ -74,12 +89,13 @@ void levels_measure(const struct version *v, const struct levels_conf *c, struct
 	for (unsigned n = top; n > 0; n--)
 		if (l->bytes[n] > 0)
 			l->base = n;
+	l->level0_due = due(l, c, table_bytes);
 }
 
 double levels_score(const struct levels *l, unsigned level)
 {
 	if (level == 0)
-		return (double)l->free_level0_tables / (double)l->level0_trigger;
+		return (double)l->free_level0_tables / l->level0_due;
 	if (level == LEVEL_LAST || l->free_bytes[level] == 0)
 		return 0;
 	if (l->target[level] == 0)
@@ -91,7 +107,7 @@ uint64_t levels_debt(const struct levels *l)
 {
 	double debt = 0, coming = 0;
 
-	if (l->level0_tables >= l->level0_trigger) {
+	if ((double)l->level0_tables >= l->level0_due) {
 		coming = (double)l->bytes[0];
 		debt = coming + (double)l->bytes[l->base];
 	}

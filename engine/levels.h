@@ -3,8 +3,9 @@
  * How large each level should be, where level 0 goes, and how much is still to be merged. Pure.
  *
  * Nearly all data ends on the last level; its size S decides what the levels above may hold. At the other end stands
- * B, what one job takes from level 0: level0_trigger memtables, as large as they are once they are tables. The levels
- * between get an even fan-out f, and there are as few of them as keep f within level_size_ratio:
+ * B, what one job takes from level 0 when all is large: LEVEL0_PATIENCE * level0_trigger memtables, as large as they are
+ * once they are tables. The levels between get an even fan-out f, and there are as few of them as keep f within
+ * level_size_ratio:
  *
  *	level 0        B                         f = (S / B) ^ (1 / (levels between + 1)) <= level_size_ratio
  *	base           S / f^2
@@ -14,6 +15,11 @@
  * An even fan-out is what writes least for given ends. `base` is where level 0 goes: the highest of those levels, or a
  * higher one that still holds something. Levels above the highest of those should be empty (target 0). An empty
  * database has no levels between; it grows from the last level upwards.
+ *
+ * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or twelve. So level 0
+ * waits beyond its trigger as long as the base holds more than it would bring, up to LEVEL0_PATIENCE times the trigger.
+ * What is written falls by about a third (docs/benchmarks), for up to eight more filters to ask in a read while writes keep
+ * coming; at rest level 0 is merged anyway.
  *
  * Space: everything above the last level may turn out to be overwritten or to overwrite, so it is an upper bound of the
  * garbage below. At rest it is brought to SETTLED_SHARE of the last level (pick.c), which bounds the space amplification
@@ -25,6 +31,9 @@
 #include "engine/version.h"
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
+#define LEVEL0_PATIENCE 3.0
+#define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
+#define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */
 
 struct levels_conf {
 	uint64_t level0_trigger;         /* tables */
@@ -34,7 +43,8 @@ struct levels_conf {
 
 struct levels {
 	unsigned base;                   /* 1 .. LEVEL_LAST */
-	uint64_t level0_trigger, level0_tables;
+	uint64_t level0_tables;
+	double level0_due;               /* tables from which on level 0 is compacted */
 	uint64_t bytes[LEVEL_COUNT];
 	uint64_t free_bytes[LEVEL_COUNT];        /* of tables that are not busy */
 	uint64_t free_level0_tables;
@@ -49,7 +59,7 @@ double levels_score(const struct levels *l, unsigned level);
 
 /*
  * Bytes of inputs that compaction has to merge until every level is within its target, if no more is written: what must
- * go down and what it meets there, level after level. 0 when nothing is to be done. From level0_trigger tables on level
+ * go down and what it meets there, level after level. 0 when nothing is to be done. From level0_due tables on level
  * 0 counts as a whole, together with all of base; from there on each flush adds what it brings, and each installed job
  * takes away: the measure for back-pressure.
  */

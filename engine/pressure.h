@@ -6,7 +6,7 @@
  *
  *	what piles up                                                  felt from       stop at
  *	memtables: those that wait for flush, and the active one       2               4 (3 wait, the active one is full)
- *	level 0: its tables, and the memtables, which will be tables   12              36 tables
+ *	level 0: its tables, and the memtables, which will be tables   20              48 tables
  *	debt: bytes that compaction has to read and write              256 memtables   1024 memtables (256 MiB, 1 GiB at least)
  *
  * In between, at share x of the way, writers get the measured speed C of what is behind, times (1 - x) / x: any speed
@@ -28,14 +28,14 @@
 #define PRESSURE_FROZEN_MAX 3u           /* frozen memtables beyond which no further rotation is made */
 #define PRESSURE_FLUSH_FROM 2.0          /* memtables */
 #define PRESSURE_FLUSH_STOP 4.0
-#define PRESSURE_LEVEL0_FROM 12.0        /* tables */
-#define PRESSURE_LEVEL0_STOP 36.0
+#define PRESSURE_LEVEL0_FROM 20.0        /* tables; level 0 is compacted from 4 to 12 on (levels.h) */
+#define PRESSURE_LEVEL0_STOP 48.0
 #define PRESSURE_DEBT_FROM 256.0         /* memtables, of PRESSURE_DEBT_UNIT at least */
 #define PRESSURE_DEBT_STOP 1024.0
 #define PRESSURE_DEBT_UNIT (1u << 20)
 
 #define PRESSURE_RATE_ASSUMED (16u << 20)        /* C as long as nothing was measured */
-#define PRESSURE_SMOOTH_MEMTABLES 8.0    /* half of what a job takes from level 0 when it is behind */
+#define PRESSURE_SMOOTH_MEMTABLES 12.0    /* a good third of what a job takes from level 0 when it is behind */
 #define PRESSURE_SMOOTH_LEAST_S 2.0
 #define PRESSURE_SMOOTH_MOST_S 120.0
 #define PRESSURE_DELAY_MAX_US 1000000u           /* one group waits at most so long; what is left the next one waits */

@@ -4,7 +4,7 @@
 
 #include "engine/levels.h"
 
-/* A memtable has 1000 bytes and four tables trigger level 0: B of levels.h is 3000 while tables are not compressed. */
+/* A memtable has 1000 bytes, 750 as a table while tables are not compressed; four of them trigger level 0, twelve are B. */
 static const struct levels_conf conf = { 4, 1000, 10 };
 
 static struct version *build(const uint64_t *bytes, unsigned level0_tables, uint64_t raw_factor)
@@ -42,18 +42,22 @@ static const struct shape {
 } shapes[] = {
 	{ "empty", { 0 }, 0, 1, 6, { 0 }, 0 },
 	{ "three tables on level 0 owe nothing", { 900 }, 3, 1, 6, { 0 }, 0 },
-	{ "four go to the last level, over all of it", { 4000, 0, 0, 0, 0, 0, 25000 }, 4, 1, 6, { 0 }, 29000 },
-	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 29000 }, 0, 1, 6, { 0 }, 0 },
-	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 48000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 12001 }, 0 },
-	{ "and two", { 0, 0, 0, 0, 0, 0, 3000 * 512 }, 0, 1, 4, { 0, 0, 0, 0, 24001, 192001 }, 0 },
-	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 12000 }, 0, 4, 5,
-	  { 0, 0, 0, 0, 0, 3001 }, 0 },
-	{ "a level above the shape is the base until it is empty", { 0, 0, 0, 500, 0, 0, 48000 }, 0, 1, 3,
-	  { 0, 0, 0, 0, 0, 12001 }, 500 + 500 },
-	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 24002, 48000 }, 0, 1, 5,
-	  { 0, 0, 0, 0, 0, 12001 }, 12001 + 24000 },
-	{ "what level 0 brings may make the base too large", { 12001, 0, 0, 0, 0, 12001, 48000 }, 4, 1, 5,
-	  { 0, 0, 0, 0, 0, 12001 }, 12000 + 12001 + 12000 + 23999 },
+	{ "four go to the last level while it holds no more", { 3000, 0, 0, 0, 0, 0, 3000 }, 4, 1, 6, { 0 }, 6000 },
+	{ "eight when it holds twice as much, not seven", { 5250, 0, 0, 0, 0, 0, 6000 }, 7, 1, 6, { 0 }, 0 },
+	{ "but eight", { 6000, 0, 0, 0, 0, 0, 6000 }, 8, 1, 6, { 0 }, 12000 },
+	{ "eleven wait when it is large", { 11000, 0, 0, 0, 0, 0, 25000 }, 11, 1, 6, { 0 }, 0 },
+	{ "twelve never", { 12000, 0, 0, 0, 0, 0, 25000 }, 12, 1, 6, { 0 }, 37000 },
+	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 89000 }, 0, 1, 6, { 0 }, 0 },
+	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 144000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 36001 }, 0 },
+	{ "and two", { 0, 0, 0, 0, 0, 0, 9000 * 512 }, 0, 1, 4, { 0, 0, 0, 0, 72001, 576001 }, 0 },
+	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 36000 }, 0, 4, 5,
+	  { 0, 0, 0, 0, 0, 9001 }, 0 },
+	{ "a level above the shape is the base until it is empty", { 0, 0, 0, 500, 0, 0, 144000 }, 0, 1, 3,
+	  { 0, 0, 0, 0, 0, 36001 }, 500 + 500 },
+	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 72002, 144000 }, 0, 1, 5,
+	  { 0, 0, 0, 0, 0, 36001 }, 36001 + 72000 },
+	{ "what level 0 brings may make the base too large", { 36001, 0, 0, 0, 0, 36001, 144000 }, 12, 1, 5,
+	  { 0, 0, 0, 0, 0, 36001 }, 36001 + 36001 + 36001 + 71999 },
 };
 
 START_TEST(the_ends_decide_the_levels_between_and_what_is_owed)
@@ -79,7 +83,7 @@ END_TEST
 
 START_TEST(scores_count_what_is_free)
 {
-	const uint64_t bytes[LEVEL_COUNT] = { 4000, 0, 10, 0, 0, 24002, 48000 };
+	const uint64_t bytes[LEVEL_COUNT] = { 4000, 0, 10, 0, 0, 72002, 144000 };
 	struct version *v = build(bytes, 4, 1);
 	struct levels l;
 

@@ -22,7 +22,7 @@ struct row {
  * A memtable has 100 bytes, four tables trigger level 0, a table is to have 100 bytes: B of levels.h is 300. With 12000
  * bytes on level 6 the fan-out is the root of 40, level 5 may have 1898 bytes, and level 0 goes there.
  */
-static const struct levels_conf conf = { 4, 100, 10 };
+static const struct levels_conf conf = { 4, 34, 10 };
 
 struct one_case {
 	const char *name;

@@ -35,7 +35,7 @@ struct sim {
 	unsigned jobs, moves, in_place;
 };
 
-static const struct levels_conf conf = { 4, 1000, 4 };
+static const struct levels_conf conf = { 4, 333, 4 };
 
 static char *key_text(unsigned key)
 {

@@ -29,7 +29,7 @@ START_TEST(nothing_behind_means_no_limit)
 {
 	struct pressure_facts f = calm();
 
-	f.level0_tables = 11;
+	f.level0_tables = 19;
 	f.memtable_bytes = LIMIT;
 	f.debt_bytes = 256 * LIMIT;
 	ck_assert_int_eq(settled(&f).cause, PRESSURE_NONE);
@@ -47,7 +47,7 @@ START_TEST(half_way_writers_get_the_speed_of_what_is_behind)
 	};
 
 	flush.memtable_bytes = 3 * LIMIT;
-	level0.level0_tables = 23;               /* and the memtable */
+	level0.level0_tables = 33;               /* and the memtable */
 	debt.debt_bytes = 640 * LIMIT;
 	for (unsigned i = 0; i < 3; i++) {
 		struct pressure p = settled(rows[i].f);
@@ -97,11 +97,11 @@ START_TEST(lumps_are_smoothed_but_not_close_to_the_stop)
 	struct pressure_facts f = calm();
 
 	(void)pressure_judge(&f, &m, S);
-	f.level0_tables = 23;                    /* and a memtable: half way */
+	f.level0_tables = 33;                    /* and a memtable: half way */
 	ck_assert(pressure_judge(&f, &m, S + S / 10).share < 0.02);
-	f.level0_tables = 34;
-	ck_assert(pressure_judge(&f, &m, S + S / 5).share >= 2 * 23.0 / 24 - 1);
-	f.level0_tables = 36;
+	f.level0_tables = 46;
+	ck_assert(pressure_judge(&f, &m, S + S / 5).share >= 2 * 27.0 / 28 - 1);
+	f.level0_tables = 48;
 	ck_assert(pressure_judge(&f, &m, S + 3 * S / 10).share > 0.99);
 }
 END_TEST
@@ -110,9 +110,9 @@ START_TEST(writes_stop_at_the_limit_and_not_before)
 {
 	struct pressure_facts f = calm();
 
-	f.level0_tables = 35;
+	f.level0_tables = 47;
 	ck_assert_int_eq(pressure_stops(&f), PRESSURE_NONE);
-	f.level0_tables = 36;
+	f.level0_tables = 48;
 	ck_assert_int_eq(pressure_stops(&f), PRESSURE_LEVEL0);
 	f.level0_tables = 0;
 	f.debt_bytes = 1024 * LIMIT - 1;
@@ -129,7 +129,7 @@ START_TEST(who_is_refused_hears_when_to_come_again)
 {
 	struct pressure_facts f = calm();
 
-	f.level0_tables = 36;                    /* one over it, and a memtable: 100 MiB at 40 a second */
+	f.level0_tables = 48;                    /* one over it, and a memtable: 100 MiB at 40 a second */
 	ck_assert_uint_eq(pressure_retry_ms(&f, PRESSURE_LEVEL0), 2500);
 	f.level0_tables = 100;
 	ck_assert_uint_eq(pressure_retry_ms(&f, PRESSURE_LEVEL0), 60000);
@@ -169,17 +169,17 @@ START_TEST(a_stall_is_seen_coming)
 	unsigned s = 0;
 
 	ck_assert_uint_eq(pressure_stall_s(&t, &f, S), PRESSURE_NO_STALL_S);
-	for (unsigned i = 1; i <= 20; i++) {     /* one table in a second */
+	for (unsigned i = 1; i <= 32; i++) {     /* one table in a second */
 		f.level0_tables = i;
 		s = pressure_stall_s(&t, &f, (i + 1) * S);
 	}
 	ck_assert_uint_ge(s, 14);
-	ck_assert_uint_le(s, 16);                /* 36 - 20 - the memtable */
+	ck_assert_uint_le(s, 16);                /* 48 - 32 - the memtable */
 	for (unsigned i = 1; i <= 40; i++)       /* and then none */
-		s = pressure_stall_s(&t, &f, (i + 21) * S);
+		s = pressure_stall_s(&t, &f, (i + 33) * S);
 	ck_assert_uint_gt(s, 1000);
-	f.level0_tables = 36;
-	ck_assert_uint_eq(pressure_stall_s(&t, &f, 70 * S), 0);
+	f.level0_tables = 48;
+	ck_assert_uint_eq(pressure_stall_s(&t, &f, 80 * S), 0);
 }
 END_TEST
 
@@ -231,7 +231,7 @@ static void simulate(struct sim *s)
 				level0++;
 			}
 		}
-		if (job == 0 && level0 >= 4) {
+		if (job == 0 && level0 >= 12) {
 			job = level0;
 			job_left = job * 50.0;
 		}
@@ -256,7 +256,7 @@ START_TEST(throughput_settles_at_what_flush_and_compaction_can_do)
 {
 	const struct sim rows[] = {
 		{ .writer = 200, .flush = 100, .level0 = 40, .wrong = 1, .swing = 0.5 },
-		{ .writer = 200, .flush = 100, .level0 = 40, .wrong = 3, .swing = 0.05 },
+		{ .writer = 200, .flush = 100, .level0 = 40, .wrong = 3, .swing = 0.04 },
 		{ .writer = 200, .flush = 100, .level0 = 40, .wrong = 0.33, .swing = 0.3 },
 		{ .writer = 100, .flush = 200, .level0 = 40, .wrong = 1, .swing = 0.5 },
 		{ .writer = 500, .flush = 30, .level0 = 200, .wrong = 1, .swing = 0.5 },
