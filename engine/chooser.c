@@ -65,12 +65,13 @@ static void go_round(struct chooser *c, const struct version *v, struct arena *a
 	stats_set(M_compaction_resting, q->resting_count);
 }
 
-static bool pick_within(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, uint64_t room)
+static bool pick_within(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, uint64_t room,
+			bool hopeful)
 {
 	bool hurry = reserve_refuses(c->reserve), rest = at_rest(c), found;
 	struct pick_question q = { .levels = c->levels, .table_size_target = c->table_size_target,
 				   .running_count = scene->running_count, .now_ms = clock_wall_ms(), .at_rest = rest || hurry,
-				   .hurry = hurry, .asked = scene->asked };
+				   .hopeful = hopeful, .hurry = hurry, .asked = scene->asked };
 	uint64_t running_bytes;
 
 	q.running = list_running(scene, &job->arena, &running_bytes);
@@ -89,13 +90,17 @@ static bool pick_what_fits(struct chooser *c, const struct chooser_scene *scene,
 	uint64_t room = reserve_room(c->reserve), ballast = reserve_ballast(c->reserve);
 
 	c->held_for_room = false;
-	if (pick_within(c, scene, job, room))
+	if (pick_within(c, scene, job, room, false))
 		return true;
 	if (room == UINT64_MAX)
 		return false;
-	if (reserve_refuses(c->reserve) && ballast && scene->idle && pick_within(c, scene, job, room + ballast))
-		return reserve_spend(c->reserve);
-	c->held_for_room = pick_within(c, scene, job, UINT64_MAX);
+	if (reserve_refuses(c->reserve) && scene->idle) {
+		if (ballast && pick_within(c, scene, job, room + ballast, false))
+			return reserve_spend(c->reserve);
+		if (scene->running_count == 0 && pick_within(c, scene, job, room, true))
+			return true;
+	}
+	c->held_for_room = pick_within(c, scene, job, UINT64_MAX, false);
 	return false;
 }
 

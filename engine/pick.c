@@ -61,13 +61,13 @@ static bool meets_one_that_stays(const struct level_list *l, const bool *goes, s
 	return false;
 }
 
-/* Adds the tables that may go (2, 3), PICK_LEVEL0_MOST at most, from the oldest on. */
-static void add_level0(struct picker *p, const struct level_list *l, struct pick_job *job)
+/* Adds the tables that may go (2, 3), so many at most, from the oldest on; how many went. */
+static size_t add_level0(struct picker *p, const struct level_list *l, size_t most, struct pick_job *job)
 {
 	bool *goes = arena_alloc(p->a, l->count * sizeof(*goes));
 	size_t n = 0, newest = l->count;
 
-	while (newest > 0 && n < PICK_LEVEL0_MOST) {
+	while (newest > 0 && n < most) {
 		newest--;
 		goes[newest] = pick__free(p->q, l->tables[newest]) && !meets_one_that_stays(l, goes, newest);
 		n += goes[newest];
@@ -75,8 +75,11 @@ static void add_level0(struct picker *p, const struct level_list *l, struct pick
 	for (size_t i = newest; i < l->count; i++)
 		if (goes[i])
 			pick__add(job, p->a, l->tables[i]);
+	return n;
 }
 
+/* As many as may go at once, or half of them and so on until there is room for what they become: on a full disk level 0 may
+ * hold more than there is room for, and nothing else would ever make any. */
 static bool pick_level0(struct picker *p, struct pick_job *job)
 {
 	struct level_list l = version_level(p->q->version, 0);
@@ -85,16 +88,28 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 		return false;
 	if (pick_lonely(p, &l, job))
 		return true;
-	pick__begin(job, 0, p->levels.base);
-	add_level0(p, &l, job);
-	if (job->input_count == 0)
-		return false;
-	if (!pick__add_below(p->q, p->a, job)) {
-		p->level0_waits = !pick__meets_resting(p->q, job);       /* a rest may be long: nobody waits for its end */
-		return false;
+	for (size_t most = PICK_LEVEL0_MOST; most > 0; most /= 2) {
+		pick__begin(job, 0, p->levels.base);
+		most = add_level0(p, &l, most, job);
+		if (most == 0)
+			return false;
+		if (!pick__add_below(p->q, p->a, job)) {
+			p->level0_waits = !pick__meets_resting(p->q, job);  /* a rest may be long: nobody waits for its end */
+			return false;
+		}
+		pick__consider_move(p->q, job);
+		if (pick__fits(p->q, job))
+			return true;
 	}
-	pick__consider_move(p->q, job);
-	return pick__fits(p->q, job);
+	return false;
+}
+
+/* Is there room for a job of all of level 0 only once or twice? Then it is not waited for more (levels.h). */
+static bool level0_is_large_for_the_room(const struct picker *p)
+{
+	uint64_t bytes = p->levels.bytes[0] + p->levels.bytes[p->levels.base];
+
+	return p->q->room_bytes > 0 && bytes > p->q->room_bytes / 2;
 }
 
 /* ---- deeper levels ---- */
@@ -204,6 +219,8 @@ static bool pick_pressing(struct picker *p, struct pick_job *job)
 
 	for (unsigned n = 0; n < LEVEL_LAST; n++)
 		scores[n] = levels_score(&p->levels, n);
+	if (level0_is_large_for_the_room(p))
+		scores[0] = (double)p->levels.free_level0_tables / (double)p->q->levels.level0_trigger;
 	if (p->q->hurry)
 		scores[0] = (double)p->levels.free_level0_tables;
 	if (!pick_by_score(p, scores, &level, &score, job))

@@ -179,9 +179,29 @@ void pick__consider_move(const struct pick_question *q, struct pick_job *job)
 		job->move = false;       /* (6) */
 }
 
+/* What is left of the inputs when each tombstone has taken one entry of the output level with it. */
+static double expected_bytes(const struct pick_job *job)
+{
+	double tombstones = 0, met = 0, met_bytes = 0;
+
+	for (size_t i = 0; i < job->input_count; i++) {
+		const struct table_facts *f = &job->inputs[i]->facts;
+
+		if (job->inputs[i]->level < job->output_level) {
+			tombstones += (double)f->tombstone_count;
+		} else {
+			met += (double)f->entry_count;
+			met_bytes += (double)f->size_bytes;
+		}
+	}
+	return (double)job->input_bytes - (tombstones < met ? met_bytes * tombstones / met : met_bytes);
+}
+
 bool pick__fits(const struct pick_question *q, const struct pick_job *job)
 {
-	return q->room_bytes == 0 || job->move || job->input_bytes <= q->room_bytes;
+	if (q->room_bytes == 0 || job->move || job->input_bytes <= q->room_bytes)
+		return true;
+	return q->hopeful && 2 * expected_bytes(job) <= (double)q->room_bytes;
 }
 
 /* ---- what lies deeper (4) ---- */

@@ -25,6 +25,7 @@ struct pick_question {
 	bool at_rest;                    /* nobody has been writing for a while */
 	struct seq asked;                /* what is up to it is to go to the last level; 0: nobody asked */
 	uint64_t room_bytes;             /* the inputs of a job may have so many bytes; 0: any number */
+	bool hopeful;                    /* that room is enough for twice what a job may be expected to write, as a last resort */
 	bool hurry;                      /* the disk is nearly full: level 0 is compacted whatever it holds */
 	const struct file_id *resting;  size_t resting_count;        /* tables to go round for now, in order of their ids */
 };
@@ -64,7 +65,8 @@ bool pick__meets_resting(const struct pick_question *q, const struct pick_job *j
 /* Makes a move of a job of one table, where it may be one, and takes it as deep as it can go. */
 void pick__consider_move(const struct pick_question *q, struct pick_job *job);
 
-/* Its output is no larger than its input, and a move writes nothing: is there room for it? */
+/* Its output is no larger than its input, and a move writes nothing: is there room for it? Hopeful: each of its tombstones
+ * hides an entry of the output level, so as many of these are not written again. */
 bool pick__fits(const struct pick_question *q, const struct pick_job *job);
 
 /* Inputs and keys into the arena, so that nothing of the version is needed from here on: an input may leave it before the job

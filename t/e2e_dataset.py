@@ -90,8 +90,8 @@ def killer(server, stop, kills):
 def every_record_is_acknowledged_while_workers_are_killed():
     assert len(State.records) >= LEAST_RECORDS, f"only {len(State.records)} package records on this machine"
     small = memtable_size(State.records)
-    server = State.server = harness.Server(MEMTABLE_SIZE_LIMIT=small, TABLE_SIZE_TARGET=1 << 20, LEVEL_SIZE_RATIO=4,
-                                             COMPACTION_REST_MS=0).start()
+    server = State.server = harness.Server(MEMTABLE_SIZE_LIMIT=small, TABLE_SIZE_TARGET=1 << 20, LEVEL_SIZE_RATIO=2,
+                                             COMPACTION_TRIGGER_RATIO=2, COMPACTION_REST_MS=0).start()
     items = list(State.records.items())
     share = (len(items) + LOADERS - 1) // LOADERS
     State.live, State.dead = {}, []

@@ -4,6 +4,7 @@
 resume by themselves. On a small tmpfs, so it needs the right to mount one; without it the tests are skipped with that reason.
 """
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -168,6 +169,26 @@ def filled_by_somebody_else_writes_resume_within_seconds_of_room_coming_back():
         ended(server)
 
 
+def filled_in_any_order_deletes_make_room_from_level_0_on():
+    """Every table of level 0 meets all others and the whole level below: more than there is room for at once."""
+    with SmallDisk() as disk:
+        server = started(disk)
+        client = server.client()
+        written = []
+        while True:
+            number = len(written) * 7919 % 1000003
+            status, answer = client.write(f"k{number:06d}", random.Random(number).randbytes(1000).hex())
+            if status == 507:
+                break
+            assert status in (200, 503), (status, answer)
+            if status == 200:
+                written.append(number)
+        for number in written:
+            delete(client, number)
+        writes_resume(client, 60)
+        ended(server)
+
+
 def a_server_killed_on_a_full_disk_starts_from_its_reserve_and_has_lost_nothing():
     with SmallDisk() as disk:
         server = started(disk)
@@ -185,6 +206,7 @@ def a_server_killed_on_a_full_disk_starts_from_its_reserve_and_has_lost_nothing(
 
 
 TESTS = (filled_by_us_writes_stop_before_anything_breaks_and_deletes_make_room,
+         filled_in_any_order_deletes_make_room_from_level_0_on,
          filled_by_somebody_else_writes_resume_within_seconds_of_room_coming_back,
          a_server_killed_on_a_full_disk_starts_from_its_reserve_and_has_lost_nothing)
 

@@ -33,7 +33,7 @@ struct one_case {
 	bool move, at_rest;
 	const char *deeper;              /* "a-c,f-g" */
 	uint64_t room;                   /* 0: any */
-	bool hurry;
+	bool hurry, hopeful;
 	const char *damaged;             /* a key on record */
 	uint64_t asked;                  /* the sequence of a table is its id */
 };
@@ -201,6 +201,31 @@ static const struct one_case cases[] = {
 	{ .name = "a table that does not fit is passed over for one that does",
 	  .rows = { { 1, 4, "a", "b", 300, 0 }, { 2, 4, "c", "d", 200, 0 }, { 3, 5, "b", "b", 50, 'b' }, { 4, 5, "d", "d", 100, 0 } },
 	  .room = 399, .want = { 2, 4 }, .to = 5 },
+	{ .name = "of a level 0 that does not fit half goes, the older one",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 6, "a", "b", 10, 0 } },
+	  .room = 49, .want = { 2, 1, 5 }, .to = 6 },
+	{ .name = "or its oldest table alone",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 6, "a", "b", 10, 0 } },
+	  .room = 20, .want = { 1, 5 }, .to = 6 },
+	{ .name = "level 0 waits for more while the base is large",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 6, "a", "b", 1000, 0 } },
+	  .room = 2080 },
+	{ .name = "but not where a job of all of it needs more than half of the room",
+	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
+		    { 5, 6, "a", "b", 1000, 0 } },
+	  .room = 2079, .want = { 4, 3, 2, 1, 5 }, .to = 6 },
+	{ .name = "hopefully, deletes take what they hide with them: half of the room must do for what is left",
+	  .rows = { { 1, 0, "a", "m", 1, 't' }, { 2, 0, "a", "m", 1, 't' }, { 3, 6, "a", "m", 40, 0 } },
+	  .hurry = true, .hopeful = true, .room = 4, .want = { 2, 1, 3 }, .to = 6 },
+	{ .name = "and no less than half",
+	  .rows = { { 1, 0, "a", "m", 1, 't' }, { 2, 0, "a", "m", 1, 't' }, { 3, 6, "a", "m", 40, 0 } },
+	  .hurry = true, .hopeful = true, .room = 3 },
+	{ .name = "without the hope they count in full",
+	  .rows = { { 1, 0, "a", "m", 1, 't' }, { 2, 0, "a", "m", 1, 't' }, { 3, 6, "a", "m", 40, 0 } },
+	  .hurry = true, .room = 4 },
 	{ .name = "a move needs no room",
 	  .rows = { { 1, 1, "a", "b", 500, 0 } },
 	  .room = 1, .want = { 1 }, .move = true, .to = 6 },
@@ -326,6 +351,7 @@ START_TEST(each_layout_gives_the_job_it_must)
 		q.resting_count = resting_of(c->rows, resting);
 		q.at_rest = c->at_rest;
 		q.room_bytes = c->room;
+		q.hopeful = c->hopeful;
 		q.hurry = c->hurry;
 		if (c->damaged) {
 			struct table_damage d = { .record = 1, .table = file_id(99), .min = slice_str(c->damaged),
