@@ -13,6 +13,7 @@ struct drain {
 	_Atomic uint64_t flush_rate;     /* bytes a second of memtables that become tables; 0: not measured yet */
 	_Atomic uint64_t level0_rate;    /* ... of memtables, as tables, that leave level 0 */
 	_Atomic uint64_t byte_rate;      /* bytes a second that compaction reads and writes */
+	_Atomic uint64_t byte_limit;     /* what it may read and write a second (COMPACTION_RATE_LIMIT); 0: as fast as it can */
 	_Atomic uint64_t debt_bytes;     /* that it has still to read and write */
 };
 

@@ -329,11 +329,19 @@ void jobs_set_inspect(struct jobs *j, struct inspect *i)
 	j->inspect = i;
 }
 
+/* Writers are paced by what compaction may do, not only by what it did. */
+static void tell_rate(struct jobs *j)
+{
+	if (j->under.drain)
+		atomic_store(&j->under.drain->byte_limit, atomic_load(&j->rate_limit));
+}
+
 void jobs_set_world(struct jobs *j, struct reserve *r, struct drain *d)
 {
 	obj_check(j, JOBS_MAGIC);
 	j->reserve = j->chooser.reserve = r;
 	j->under.drain = d;
+	tell_rate(j);
 }
 
 void jobs_set_patience(struct jobs *j, uint64_t us)
@@ -365,6 +373,7 @@ void jobs_set_rate(struct jobs *j, uint64_t bytes_per_second)
 {
 	obj_check(j, JOBS_MAGIC);
 	atomic_store(&j->rate_limit, bytes_per_second);
+	tell_rate(j);
 	jobs_wake(j);
 }
 

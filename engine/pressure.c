@@ -20,6 +20,19 @@ static double rate_of(uint64_t measured)
 	return (double)(measured ? measured : PRESSURE_RATE_ASSUMED);
 }
 
+/* The share of compaction's measured speed that it may still have. */
+static double allowed(const struct pressure_facts *f)
+{
+	double limit = (double)f->debt_limit, speed = rate_of(f->debt_rate);
+
+	return f->debt_limit && limit < speed ? limit / speed : 1;
+}
+
+static double level0_speed(const struct pressure_facts *f)
+{
+	return allowed(f) * rate_of(f->level0_rate);
+}
+
 static double in_memtables(const struct pressure_facts *f, uint64_t bytes)
 {
 	return (double)bytes / (double)(f->memtable_limit ? f->memtable_limit : 1);
@@ -39,10 +52,10 @@ static struct pile pile_of(const struct pressure_facts *f, enum pressure_cause c
 		return (struct pile){ memtables, PRESSURE_FLUSH_FROM, PRESSURE_FLUSH_STOP, rate_of(f->flush_rate) / limit };
 	case PRESSURE_LEVEL0:
 		return (struct pile){ f->level0_tables + memtables, PRESSURE_LEVEL0_FROM, PRESSURE_LEVEL0_STOP,
-				      rate_of(f->level0_rate) / limit };
+				      level0_speed(f) / limit };
 	case PRESSURE_DEBT:
 		return (struct pile){ (double)f->debt_bytes / debt_unit(f), PRESSURE_DEBT_FROM, PRESSURE_DEBT_STOP,
-				      rate_of(f->debt_rate) / debt_unit(f) };
+				      allowed(f) * rate_of(f->debt_rate) / debt_unit(f) };
 	case PRESSURE_NONE:
 		break;
 	}
@@ -100,8 +113,8 @@ struct pressure pressure_judge(const struct pressure_facts *f, struct pressure_m
 	m->debt = smooth(m->debt, share_of(f, PRESSURE_DEBT), weight);
 	m->at_us = now_us;
 	consider(&p, PRESSURE_FLUSH, x, rate_at(rate_of(f->flush_rate), x));
-	consider(&p, PRESSURE_LEVEL0, m->level0, rate_at(rate_of(f->level0_rate), m->level0));
-	consider(&p, PRESSURE_DEBT, m->debt, rate_at(rate_of(f->level0_rate), m->debt));
+	consider(&p, PRESSURE_LEVEL0, m->level0, rate_at(level0_speed(f), m->level0));
+	consider(&p, PRESSURE_DEBT, m->debt, rate_at(level0_speed(f), m->debt));
 	return p;
 }
 

@@ -17,6 +17,9 @@
  * PRESSURE_SMOOTH_MEMTABLES leave level 0; close to the stop the smoothed value is drawn to the present one.
  * t/engine_pressure_test.c simulates it.
  *
+ * Where compaction may not be as fast as it was (COMPACTION_RATE_LIMIT was lowered), its speeds count in the same proportion
+ * less, before a job has shown it.
+ *
  * A rate becomes delays by pressure_pace(): a group is answered first, and the next one begins later.
  */
 #ifndef ENGINE_PRESSURE_H
@@ -54,6 +57,7 @@ struct pressure_facts {
 	uint64_t flush_rate;
 	uint64_t level0_rate;            /* memtables that left level 0 */
 	uint64_t debt_rate;              /* bytes that compaction read and wrote */
+	uint64_t debt_limit;             /* bytes a second that it may from now on; 0: no limit */
 };
 
 struct pressure {

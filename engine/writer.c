@@ -138,6 +138,7 @@ static struct pressure_facts facts(const struct writer *w)
 	f.flush_rate = drain_get(&d->flush_rate);
 	f.level0_rate = drain_get(&d->level0_rate);
 	f.debt_rate = drain_get(&d->byte_rate);
+	f.debt_limit = drain_get(&d->byte_limit);
 	return f;
 }
 

@@ -820,10 +820,13 @@ END_TEST
 
 START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 {
+	struct drain drain = { 0 };
 	struct bench b;
 
 	start(&b);
+	jobs_set_world(b.jobs, NULL, &drain);
 	jobs_set_rate(b.jobs, 1000000);
+	ck_assert_uint_eq(drain_get(&drain.byte_limit), 1000000);   /* writers know */
 	four_tables(&b);
 	dial(&b);
 	next_order(&b);
@@ -831,6 +834,7 @@ START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 	jobs_set_rate(b.jobs, 0);
 	next_order(&b);
 	ck_assert(b.order.adjust && b.order.rate_limit == 0);
+	ck_assert_uint_eq(drain_get(&drain.byte_limit), 0);
 	end(&b);
 }
 END_TEST

@@ -142,6 +142,25 @@ START_TEST(who_is_refused_hears_when_to_come_again)
 }
 END_TEST
 
+START_TEST(a_lowered_limit_of_compaction_counts_before_a_job_has_shown_it)
+{
+	struct pressure_facts f = calm();
+	uint64_t before;
+
+	f.level0_tables = 33;                    /* half way */
+	before = settled(&f).rate;
+	f.debt_limit = 100 * MB;                 /* it was no faster than that */
+	ck_assert_uint_eq(settled(&f).rate, before);
+	f.debt_limit = 20 * MB;                  /* a quarter of what it was */
+	ck_assert_uint_le(settled(&f).rate, before / 4 + before / 400);      /* the smoothing is slower too */
+	ck_assert_uint_ge(settled(&f).rate, before / 4);
+	f.level0_tables = 48;
+	ck_assert_uint_eq(pressure_retry_ms(&f, PRESSURE_LEVEL0), 10000);
+	f.debt_bytes = 1026 * LIMIT;             /* 3 memtables over it at 20 MiB a second */
+	ck_assert_uint_eq(pressure_retry_ms(&f, PRESSURE_DEBT), 7500);
+}
+END_TEST
+
 START_TEST(a_pace_is_kept_over_groups_and_no_group_waits_long)
 {
 	struct pressure_pace p = { 0 };
@@ -297,6 +316,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, lumps_are_smoothed_but_not_close_to_the_stop);
 	tcase_add_test(tc, writes_stop_at_the_limit_and_not_before);
 	tcase_add_test(tc, who_is_refused_hears_when_to_come_again);
+	tcase_add_test(tc, a_lowered_limit_of_compaction_counts_before_a_job_has_shown_it);
 	tcase_add_test(tc, a_pace_is_kept_over_groups_and_no_group_waits_long);
 	tcase_add_test(tc, a_stall_is_seen_coming);
 	tcase_add_test(tc, throughput_settles_at_what_flush_and_compaction_can_do);
