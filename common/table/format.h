@@ -11,7 +11,7 @@
  *	             magic "LSMTABLE"                                128 bytes
  *	handle     = offset u64, size u64                            size: of stored, without the trailer
  *
- *	data       is an lsm.Block (block_builder.c), about 4 KiB of it, more only for a single large entry
+ *	data       is an lsm.Block (block_builder.c), about 3 KiB of it, more only for a single large entry
  *	filter     is a bloom filter over the table's user keys (filter.c)
  *	properties is an lsm.SSTable without entries
  *	index      is an lsm.Block with one entry per data block: value an lsm.BlockHandle, (key, sequence) at

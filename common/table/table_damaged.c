@@ -30,7 +30,7 @@ struct known_damage {
 	uint8_t keys[];              /* min, max */
 };
 
-#define LISTS 512u                   /* blocks are about 4 KiB each, so those of 2 MiB are in lists of their own */
+#define LISTS 512u                   /* blocks are about 3 KiB each, so those of 2 MiB are in lists of their own */
 
 typedef _Atomic(struct known_damage *) known_list;
 

@@ -34,7 +34,8 @@
 #define WRITE_BYTES (256u << 10)
 
 enum {
-	BLOCK_BYTES_DEFAULT = 4096, BLOCK_BYTES_MAX = 1 << 20,
+	BLOCK_BYTES_DEFAULT = 3072,     /* what a point read inflates; smaller ones cost scans and space: docs/benchmarks */
+	BLOCK_BYTES_MAX = 1 << 20,
 	RESTART_INTERVAL_DEFAULT = 16, INDEX_RESTART_INTERVAL = 16,
 	FILTER_BITS_DEFAULT = 10, FILTER_BITS_MAX = 32
 };

@@ -18,7 +18,7 @@ struct table_writer;
 struct table_options {
 	unsigned codec;              /* BLOCK_COMPRESSION_* */
 	unsigned level;
-	size_t block_bytes;          /* decompressed size aimed at; 0 = 4096 */
+	size_t block_bytes;          /* decompressed size aimed at; 0 = 3072 */
 	unsigned restart_interval;   /* 0 = 16 */
 	unsigned filter_bits_per_key;/* 0 = 10 */
 	size_t index_flat_bytes;     /* an index of more is cut into partitions; 0 = 4 MiB */
