@@ -24,6 +24,15 @@ static void write_item(struct scan_step *s, const struct entry *e)
 		buf_append_byte(&s->out, '\n');
 }
 
+/* Behind it a page goes on, whether it ends for want of room or because the next entry cannot be read. */
+static void note_key(struct scan_step *s, struct slice key)
+{
+	if (s->form != SCAN_PAGE)
+		return;
+	buf_reset(&s->last_key);
+	buf_append_slice(&s->last_key, key);
+}
+
 static bool is_over(const struct scan_step *s, size_t begin, uint64_t until_us)
 {
 	if (s->items == s->most_items || s->out.n - begin >= s->most_bytes)
@@ -43,13 +52,11 @@ void scan_step_run(struct scan_step *s)
 	while ((e = walk_next(&s->walk)) != NULL) {
 		write_item(s, e);
 		s->items++;
+		note_key(s, e->key);
 		if (!is_over(s, begin, until_us))
 			continue;
-		if (s->form == SCAN_PAGE) {
-			buf_reset(&s->last_key);
-			buf_append_slice(&s->last_key, e->key);
+		if (s->form == SCAN_PAGE)
 			s->at_end = walk_next(&s->walk) == NULL && s->walk.st == ST_OK;
-		}
 		return;
 	}
 	s->at_end = true;

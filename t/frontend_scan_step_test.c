@@ -27,10 +27,11 @@ static void put(const char *key, uint64_t s, bool tombstone, int64_t expires_at_
 }
 
 /* b00 to b19; b05 deleted, b07 expired at 1000, b09 too new. */
-static void begin(void)
+static void begin_with(struct table_damage *damage, size_t damage_count)
 {
 	static struct file_id ids[1] = { { 1 } };
-	struct view_desc desc = { .incarnation = 1, .memtables = ids, .memtable_count = 1 };
+	struct view_desc desc = { .incarnation = 1, .memtables = ids, .memtable_count = 1, .damage = damage,
+				  .damage_count = damage_count };
 	char key[8];
 
 	ck_assert_int_eq(memtable_new(ids[0], 1 << 20, &memtable), ST_OK);
@@ -40,6 +41,11 @@ static void begin(void)
 	}
 	put("b05", 50, true, 0);
 	ck_assert_int_eq(view_new(&desc, find, NULL, NULL, &view), ST_OK);
+}
+
+static void begin(void)
+{
+	begin_with(NULL, 0);
 }
 
 static void end(void)
@@ -108,6 +114,26 @@ START_TEST(a_step_ends_at_its_limit_and_says_whether_something_is_left)
 	ck_assert_uint_eq(s.items, 2);
 	ck_assert(s.at_end);
 	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
+START_TEST(a_page_that_meets_damage_goes_on_behind_its_last_item)
+{
+	struct table_damage lost = { .min = slice_str("b11"), .max = slice_str("b12"), .max_seq = seq(90) };
+	static const struct { bool reverse; uint64_t items; const char *last; } cases[] = { { false, 3, "b10" }, { true, 4, "b13" } };
+
+	begin_with(&lost, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct scan_step s = { .form = SCAN_PAGE, .keys_only = true, .most_items = 100, .most_bytes = 1 << 20,
+				       .walk = walk_of("b06", "b17", cases[i].reverse) };
+
+		scan_step_run(&s);
+		ck_assert_int_eq(s.walk.st, ST_CORRUPT);
+		ck_assert_uint_eq(s.items, cases[i].items);
+		ck_assert(slice_eq(buf_slice(&s.last_key), slice_str(cases[i].last)));
+		scan_step_fini(&s);
+	}
 	end();
 }
 END_TEST
@@ -186,6 +212,7 @@ static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_walk_shows_what_is_visible_in_its_range);
 	tcase_add_test(tc, a_step_ends_at_its_limit_and_says_whether_something_is_left);
+	tcase_add_test(tc, a_page_that_meets_damage_goes_on_behind_its_last_item);
 	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
 	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
 }
