@@ -428,13 +428,15 @@ static void make_scans(struct front *f, struct loop *loop)
 		.max_bytes = conf->memtable_size_limit * SNAPSHOT_MEMTABLES,
 	};
 	struct scans_setup scans = { .loop = loop, .pending = f->pending, .flush = flush, .ctx = f };
+	struct imports_setup imports = { .loop = loop, .pending = f->pending, .patience_us = IMPORT_PATIENCE_US,
+					 .flush = flush, .ctx = f };
 
 	workers_new(loop, WORKERS, flush, f, &f->workers);
 	snapshots_new(&snapshots, &f->snapshots);
 	scans.workers = f->workers;
 	scans.snapshots = f->snapshots;
 	scans_new(&scans, &f->scans);
-	imports_new(loop, f->pending, flush, f, &f->imports);
+	imports_new(&imports, &f->imports);
 	f->v1_scan = (struct v1_scan){ .scans = f->scans, .snapshots = f->snapshots, .pending = f->pending,
 					.imports = f->imports };
 }

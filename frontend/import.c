@@ -21,10 +21,7 @@ enum { RETRY_MS = 250, RETRY_MOST_MS = 5000 };
 
 struct imports {
 	uint32_t magic;
-	struct loop *loop;
-	struct pending *pending;
-	imports_flush_f *flush;
-	void *ctx;
+	struct imports_setup setup;
 	struct http_pool carriers;
 	size_t count;
 	struct buf text, members;        /* scratch */
@@ -54,7 +51,8 @@ struct import {
 
 	/* what was acknowledged, and what is told of it */
 	uint64_t imported, done_records, done_offset;
-	uint64_t told_us, moved_us;
+	uint64_t told_us;
+	uint64_t tried_us;               /* when the batch was sent for the first time */
 	enum problem problem;            /* why nothing more is taken */
 	struct buf complaint;
 };
@@ -193,7 +191,7 @@ static void submit(struct import *i)
 
 	i->at_engine = true;
 	i->carrier->arrived_us = clock_mono_us();
-	pending_submit_ask(i->imports->pending, i->carrier, &ask);
+	pending_submit_ask(i->imports->setup.pending, i->carrier, &ask);
 }
 
 static void on_retry(void *ctx)
@@ -203,13 +201,18 @@ static void on_retry(void *ctx)
 
 	i->waiting = false;
 	submit(i);
-	s->flush(s->ctx);
+	s->setup.flush(s->setup.ctx);
 }
 
 /* Nothing was applied, and later it may be. */
 static bool is_passing(enum problem p)
 {
 	return p == PROBLEM_BUSY || p == PROBLEM_OVERLOADED || p == PROBLEM_ENGINE_UNAVAILABLE;
+}
+
+static bool is_gone(const struct import *i)
+{
+	return !i->r || !i->r->conn;
 }
 
 /* All that was cut so far is applied. */
@@ -227,7 +230,7 @@ static void on_written(void *ctx, struct http_request *carrier, const struct wri
 
 	(void)carrier;
 	i->at_engine = false;
-	if (p && is_passing(p) && i->r && now - i->moved_us < IMPORT_PATIENCE_US) {
+	if (p && is_passing(p) && !is_gone(i) && now - i->tried_us < i->imports->setup.patience_us) {
 		ms = result && result->retry_after_ms > RETRY_MS ? result->retry_after_ms : RETRY_MS;
 		i->waiting = true;
 		loop_after(i->retry, ms < RETRY_MOST_MS ? ms : RETRY_MOST_MS);
@@ -246,7 +249,6 @@ static void on_written(void *ctx, struct http_request *carrier, const struct wri
 	i->imported += i->batch_records;
 	mark_done(i);
 	i->batch_records = 0;
-	i->moved_us = now;
 	buf_reset(&i->batch);
 	tell_progress(i);
 	go_on(i);
@@ -338,6 +340,7 @@ static void go_on(struct import *i)
 		mark_done(i);
 	if (i->r && i->batch_records && (is_full(i) || i->problem || i->body_ended)) {
 		http_body_pause(i->r);
+		i->tried_us = clock_mono_us();
 		submit(i);
 	} else if (!i->r || i->problem || i->body_ended) {
 		finish(i);
@@ -385,25 +388,22 @@ void imports_begin(struct imports *s, struct http_request *r, enum import_form f
 	i->r = r;
 	i->form = form;
 	i->skip = skip;
-	i->told_us = i->moved_us = clock_mono_us();
+	i->told_us = clock_mono_us();
 	i->carrier = http_request_new(&s->carriers);
 	i->carrier->written = on_written;
 	i->carrier->written_ctx = i;
-	i->retry = loop_later(s->loop, on_retry, i);
+	i->retry = loop_later(s->setup.loop, on_retry, i);
 	s->count++;
 	http_request_changes(r);
 	http_body_start(r, &body_ops, i);
 }
 
-void imports_new(struct loop *loop, struct pending *pending, imports_flush_f *flush, void *ctx, struct imports **ip)
+void imports_new(const struct imports_setup *setup, struct imports **ip)
 {
 	struct imports *s = mem_zalloc(sizeof *s);
 
 	obj_init(s, IMPORTS_MAGIC);
-	s->loop = loop;
-	s->pending = pending;
-	s->flush = flush;
-	s->ctx = ctx;
+	s->setup = *setup;
 	*ip = s;
 }
 

@@ -4,7 +4,7 @@
  *
  *	body --pieces--> records --> batch --> engine --acknowledged--> the next batch
  *	                                |
- *	                                `-- busy, away: tried again, up to a minute
+ *	                                `-- busy, away: tried again, up to a minute (patience)
  *
  * 1. One batch is at the engine at a time; while it is, nothing is read from the client. A batch is applied whole or
  *    not at all, so what is applied is always a beginning of the body.
@@ -13,7 +13,7 @@
  * 3. A record that is none ends the import with its number and place. What stands in front of it is applied, nothing
  *    behind it.
  * 4. An import that takes longer than a second answers with lines of progress while it goes on.
- * 5. When the client goes away the batch under way is the last one.
+ * 5. When the client goes away the batch under way is the last one, and is not tried again.
  *
  * Event loop thread only.
  */
@@ -32,8 +32,15 @@ enum { IMPORT_PROGRESS_US = 1000000, IMPORT_PATIENCE_US = 60000000 };
 
 typedef void imports_flush_f(void *ctx);
 
-/* pending is on loan. flush: after answers of its own accord. */
-void imports_new(struct loop *loop, struct pending *pending, imports_flush_f *flush, void *ctx, struct imports **ip);
+struct imports_setup {
+	struct loop *loop;               /* on loan, as pending */
+	struct pending *pending;
+	uint64_t patience_us;            /* so long a batch is tried; IMPORT_PATIENCE_US */
+	imports_flush_f *flush;          /* after answers of its own accord */
+	void *ctx;
+};
+
+void imports_new(const struct imports_setup *setup, struct imports **ip);
 void imports_free(struct imports **ip);          /* nothing may be under way */
 
 /* r's body comes in pieces. */

@@ -56,6 +56,10 @@ check_PROGRAMS += t/frontend_import_record_test
 t_frontend_import_record_test_SOURCES = t/frontend_import_record_test.c
 t_frontend_import_record_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_import_test
+t_frontend_import_test_SOURCES = t/frontend_import_test.c t/frontend_http_rig.h
+t_frontend_import_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_query_test
 t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
