@@ -155,6 +155,13 @@ bool access_would_admit(const struct access *a, const struct http_request *r, st
 	return judge(a, r, need, &t) == PROBLEM_NONE;
 }
 
+bool access_still_admits(const struct access *a, const struct http_request *r, struct access_need need, struct slice prefix)
+{
+	const struct token *t;
+
+	return judge(a, r, need, &t) == PROBLEM_NONE && (!t || slice_shared(prefix, t->prefix) == t->prefix.n);
+}
+
 bool access_is_confined(const struct http_request *r)
 {
 	return r->prefix.n > 0;

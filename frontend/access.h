@@ -31,6 +31,9 @@ bool access_admit(struct access *a, struct http_request *r, struct access_need n
 /* The same without an answer, for a request whose body has not arrived. */
 bool access_would_admit(const struct access *a, const struct http_request *r, struct access_need need);
 
+/* Whether r would still be admitted and still reach the keys of the prefix, when tokens were read anew since it was admitted. */
+bool access_still_admits(const struct access *a, const struct http_request *r, struct access_need need, struct slice prefix);
+
 /* Whether r, which was admitted, may touch the key; else it was answered. */
 bool access_key(struct http_request *r, struct slice key);
 bool access_range(struct http_request *r, struct slice start, struct slice end);  /* end: not included; empty: no bound */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/base/heritage.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
@@ -18,17 +17,15 @@
 #include "common/vfs/vfs.h"
 #include "frontend/access.h"
 #include "frontend/attach.h"
-#include "frontend/health_json.h"
 #include "frontend/http_tls.h"
 #include "frontend/json.h"
 #include "frontend/loop.h"
 #include "frontend/methods.h"
-#include "frontend/openapi.h"
+#include "frontend/operate.h"
 #include "frontend/pending.h"
 #include "frontend/reads.h"
 #include "frontend/request_log.h"
 #include "frontend/routes.h"
-#include "frontend/stats_json.h"
 #include "frontend/urlcode.h"
 #include "frontend/v1_batch.h"
 #include "frontend/v1_mget.h"
@@ -41,7 +38,7 @@
 #define FRONT_MAGIC 0x46726e01u
 
 enum { WORKERS = 2, SNAPSHOT_MEMTABLES = 8 };
-enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20, RECOVERY_REPORT_MAX = 16 << 10 };
+enum { TICK_MS = 50, VIEW_TICKS = 4, BODIES_MIN_BYTES = 256 << 20 };
 
 struct front {
 	uint32_t magic;
@@ -50,6 +47,7 @@ struct front {
 	struct attach *attach;
 	struct reads *reads;
 	struct pending *pending;
+	struct operate operate;
 	struct v1 v1;
 	struct watch *watch;
 	struct access *access;
@@ -207,103 +205,6 @@ static void handle_read(struct front *f, struct http_request *r, struct slice ar
 		reads_get(f->reads, r, reads_answer_json, NULL);
 }
 
-/* ---- for operators ---- */
-
-static struct health_facts gather_facts(struct front *f)
-{
-	struct board *board = attach_board(f->attach);
-	struct health_facts h = {
-		.now_s = clock_wall_ms() / 1000,
-		.memtable_bytes = stats_sum(M_memtable_size),
-		.wal_bytes = stats_sum(M_wal_size),
-		.disk_mark = stats_sum(M_disk_low_water),
-		.disk_refuses = stats_sum(M_disk_writes_refused) != 0,
-		.disk_resume = stats_sum(M_disk_resume),
-		.stalled = stats_sum(M_write_stalled) != 0,
-		.replay_eta_us = stats_sum(M_recovery_eta),
-		.engine_there = pending_engine_there(f->pending),
-		.engine_pid = stats_worker_pid(SLOT_ENGINE),
-		.engine_state = board_state(board),
-	};
-
-	attach_tick(f->attach);
-	h.desc = attach_desc(f->attach);
-	h.directory_there = access(f->conf->data_dir, R_OK | X_OK) == 0;
-	h.disk_known =
-		h.directory_there && vfs_free_bytes(vfs_posix(), f->conf->data_dir, &h.disk_free) == ST_OK;
-	board_replay(board, &h.replay_done, &h.replay_total);
-	return h;
-}
-
-static void handle_health(struct front *f, struct http_request *r)
-{
-	struct health_facts h = gather_facts(f);
-	uint8_t *recovery = NULL;
-	struct http_answer a = { .status = health_judge(&h) == HEALTH_UNHEALTHY ? 503 : 200,
-				 .type = "application/json",
-				 .compress = true };
-
-	if (vfs_slurp(vfs_posix(), path_recovery_report(f->conf->run_dir).s, RECOVERY_REPORT_MAX, &recovery, &h.recovery.n))
-		h.recovery.n = 0;        /* none: nothing was found */
-	h.recovery.p = recovery;
-	buf_reset(&f->body);
-	health_json_write(&f->body, &h);
-	mem_free(recovery);
-	a.body = buf_slice(&f->body);
-	http_answer(r, &a);
-}
-
-static void handle_ready(struct front *f, struct http_request *r)
-{
-	static const struct http_answer ready = { .status = 200,
-						  .type = "text/plain",
-						  .body = { (const uint8_t *)"ok\n", 3 } };
-	struct health_facts h = gather_facts(f);
-	const char *why;
-
-	buf_reset(&f->complaint);
-	why = health_not_ready(&f->complaint, &h);
-	if (why)
-		http_answer_problem(r, PROBLEM_NOT_READY, why);
-	else
-		http_answer(r, &ready);
-}
-
-static void handle_live(struct http_request *r)
-{
-	static const struct http_answer alive = { .status = 200,
-						  .type = "text/plain",
-						  .body = { (const uint8_t *)"ok\n", 3 } };
-
-	http_answer(r, &alive);
-}
-
-static void handle_openapi(struct http_request *r)
-{
-	struct http_answer a = { .status = 200, .type = "application/json", .body = openapi_document(), .compress = true };
-
-	http_answer(r, &a);
-}
-
-static void handle_metrics(struct front *f, struct http_request *r)
-{
-	struct http_answer a = { .status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .compress = true };
-
-	attach_watch_memory(f->attach);
-	buf_reset(&f->body);
-	stats_write_prometheus(&f->body);
-	a.body = buf_slice(&f->body);
-	http_answer(r, &a);
-}
-
-static void handle_stats(struct front *f, struct http_request *r)
-{
-	attach_tick(f->attach);
-	buf_reset(&f->body);
-	stats_json_write(&f->body, attach_desc(f->attach), board_visible(attach_board(f->attach)));
-	http_answer_json(r, buf_slice(&f->body));
-}
-
 /* ---- all of them ---- */
 
 static void handle_other(struct front *f, struct http_request *r, const struct route_match *m)
@@ -311,12 +212,12 @@ static void handle_other(struct front *f, struct http_request *r, const struct r
 	uint64_t arrived_us = r->arrived_us;
 
 	switch (m->route) {
-	case ROUTE_STATS:   handle_stats(f, r); break;
-	case ROUTE_HEALTH:  handle_health(f, r); break;
-	case ROUTE_METRICS: handle_metrics(f, r); break;
-	case ROUTE_READY:   handle_ready(f, r); break;
-	case ROUTE_LIVE:    handle_live(r); break;
-	case ROUTE_OPENAPI: handle_openapi(r); break;
+	case ROUTE_STATS:   operate_stats(&f->operate, r); break;
+	case ROUTE_HEALTH:  operate_health(&f->operate, r); break;
+	case ROUTE_METRICS: operate_metrics(&f->operate, r); break;
+	case ROUTE_READY:   operate_ready(&f->operate, r); break;
+	case ROUTE_LIVE:    operate_live(r); break;
+	case ROUTE_OPENAPI: operate_openapi(r); break;
 	case ROUTE_OPTIONS: methods_answer_options(r, m); break;
 	case ROUTE_WRONG_METHOD: methods_answer_wrong(r, m); break;
 	default:
@@ -466,6 +367,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	if (st)
 		return st;
 	reads_new(setup->loop, f->attach, f->pending, flush, f, &f->reads);
+	f->operate = (struct operate){ .conf = conf, .attach = f->attach, .pending = f->pending };
 	f->v1.reads = f->reads;
 	f->v1.pending = f->pending;
 	make_scans(f, setup->loop);
@@ -505,6 +407,17 @@ static enum st open_files(struct front *f)
 	return st;
 }
 
+/* Nothing but its files was opened. */
+static enum st give_up(struct front *f, enum st st)
+{
+	access_free(&f->access);
+	http_tls_context_free(&f->tls);
+	request_log_free(&f->log);
+	obj_fini(f);
+	mem_free(f);
+	return st;
+}
+
 enum st front_new(const struct front_setup *setup, struct front **fp)
 {
 	struct http_limits limits = http_limits_default;
@@ -516,7 +429,7 @@ enum st front_new(const struct front_setup *setup, struct front **fp)
 	f->conf = setup->conf;
 	st = open_files(f);
 	if (st)
-		return st;
+		return give_up(f, st);
 	limits.max_body = f->conf->max_body_bytes;
 	limits.max_bodies = limits.max_body * 4 > BODIES_MIN_BYTES ? limits.max_body * 4 : BODIES_MIN_BYTES;
 	limits.max_unsent = f->conf->max_unsent_bytes;
@@ -544,6 +457,7 @@ void front_reload(struct front *f)
 {
 	bool fine = access_reload(f->access) == ST_OK;
 
+	watch_tokens_changed(f->watch, f->access);
 	fine &= load_tls(f, "; the certificate read before stays in use") == ST_OK;
 	http_server_tls(f->server, f->tls);
 	request_log_reopen(f->log);

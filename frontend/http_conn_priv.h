@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection from the inside, for the files that run it: http_conn.c (bytes), http_conn_time.c (time-outs, drain),
- * http_answer.c (order of answers), http_body.c and http_stream.c (requests and answers without an end in sight).
+ * A connection from the inside, for the files that run it: http_conn.c (life, turns, bytes out), http_conn_in.c (bytes in),
+ * http_conn_time.c (time-outs, drain), http_answer.c (order of answers), http_body.c and http_stream.c (requests and answers
+ * without an end in sight).
  */
 #ifndef FRONTEND_HTTP_CONN_PRIV_H
 #define FRONTEND_HTTP_CONN_PRIV_H
@@ -59,14 +60,23 @@ void http_conn__count_unsent(struct http_conn *c);
 bool http_conn__send(struct http_conn *c);
 
 /* Ends it at once; it is gone with the next http_flush(). */
-/* What the parser reads from, and how many bytes are there or behind it, not all of them plain ones yet. */
-struct evbuffer *http_conn__input(struct http_conn *c);
-size_t http_conn__input_bytes(struct http_conn *c);
-
 void http_conn__abandon(struct http_conn *c);
 
 /* The same, and so that its client takes what it got for incomplete. */
 void http_conn__cut(struct http_conn *c);
+
+/* ---- http_conn_in.c ---- */
+
+/* Reads what has arrived as far as it may. */
+void http_conn__read(struct http_conn *c);
+bool http_conn__may_read(const struct http_conn *c);
+
+/* Whether the budget of all lets this client cause further answers. */
+bool http_conn__within_budget(const struct http_conn *c);
+
+/* What the parser reads from, and how many bytes are there or behind it, not all of them plain ones yet. */
+struct evbuffer *http_conn__input(struct http_conn *c);
+size_t http_conn__input_bytes(struct http_conn *c);
 
 /* Answers the request that is arriving, or ends its body, with a problem; the connection ends afterwards. */
 void http_conn__refuse(struct http_conn *c, enum problem p);

@@ -31,6 +31,7 @@ libfrontend_a_SOURCES = \
 	frontend/http_conn.c frontend/http_conn.h frontend/http_conn_priv.h \
 	frontend/http_body.c frontend/http_body.h \
 	frontend/http_stream.c frontend/http_stream.h \
+	frontend/http_conn_in.c \
 	frontend/http_conn_time.c \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
@@ -76,6 +77,7 @@ libfrontend_a_SOURCES = \
 	frontend/v1_batch.c frontend/v1_batch.h \
 	frontend/v1_mget.c frontend/v1_mget.h \
 	frontend/openapi.c frontend/openapi.h \
+	frontend/operate.c frontend/operate.h \
 	frontend/front.c frontend/front.h
 FRONTEND_LIBS = libfrontend.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) \
 	$(llhttp_built) $(LLHTTP_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS)

@@ -14,10 +14,10 @@
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/stats/stats.h"
-#include "frontend/access.h"
 #include "frontend/feed.h"
 #include "frontend/http_stream.h"
 #include "frontend/loop.h"
+#include "frontend/routes.h"
 #include "frontend/sse.h"
 #include "frontend/watch_query.h"
 
@@ -35,7 +35,8 @@ struct watcher {
 	struct watch *watch;
 	struct watcher *prev, *next;
 	/* fixed */
-	struct watch_query query;        /* its prefix lies in the request: good until the seat is taken */
+	struct watch_query query;        /* its prefix lies in the request */
+	const struct http_request *asked;        /* as long as the stream */
 	/* moving */
 	struct http_request *request;    /* until it is answered */
 	struct http_stream *stream;      /* from then on */
@@ -83,6 +84,7 @@ static struct watcher *open_watcher(struct watch *w, struct http_request *r, con
 	obj_init(c, WATCHER_MAGIC);
 	c->watch = w;
 	c->request = r;
+	c->asked = r;
 	c->query = *q;
 	c->told_us = clock_mono_us();
 	c->next = w->first;
@@ -324,6 +326,24 @@ void watch_begin(struct watch *w, struct http_request *r)
 	else
 		take_seat(open_watcher(w, r, &q));
 	buf_fini(&complaint);
+}
+
+void watch_tokens_changed(struct watch *w, const struct access *a)
+{
+	struct access_need need = routes_need(ROUTE_WATCH);
+
+	for (struct watcher *c = w->first, *next; c; c = next) {
+		next = c->next;
+		if (access_still_admits(a, c->asked, need, c->query.prefix))
+			continue;
+		if (c->stream)
+			http_stream_end(&c->stream);
+		else
+			http_answer_problem(c->request, PROBLEM_TOKEN_INVALID, NULL);
+		c->request = NULL;
+		close_watcher(c);
+	}
+	w->setup.flush(w->setup.ctx);
 }
 
 enum st watch_new(const struct watch_setup *setup, struct watch **wp)

@@ -9,12 +9,15 @@
  *    it meets, as long as the log reaches back so far.
  * 2. Without an engine a watcher stays and gets comments; events go on when there is one again.
  * 3. A client that does not read costs what the stream and its seat hold, no more.
+ * 4. Whose token was taken away, or may no longer read what is watched, has its stream ended at the reload: coming back it
+ *    is refused.
  *
  * Event loop thread only.
  */
 #ifndef FRONTEND_WATCH_H
 #define FRONTEND_WATCH_H
 
+#include "frontend/access.h"
 #include "frontend/attach.h"
 #include "frontend/http_conn.h"
 
@@ -32,5 +35,8 @@ struct watch_setup {
 enum st watch_new(const struct watch_setup *setup, struct watch **wp) MUST_USE;
 
 void watch_begin(struct watch *w, struct http_request *r);       /* takes over r */
+
+/* Tokens were read anew: ends the watches of those that may not watch any more. */
+void watch_tokens_changed(struct watch *w, const struct access *a);
 
 #endif

@@ -22,12 +22,14 @@ SMALL = dict(MEMTABLE_SIZE_LIMIT="64K")
 class Watch:
     """One connection to /v1/watch, read event by event. `last_id` moves on as a browser's would."""
 
-    def __init__(self, port, last_id=None, **query):
+    def __init__(self, port, last_id=None, token=None, **query):
         self.last_id = last_id
         self.comments = 0
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         path = "/v1/watch?" + urllib.parse.urlencode(query)
         headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
+        if token:
+            headers["Authorization"] = "Bearer " + token
         self.connection.request("GET", path, headers=headers)
         self.response = self.connection.getresponse()
         self.status = self.response.status
@@ -435,6 +437,38 @@ def a_confined_token_watches_below_its_prefix_only():
         server.stop()
 
 
+def a_token_that_is_taken_away_takes_its_watches_with_it():
+    stays, goes, narrowed = "stays-token-0123456789", "goes-token-0123456789a", "narrowed-token-0123456"
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tokens")
+
+        def write_tokens(text):
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+                f.write(text)
+        write_tokens(f"{stays} writer\n{goes} reader\n{narrowed} reader a\n")
+        server = harness.Server(AUTH_TOKENS_FILE=path).start()
+        kept, gone = Watch(server.port, token=stays), Watch(server.port, token=goes)
+        still, cut = Watch(server.port, token=narrowed, prefix="ab"), Watch(server.port, token=narrowed, prefix="a")
+        harness.equal([w.status for w in (kept, gone, still, cut)], [200] * 4)
+        write_tokens(f"# others stand in other lines now\n{narrowed} reader ab\n{stays} writer\n")
+        got = server.ctl("reload")
+        harness.equal(got.returncode, 0, got.stderr)
+        for watch in (gone, cut):
+            try:
+                for _ in range(3):      # the hello, and perhaps a heartbeat
+                    harness.equal(watch.block(), (None, None), "nothing is told")
+                raise AssertionError("a watch goes on without its token")
+            except EOFError:
+                pass
+        headers = {"Authorization": "Bearer " + stays}
+        harness.equal(server.client().request("PUT", "/v1/kv/abc", "x", headers)[0], 204)
+        for watch in (kept, still):
+            harness.equal(watch.event()[1]["key"], "abc")
+        harness.equal(Watch(server.port, token=goes).status, 401)
+        harness.equal(Watch(server.port, token=narrowed, prefix="a").status, 403)
+        server.stop()
+
+
 harness.run(changes_come_live_with_ids_keys_values_and_times,
             writes_of_every_kind_are_told_as_what_came_of_them,
             bad_questions_are_refused_with_what_is_wrong,
@@ -447,4 +481,5 @@ harness.run(changes_come_live_with_ids_keys_values_and_times,
             without_retention_only_what_recovery_needs_is_there,
             who_does_not_read_costs_little_and_is_told_when_it_is_too_late,
             there_are_no_more_watchers_than_allowed,
-            a_confined_token_watches_below_its_prefix_only)
+            a_confined_token_watches_below_its_prefix_only,
+            a_token_that_is_taken_away_takes_its_watches_with_it)
