@@ -3,7 +3,9 @@
 """Exports and imports: the round trip in both forms, coded and plain; broken off, bad, resumed, repeated."""
 import gzip
 import json
+import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -112,13 +114,12 @@ def send_slowly(server, pieces, answers):
     sock.sendall(b"POST /v1/import HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
 
     def hear():
-        data = b""
+        answers.append(b"")
         try:
             while part := sock.recv(65536):
-                data += part
+                answers[0] += part
         except OSError:
             pass
-        answers.append(data)
     reader = threading.Thread(target=hear)
     reader.start()
     try:
@@ -176,6 +177,31 @@ def an_import_waits_for_an_engine_that_is_started_anew():
     server.stop()
 
 
+def an_import_waits_for_compaction_that_is_behind():
+    server = Server(MEMTABLE_SIZE_LIMIT=4096).start()
+    os.kill(server.pid_of("compactor.0"), signal.SIGSTOP)
+    client, value = server.client(patient=False), "v" * 4000
+    for _ in range(1000):               # each fills a memtable: level 0 grows until writes are refused
+        status, answer = client.write("a", value)
+        if status != 200:
+            break
+    harness.equal((status, answer.get("code")), (503, "busy"))
+    answers = []
+
+    def pieces():
+        for i in range(10):
+            yield json.dumps({"key": f"k{i}", "value": value}).encode() + b"\n"
+    sender = harness.background(send_slowly, server, pieces(), answers)
+    harness.wait_until(lambda: answers and progress(answers[0]), 20, "the import to say that it waits")
+    harness.equal(progress(answers[0])[0], {"imported": 0, "bytes": 0, "line": 0})
+    os.kill(server.pid_of("compactor.0"), signal.SIGCONT)
+    sender.join()
+    assert b'{"done":true,"imported":10,' in answers[0], answers[0][-400:]
+    harness.equal([c["key"] for c in contents(export(server))][-10:], [f"k{i}" for i in range(10)])
+    server.stop()
+
+
 harness.run(what_is_exported_is_imported_again, a_bad_record_is_named_and_nothing_behind_it_is_applied,
             an_export_that_broke_off_is_refused_at_its_last_line, what_is_no_import_is_refused,
-            an_import_that_breaks_off_goes_on_where_the_last_line_says, an_import_waits_for_an_engine_that_is_started_anew)
+            an_import_that_breaks_off_goes_on_where_the_last_line_says, an_import_waits_for_an_engine_that_is_started_anew,
+            an_import_waits_for_compaction_that_is_behind)
