@@ -282,6 +282,7 @@ START_TEST(an_engine_killed_at_any_time_keeps_what_it_acknowledged_and_no_half_b
 		round = check_round(&w, acked);
 	}
 	board_detach(&w.board);
+	leases_detach(&w.leases);
 	testlib_remove(w.dir);
 }
 END_TEST

@@ -139,6 +139,7 @@ static void make(struct golden *g, const char *flavour)
 	keep_folder(g, "wal");
 	keep_folder(g, "sst");
 	board_detach(&w.board);
+	leases_detach(&w.leases);
 	testlib_remove(w.dir);
 }
 
@@ -413,6 +414,7 @@ static void begin(void)
 
 static void finish(void)
 {
+	leases_detach(&w.leases);
 	testlib_remove(w.dir);
 	for (size_t i = 0; i < ours.count; i++)
 		mem_free(ours.files[i].p);

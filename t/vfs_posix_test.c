@@ -212,8 +212,9 @@ START_TEST(read_exactly_brings_nothing_else_into_memory)
 	ck_assert_int_eq(vfs_sync(f), ST_OK);
 	vfs_forget_cache(f);
 	vfs_read_exactly(f);
-	if (vfs_read(f, bytes, PIECE, 0, true, &got) == ST_BUSY)
-		for (uint64_t i = 0; i < PIECES; i++) {
+	/* Being asked without waiting the kernel may begin to read: what was asked about first may be there the next time. */
+	if (vfs_read(f, bytes, PIECE, (PIECES - 1) * PIECE, true, &got) == ST_BUSY)
+		for (uint64_t i = 0; i < PIECES - 1; i++) {
 			ck_assert_int_eq(vfs_read(f, bytes, PIECE, i * PIECE, true, &got), ST_BUSY);
 			ck_assert_int_eq(vfs_read(f, bytes, PIECE, i * PIECE, false, &got), ST_OK);
 			vfs_forget_range(f, i * PIECE, PIECE);

@@ -89,7 +89,8 @@ static struct bytes protobuf_encode(const struct plain *e)
 static void copy_text(char *to, size_t room, const void *from, size_t n)
 {
 	must(n < room);
-	memcpy(to, from, n);
+	if (n)
+		memcpy(to, from, n);
 	to[n] = '\0';
 }
 
