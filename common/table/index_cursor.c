@@ -117,6 +117,11 @@ enum st index_cursor_skip(struct index_cursor *c, struct read_cost *cost)
 	return c->slot + 1 < c->reader->index.count ? enter_at(c, c->slot + 1, false, cost) : at_end(c);
 }
 
+enum st index_cursor_skip_back(struct index_cursor *c, struct read_cost *cost)
+{
+	return c->slot > 0 ? enter_at(c, c->slot - 1, true, cost) : at_end(c);
+}
+
 enum st index_cursor_next(struct index_cursor *c, struct read_cost *cost)
 {
 	enum block_step step = BLOCK_END;
@@ -134,7 +139,5 @@ enum st index_cursor_prev(struct index_cursor *c, struct read_cost *cost)
 	must(c->valid);
 	if (c->reader->partitioned)
 		step = block_cursor_prev(&c->entries);
-	if (step != BLOCK_END)
-		return show(c, step, cost);
-	return c->slot > 0 ? enter_at(c, c->slot - 1, true, cost) : at_end(c);
+	return step == BLOCK_END ? index_cursor_skip_back(c, cost) : show(c, step, cost);
 }

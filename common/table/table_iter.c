@@ -130,12 +130,25 @@ static bool is_passed_over(const struct table_iter *t, uint64_t offset)
 	return t->passed && damage_find(t->passed, t->reader->props.id, offset);
 }
 
-/* Where a move forward in the index led: partitions of it that are passed over are left behind. */
+/* Did a move in the index end at a partition of it that is passed over? */
+static bool is_at_passed(const struct table_iter *t, enum st st)
+{
+	return st == ST_CORRUPT && t->index.slot < t->reader->index.count &&
+	       is_passed_over(t, slot_handle(t->reader, t->index.slot).offset);
+}
+
+/* Where a move forward led, when these are left behind. */
 static enum st forward(struct table_iter *t, enum st st)
 {
-	while (st == ST_CORRUPT && t->index.slot < t->reader->index.count &&
-	       is_passed_over(t, slot_handle(t->reader, t->index.slot).offset))
+	while (is_at_passed(t, st))
 		st = index_cursor_skip(&t->index, &t->cost);
+	return st;
+}
+
+static enum st backward(struct table_iter *t, enum st st)
+{
+	while (is_at_passed(t, st))
+		st = index_cursor_skip_back(&t->index, &t->cost);
 	return st;
 }
 
@@ -187,7 +200,7 @@ static void settle(struct table_iter *t, enum block_step step)
 static void settle_back(struct table_iter *t, enum block_step step)
 {
 	while (step == BLOCK_END) {
-		if (!enter(t, index_cursor_prev(&t->index, &t->cost)))
+		if (!enter(t, backward(t, index_cursor_prev(&t->index, &t->cost))))
 			return;
 		step = t->closed ? BLOCK_END : block_cursor_last(&t->cursor);
 	}
@@ -222,8 +235,8 @@ static void iter_to_last(struct iter *it)
 {
 	struct table_iter *t = self(it);
 
-	if (enter(t, index_cursor_last(&t->index, &t->cost)))
-		settle_back(t, block_cursor_last(&t->cursor));
+	if (enter(t, backward(t, index_cursor_last(&t->index, &t->cost))))
+		settle_back(t, t->closed ? BLOCK_END : block_cursor_last(&t->cursor));
 }
 
 static void iter_to_seek_last(struct iter *it, struct slice key, struct seq seq)
@@ -233,7 +246,7 @@ static void iter_to_seek_last(struct iter *it, struct slice key, struct seq seq)
 
 	if (st == ST_OK && !t->index.valid)
 		iter_to_last(it);
-	else if (enter(t, st))
+	else if (enter(t, backward(t, st)))
 		settle_back(t, t->closed ? BLOCK_END : block_cursor_seek_last(&t->cursor, key, seq));
 }
 

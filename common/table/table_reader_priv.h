@@ -103,7 +103,7 @@ void index_cursor_init(struct index_cursor *c, struct table_reader *r);
 void index_cursor_fini(struct index_cursor *c);
 
 /* Each moves it; ST_OK and not valid: there is no such block. A partition that cannot be read is an error; from there
- * index_cursor_skip() goes on to the next one. */
+ * index_cursor_skip() goes on to the next one, index_cursor_skip_back() to the one before. */
 enum st index_cursor_first(struct index_cursor *c, struct read_cost *cost) MUST_USE;
 enum st index_cursor_slot(struct index_cursor *c, size_t slot, struct read_cost *cost) MUST_USE;    /* its first block */
 enum st index_cursor_last(struct index_cursor *c, struct read_cost *cost) MUST_USE;
@@ -111,6 +111,7 @@ enum st index_cursor_seek(struct index_cursor *c, struct slice key, struct seq s
 enum st index_cursor_next(struct index_cursor *c, struct read_cost *cost) MUST_USE;
 enum st index_cursor_prev(struct index_cursor *c, struct read_cost *cost) MUST_USE;
 enum st index_cursor_skip(struct index_cursor *c, struct read_cost *cost) MUST_USE;
+enum st index_cursor_skip_back(struct index_cursor *c, struct read_cost *cost) MUST_USE;
 
 /* What the entry of an index at (key, seq) says: where the data block is. false: the index makes no sense. */
 bool table__data_handle(const struct table_reader *r, const struct entry *e, struct block_handle *hp);
