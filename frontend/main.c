@@ -150,11 +150,12 @@ int main(int argc, char **argv)
 	p.loop = setup.loop = loop_new();
 	setup.index = h.index;
 	setup.number = h.number;
-	if (!share_descriptors(&h.conf, &setup))
-		return EXIT_OSERR;
-	st = front_new(&setup, &p.front);
-	if (st)
+	st = share_descriptors(&h.conf, &setup) ? front_new(&setup, &p.front) : ST_BUSY;
+	if (st) {
+		leases_detach(&setup.leases);
+		loop_free(&p.loop);
 		return st == ST_INVALID ? EXIT_CONFIG : EXIT_OSERR;
+	}
 	(void)loop_every(p.loop, BEAT_MS, on_beat, NULL);
 	(void)loop_watch(p.loop, p.signals, on_signal, &p);
 	(void)loop_watch(p.loop, HERITAGE_LIFELINE, on_lifeline, NULL);

@@ -168,6 +168,7 @@ START_TEST(a_log_that_ends_before_what_readers_were_shown_is_refused)
 	buf_fini(&complaint);
 	world_forget_memtables(&w);
 	board_detach(&w.board);
+	leases_detach(&w.leases);
 	testlib_remove(w.dir);
 }
 END_TEST
@@ -194,6 +195,7 @@ START_TEST(a_table_that_is_missing_is_refused_with_a_sentence)
 	buf_fini(&complaint);
 	world_forget_memtables(&w);
 	board_detach(&w.board);
+	leases_detach(&w.leases);
 	testlib_remove(w.dir);
 }
 END_TEST
