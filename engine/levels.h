@@ -16,9 +16,9 @@
  * higher one that still holds something. Levels above the highest of those should be empty (target 0). An empty
  * database has no levels between; it grows from the last level upwards.
  *
- * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or twelve. So level 0
+ * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or sixteen. So level 0
  * waits beyond its trigger as long as the base holds more than it would bring, up to LEVEL0_PATIENCE times the trigger.
- * What is written falls by about a third (docs/benchmarks), for up to eight more filters to ask in a read while writes keep
+ * What is written falls by nearly a half (docs/benchmarks), for up to twelve more filters to ask in a read while writes keep
  * coming; at rest level 0 is merged anyway, and at its trigger where the disk has little room for the job (pick.c).
  *
  * Space: everything above the last level may turn out to be overwritten or to overwrite, so it is an upper bound of the
@@ -31,7 +31,7 @@
 #include "engine/version.h"
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
-#define LEVEL0_PATIENCE 3.0
+#define LEVEL0_PATIENCE 4.0
 #define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
 #define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */
 

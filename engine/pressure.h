@@ -31,7 +31,7 @@
 #define PRESSURE_FROZEN_MAX 3u           /* frozen memtables beyond which no further rotation is made */
 #define PRESSURE_FLUSH_FROM 2.0          /* memtables */
 #define PRESSURE_FLUSH_STOP 4.0
-#define PRESSURE_LEVEL0_FROM 20.0        /* tables; level 0 is compacted from 4 to 12 on (levels.h) */
+#define PRESSURE_LEVEL0_FROM 20.0        /* tables; level 0 is compacted from 4 to 16 on (levels.h) */
 #define PRESSURE_LEVEL0_STOP 48.0
 #define PRESSURE_DEBT_FROM 256.0         /* memtables, of PRESSURE_DEBT_UNIT at least */
 #define PRESSURE_DEBT_STOP 1024.0

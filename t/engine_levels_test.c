@@ -45,19 +45,19 @@ static const struct shape {
 	{ "four go to the last level while it holds no more", { 3000, 0, 0, 0, 0, 0, 3000 }, 4, 1, 6, { 0 }, 6000 },
 	{ "eight when it holds twice as much, not seven", { 5250, 0, 0, 0, 0, 0, 6000 }, 7, 1, 6, { 0 }, 0 },
 	{ "but eight", { 6000, 0, 0, 0, 0, 0, 6000 }, 8, 1, 6, { 0 }, 12000 },
-	{ "eleven wait when it is large", { 11000, 0, 0, 0, 0, 0, 25000 }, 11, 1, 6, { 0 }, 0 },
-	{ "twelve never", { 12000, 0, 0, 0, 0, 0, 25000 }, 12, 1, 6, { 0 }, 37000 },
+	{ "fifteen wait when it is large", { 15000, 0, 0, 0, 0, 0, 25000 }, 15, 1, 6, { 0 }, 0 },
+	{ "sixteen never", { 16000, 0, 0, 0, 0, 0, 25000 }, 16, 1, 6, { 0 }, 41000 },
 	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 89000 }, 0, 1, 6, { 0 }, 0 },
-	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 144000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 36001 }, 0 },
-	{ "and two", { 0, 0, 0, 0, 0, 0, 9000 * 512 }, 0, 1, 4, { 0, 0, 0, 0, 72001, 576001 }, 0 },
-	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 36000 }, 0, 4, 5,
-	  { 0, 0, 0, 0, 0, 9001 }, 0 },
-	{ "a level above the shape is the base until it is empty", { 0, 0, 0, 500, 0, 0, 144000 }, 0, 1, 3,
-	  { 0, 0, 0, 0, 0, 36001 }, 500 + 500 },
-	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 72002, 144000 }, 0, 1, 5,
-	  { 0, 0, 0, 0, 0, 36001 }, 36001 + 72000 },
-	{ "what level 0 brings may make the base too large", { 36001, 0, 0, 0, 0, 36001, 144000 }, 12, 1, 5,
-	  { 0, 0, 0, 0, 0, 36001 }, 36001 + 36001 + 36001 + 71999 },
+	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 192000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 48001 }, 0 },
+	{ "and two", { 0, 0, 0, 0, 0, 0, 12000 * 512 }, 0, 1, 4, { 0, 0, 0, 0, 96001, 768001 }, 0 },
+	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 48000 }, 0, 4, 5,
+	  { 0, 0, 0, 0, 0, 12001 }, 0 },
+	{ "a level above the shape is the base until it is empty", { 0, 0, 0, 500, 0, 0, 192000 }, 0, 1, 3,
+	  { 0, 0, 0, 0, 0, 48001 }, 500 + 500 },
+	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 96002, 192000 }, 0, 1, 5,
+	  { 0, 0, 0, 0, 0, 48001 }, 48001 + 96000 },
+	{ "what level 0 brings may make the base too large", { 48001, 0, 0, 0, 0, 48001, 192000 }, 16, 1, 5,
+	  { 0, 0, 0, 0, 0, 48001 }, 48001 + 48001 + 48001 + 95999 },
 };
 
 START_TEST(the_ends_decide_the_levels_between_and_what_is_owed)
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(scores_count_what_is_free)
 {
-	const uint64_t bytes[LEVEL_COUNT] = { 4000, 0, 10, 0, 0, 72002, 144000 };
+	const uint64_t bytes[LEVEL_COUNT] = { 4000, 0, 10, 0, 0, 96002, 192000 };
 	struct version *v = build(bytes, 4, 1);
 	struct levels l;
 

@@ -19,10 +19,10 @@ struct row {
 };
 
 /*
- * A memtable has 100 bytes, four tables trigger level 0, a table is to have 100 bytes: B of levels.h is 300. With 12000
+ * A memtable has 25 bytes, four tables trigger level 0, a table is to have 100 bytes: B of levels.h is 300. With 12000
  * bytes on level 6 the fan-out is the root of 40, level 5 may have 1898 bytes, and level 0 goes there.
  */
-static const struct levels_conf conf = { 4, 34, 10 };
+static const struct levels_conf conf = { 4, 25, 10 };
 
 struct one_case {
 	const char *name;
@@ -79,7 +79,8 @@ static const struct one_case cases[] = {
 		    { 5, 6, "k", "l", 10, 'b' } } },
 	{ .name = "while level 0 waits for the base, nothing more is begun there",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
-		    { 5, 0, "a", "d", 10, 0 }, { 6, 5, "a", "b", 1000, 'b' }, { 7, 5, "c", "d", 1900, 0 }, LAST_12000 } },
+		    { 5, 0, "a", "d", 10, 0 }, { 6, 5, "a", "b", 1000, 'b' }, { 7, 5, "c", "d", 1900, 0 }, LAST_12000 },
+	  .hurry = true },
 	{ .name = "a running job that writes there holds level 0 up",
 	  .rows = { { 1, 0, "a", "b", 10, 0 }, { 2, 0, "c", "d", 10, 0 }, { 3, 0, "e", "f", 10, 0 }, { 4, 0, "a", "h", 10, 0 } },
 	  .running = { 5, 6, "a", "k" } },
