@@ -67,11 +67,11 @@ static void scan_free(struct scan *s, bool keep)
 /* What happened to a scan that cannot go on, with what there is to tell about damage. */
 static struct scan_problem what_ended(struct scan *s)
 {
-	const struct table_damage *d = s->step.walk.st == ST_CORRUPT ? walk_damage(&s->step.walk) : NULL;
+	const struct table_damage *found = walk_found(&s->step.walk);
 
-	if (d)
-		suspects_tell(&s->scans->suspects, d, clock_mono_us());
-	return scan_problem_of(s->step.walk.st, d);
+	if (found)
+		suspects_tell(&s->scans->suspects, found, clock_mono_us());
+	return scan_problem_of(s->step.walk.st, walk_damage(&s->step.walk));
 }
 
 static void refuse(struct scan *s, const struct scan_problem *p)

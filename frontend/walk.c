@@ -40,6 +40,7 @@ const struct entry *walk_next(struct walk *w)
 		w->st = view_iter_new(w->view, w->seq, w->now_ms, &w->it);
 		if (w->st)
 			return NULL;
+		view_iter_within(w->it, w->range.start, w->range.end);
 	}
 	if (!w->moved)
 		place(w);
@@ -59,6 +60,11 @@ const struct entry *walk_next(struct walk *w)
 const struct table_damage *walk_damage(const struct walk *w)
 {
 	return w->it ? view_iter_damage(w->it) : NULL;
+}
+
+const struct table_damage *walk_found(const struct walk *w)
+{
+	return w->it ? view_iter_found(w->it) : NULL;
 }
 
 void walk_end(struct walk *w)

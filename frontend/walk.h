@@ -27,6 +27,7 @@ struct walk {
 const struct entry *walk_next(struct walk *w);
 
 const struct table_damage *walk_damage(const struct walk *w);    /* NULL: not known; good until walk_end() */
+const struct table_damage *walk_found(const struct walk *w);     /* the same, when it is not on record: view_iter_found() */
 void walk_end(struct walk *w);                   /* as before the beginning; one that has not begun is fine */
 
 #endif

@@ -6,6 +6,8 @@ import glob
 import json
 import os
 import subprocess
+import time
+import urllib.parse
 
 import harness
 
@@ -76,6 +78,57 @@ def a_damaged_block_is_an_error_for_its_keys_and_for_no_others():
     damaged = min(problems)
     harness.equal(client.write(f"key{damaged:06}", "new")[0], 200, "a write over a damaged key")
     harness.equal(client.read(f"key{damaged:06}")[1]["value"], "new", "the new value")
+    server.stop()
+
+
+def behind(key, reverse):
+    return (f"&end={urllib.parse.quote(key)}" if reverse else f"&start={urllib.parse.quote(key)}%00")
+
+
+def pages_over(client, reverse):
+    """Number of key -> value of all that pages show, in their order; the ranges that they ended at; how many ended behind items.
+    Damage that is met for the first time has no range yet: it goes on record, and the next scan knows it."""
+    bound, cursor, seen, ranges, broke_off, unknown = "", "", {}, [], 0, 0
+    for _ in range(2000):
+        path = "/v1/kv?limit=10000" + (f"&cursor={cursor}" if cursor else f"&reverse={str(reverse).lower()}{bound}")
+        status, fields, data = client.request("GET", path)
+        page = json.loads(data)
+        if status == 200:
+            for item in page["items"]:
+                n = int(item["key"][3:])
+                assert n not in seen, f"key{n:06} comes twice"
+                seen[n] = item["value"]
+                bound = behind(item["key"], reverse)
+            cursor = page["cursor"]
+            if not cursor:
+                return seen, ranges, broke_off
+            continue
+        harness.equal((status, page["code"]), (500, "corrupt"), str(page))
+        broke_off += cursor != ""
+        cursor = ""
+        if "range" in page:
+            ranges.append(page["range"])
+            bound = f"&end={urllib.parse.quote(page['range']['min'])}" if reverse else behind(page["range"]["max"], False)
+        else:
+            unknown += 1
+            assert unknown < 600, "damage that scans met is not on record"
+            time.sleep(0.05)
+    raise AssertionError("a scan does not come to its end")
+
+
+def scans_end_in_front_of_damage_and_put_it_on_record():
+    server = loaded(COMPACTION_TRIGGER_RATIO=100, COMPACTION_REST_MS=0)
+    server.stop()
+    for path in glob.glob(server.data_dir + "/sst/*.sst"):
+        flip(path, 100)
+    server.start()
+    client = server.client()
+    for reverse in (False, True):
+        seen, ranges, broke_off = pages_over(client, reverse)
+        harness.equal(list(seen), sorted(seen, reverse=reverse), "the order")
+        assert broke_off > 0 and all(text == value(n) for n, text in seen.items()), (broke_off, ranges)
+        for n in set(range(KEYS)) - set(seen):
+            assert any(r["min"] <= f"key{n:06}" <= r["max"] for r in ranges), (n, ranges)
     server.stop()
 
 
@@ -213,6 +266,7 @@ def a_log_that_lost_its_end_while_the_server_was_stopped_is_refused():
 
 
 harness.run(a_damaged_block_is_an_error_for_its_keys_and_for_no_others,
+            scans_end_in_front_of_damage_and_put_it_on_record,
             damage_goes_on_record_once_and_stays_there_until_it_is_forgotten,
             a_table_that_vanishes_is_an_error_for_its_keys_and_the_server_goes_on,
             a_missing_table_refuses_the_start_and_names_it,

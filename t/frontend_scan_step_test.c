@@ -138,6 +138,24 @@ START_TEST(a_page_that_meets_damage_goes_on_behind_its_last_item)
 }
 END_TEST
 
+/* Damage on record over b11 and b12 is no concern of a range that has none of it. */
+START_TEST(a_walk_up_to_damage_ends_well)
+{
+	struct table_damage lost = { .min = slice_str("b11"), .max = slice_str("b12"), .max_seq = seq(90) };
+
+	begin_with(&lost, 1);
+	expect("b08", "b11", false, "0810");
+	expect("b08", "b11", true, "1008");
+	expect("b08", "b1", false, "08");
+	expect("b12\x01", "b15", false, "1314");
+	expect("b12\x01", "b15", true, "1413");
+	expect("b13", "b15", true, "1413");
+	expect("b10x", "b11", false, "");
+	expect("b10x", "b11", true, "");
+	end();
+}
+END_TEST
+
 START_TEST(steps_of_a_stream_follow_each_other)
 {
 	struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 100 };
@@ -213,6 +231,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_walk_shows_what_is_visible_in_its_range);
 	tcase_add_test(tc, a_step_ends_at_its_limit_and_says_whether_something_is_left);
 	tcase_add_test(tc, a_page_that_meets_damage_goes_on_behind_its_last_item);
+	tcase_add_test(tc, a_walk_up_to_damage_ends_well);
 	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
 	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
 }

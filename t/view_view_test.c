@@ -556,6 +556,14 @@ START_TEST(a_scan_shows_all_keys_around_a_damaged_block_on_record_and_nothing_be
 	add_table(p, 5, e, 200);
 	damage(p, id);
 	v = view_of(p);
+	ck_assert_int_eq(view_iter_new(v, SEQ_MAX, NOW, &it), ST_OK);
+	iter_first(it);
+	ck_assert(!it->valid && it->status == ST_CORRUPT && view_iter_damage(it) == NULL);
+	ck_assert(view_iter_found(it)->table.v == id.v && view_iter_found(it)->offset != DAMAGE_WHOLE &&
+		  slice_eq(view_iter_found(it)->min, slice_str(keys[0])));
+	iter_last(it);
+	ck_assert(it->valid && view_iter_found(it) == NULL);
+	iter_free(&it);
 	ck_assert_int_eq(blamed(v, "k00000", false, &d), ST_CORRUPT);
 	d.record = 1;
 	p->desc.damage = &d;

@@ -301,3 +301,11 @@ void table_iter_pass_over(struct iter *it, const struct damage_index *record)
 {
 	self(it)->passed = record->count > 0 ? record : NULL;
 }
+
+const struct table_damage *table_iter_damage(const struct iter *it)
+{
+	const struct table_iter *t = (const struct table_iter *)it;
+
+	obj_check(t, TABLE_ITER_MAGIC);
+	return &t->cost.damage;
+}

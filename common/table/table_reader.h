@@ -67,6 +67,9 @@ struct iter *table_pass_new(struct table_reader *r, struct table_reads *reads);
  * (damage.h). It is on loan. */
 void table_iter_pass_over(struct iter *it, const struct damage_index *record);
 
+/* What it met, when its status is ST_CORRUPT; keys good as long as the reader. */
+const struct table_damage *table_iter_damage(const struct iter *it);
+
 /* Looks at the data block that begins at offset, or at every one (DAMAGE_WHOLE), from the file and down to each entry; tells
  * of those that are damaged, a block that the disk refuses twice among them. ST_NOT_FOUND: no block begins there. */
 typedef void table_scrub_f(void *ctx, const struct table_damage *d);

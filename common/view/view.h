@@ -55,7 +55,15 @@ enum st view_pin_tables(struct view *v) MUST_USE;
  * show. All in front of them is shown before, and seek goes on behind them. */
 enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
 
+/* Only keys from low on (empty: all) and before high (empty: all) are of interest: a move that leaves them, to an entry beyond or
+ * to the end, does not ask what is on record out there. On loan, set before the first move. */
+void view_iter_within(struct iter *it, struct slice low, struct slice high);
+
 /* The record that ended this view's iterator; NULL: none did. Good as long as the iterator. */
 const struct table_damage *view_iter_damage(const struct iter *it);
+
+/* What ended it that is not on record, for whoever tells the engine; NULL: nothing, or it is not known where. Another table
+ * may have entries in front of it that were not shown. Good until the next move. */
+const struct table_damage *view_iter_found(const struct iter *it);
 
 #endif

@@ -33,6 +33,7 @@ struct level_iter {
 	size_t index;               /* the table that `it` reads; end = behind the last */
 	struct iter *it;            /* NULL: no table is being read */
 	struct table_use use;       /* of that table */
+	struct table_damage *found; /* the view_iter's */
 };
 
 static struct level_iter *level_self(struct iter *it)
@@ -56,6 +57,19 @@ static void level_show(struct level_iter *li)
 	li->head.valid = li->it->valid;
 	li->head.status = li->it->status;
 	li->head.entry = li->it->entry;
+	if (li->head.status == ST_CORRUPT)
+		*li->found = *table_iter_damage(li->it);
+}
+
+/* The table that it came to cannot be opened. */
+static void level_blame(struct level_iter *li, enum st st)
+{
+	const struct view_table *t = &li->view->desc.levels[li->level].tables[li->index];
+
+	level_stop(li, st);
+	if (st == ST_CORRUPT)
+		*li->found = (struct table_damage){ .table = t->id, .offset = DAMAGE_WHOLE, .min = t->min_key, .max = t->max_key,
+						    .max_seq = t->max_seq };
 }
 
 /* Turns to table `index`; false at the end of the level and on trouble (then status tells). */
@@ -71,7 +85,7 @@ static bool level_turn_to(struct level_iter *li, size_t index)
 		return false;
 	st = view__table(li->view, li->level, index, false, &li->use);
 	if (st) {
-		level_stop(li, st);
+		level_blame(li, st);
 		return false;
 	}
 	li->it = table_iter_new(li->use.reader, false);
@@ -185,12 +199,13 @@ static void level_free(struct iter *it)
 static const struct iter_ops level_ops = { level_free, level_first, level_seek, level_next,
 					   level_last, level_seek_last, level_prev };
 
-static struct iter *level_iter_new(struct view *v, unsigned level, size_t first, size_t count)
+static struct iter *level_iter_new(struct view *v, struct table_damage *found, unsigned level, size_t first, size_t count)
 {
 	struct level_iter *li = mem_zalloc(sizeof *li);
 
 	li->head.ops = &level_ops;
 	li->view = v;
+	li->found = found;
 	li->level = level;
 	li->first = first;
 	li->end = first + count;
@@ -208,8 +223,10 @@ struct view_iter {
 	struct buf done;            /* the key that was decided last, shown or hidden */
 	bool has_done;
 	bool back;                  /* the way it goes */
+	struct slice low, high;     /* view_iter_within() */
 	struct buf from;            /* where the present move began; kept while there is damage on record */
 	const struct table_damage *damage;   /* what ended it */
+	struct table_damage found;  /* by a part that failed; table 0: nothing */
 	struct entry kept;          /* going back: the newest visible version so far; key in done, value in value */
 	struct buf value;
 };
@@ -238,6 +255,7 @@ static void view_decide(struct view_iter *vi, struct slice key)
 static void view_depart(struct view_iter *vi, const struct slice *key)
 {
 	vi->damage = NULL;
+	vi->found.table = file_id(0);
 	if (vi->view->desc.damage_count == 0)
 		return;
 	buf_reset(&vi->from);
@@ -252,16 +270,38 @@ static const struct table_damage *view_went_over(const struct view_iter *vi, boo
 	struct slice from = buf_slice(&vi->from), to = vi->head.entry.key;
 	const struct slice *departure = from.n > 0 ? &from : NULL, *arrival = vi->head.valid ? &to : NULL;
 	const struct slice *low = vi->back ? arrival : departure, *high = vi->back ? departure : arrival;
+	bool at_low = asked && !vi->back, at_high = asked && vi->back;
 	const struct table_damage *d;
 	int order;
 
 	if (asked && arrival && slice_eq(from, to))
 		return NULL;
-	d = damage_furthest(&vi->view->damage, high, vi->back && asked);
+	if (vi->high.n && (!high || slice_cmp(*high, vi->high) >= 0)) {
+		high = &vi->high;
+		at_high = false;
+	}
+	if (vi->low.n && (!low || slice_cmp(*low, vi->low) < 0)) {
+		low = &vi->low;
+		at_low = true;
+	}
+	d = damage_furthest(&vi->view->damage, high, at_high);
 	if (!d || !low)
 		return d;
 	order = slice_cmp(d->max, *low);
-	return order > 0 || (order == 0 && asked && !vi->back) ? d : NULL;
+	return order > 0 || (order == 0 && at_low) ? d : NULL;
+}
+
+static bool view_is_within(const struct view_iter *vi, struct slice key)
+{
+	return slice_cmp(key, vi->low) >= 0 && (vi->high.n == 0 || slice_cmp(key, vi->high) < 0);
+}
+
+void view_iter_within(struct iter *it, struct slice low, struct slice high)
+{
+	struct view_iter *vi = view_self(it);
+
+	vi->low = low;
+	vi->high = high;
 }
 
 /* Ends the iterator when damage on record lies in the way (4). */
@@ -270,7 +310,7 @@ static void view_arrive(struct view_iter *vi, bool asked)
 	if (vi->view->damage.count == 0 || vi->head.status)
 		return;
 	vi->damage = view_went_over(vi, asked);
-	if (!vi->damage && vi->head.valid)
+	if (!vi->damage && vi->head.valid && view_is_within(vi, vi->head.entry.key))
 		vi->damage = damage_hides(&vi->view->damage, vi->head.entry.key, vi->head.entry.seq);
 	if (!vi->damage)
 		return;
@@ -281,6 +321,13 @@ static void view_arrive(struct view_iter *vi, bool asked)
 const struct table_damage *view_iter_damage(const struct iter *it)
 {
 	return ((const struct view_iter *)it)->damage;
+}
+
+const struct table_damage *view_iter_found(const struct iter *it)
+{
+	const struct view_iter *vi = (const struct view_iter *)it;
+
+	return it->status == ST_CORRUPT && !vi->damage && vi->found.table.v ? &vi->found : NULL;
 }
 
 /* From where the merge stands to the next entry to show. */
@@ -442,12 +489,12 @@ static size_t child_count(const struct view *v)
 }
 
 /* Fills children, newest first; *np counts those made, also on trouble. */
-static enum st children_make(struct view *v, struct iter **children, size_t *np)
+static enum st children_make(struct view *v, struct table_damage *found, struct iter **children, size_t *np)
 {
 	for (size_t i = 0; i < v->desc.memtable_count; i++)
 		children[(*np)++] = memtable_iter_new(v->memtables[i]);
 	for (size_t i = 0; i < v->desc.levels[0].count; i++) {
-		struct iter *it = children[(*np)++] = level_iter_new(v, 0, i, 1);
+		struct iter *it = children[(*np)++] = level_iter_new(v, found, 0, i, 1);
 
 		(void)level_turn_to(level_self(it), i);
 		if (it->status)
@@ -455,35 +502,37 @@ static enum st children_make(struct view *v, struct iter **children, size_t *np)
 	}
 	for (unsigned level = 1; level < LEVEL_COUNT; level++)
 		if (v->desc.levels[level].count > 0)
-			children[(*np)++] = level_iter_new(v, level, 0, v->desc.levels[level].count);
+			children[(*np)++] = level_iter_new(v, found, level, 0, v->desc.levels[level].count);
 	return ST_OK;
 }
 
-static struct iter *view_iter_wrap(struct view *v, struct seq seq, int64_t now_ms, struct iter *merge)
+static struct view_iter *view_iter_make(struct view *v, struct seq seq, int64_t now_ms)
 {
 	struct view_iter *vi = mem_zalloc(sizeof *vi);
 
 	vi->head.ops = &view_iter_ops;
 	vi->view = view_ref(v);
-	vi->merge = merge;
 	vi->seq = seq;
 	vi->now_ms = now_ms;
 	vi->done = vi->value = vi->from = BUF_INIT;
-	return &vi->head;
+	return vi;
 }
 
 enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp)
 {
 	struct iter **children = mem_zalloc(child_count(v) * sizeof(struct iter *));
+	struct view_iter *vi = view_iter_make(v, seq, now_ms);
 	size_t n = 0;
-	enum st st = children_make(v, children, &n);
+	enum st st = children_make(v, &vi->found, children, &n);
 
-	*itp = NULL;
+	*itp = &vi->head;
 	if (st == ST_OK)
-		*itp = view_iter_wrap(v, seq, now_ms, merge_iter_new(children, n));
+		vi->merge = merge_iter_new(children, n);
 	else
 		for (size_t i = 0; i < n; i++)
 			iter_free(&children[i]);
 	mem_free(children);
+	if (st)
+		iter_free(itp);
 	return st;
 }
