@@ -36,6 +36,7 @@ struct scan {
 	struct scans *scans;
 	struct http_request *r;          /* NULL: the client is gone */
 	struct scan_ask ask;
+	struct buf bounds;               /* what its range points into: a step outlives a request whose client is gone */
 	struct cursor from;              /* what the cursor said */
 	struct snapshot *snap;
 	struct http_stream *stream;
@@ -59,6 +60,7 @@ static void scan_free(struct scan *s, bool keep)
 	if (s->snap)
 		snapshots_done(scans->setup.snapshots, &s->snap, keep);
 	buf_fini(&s->ready);
+	buf_fini(&s->bounds);
 	scans->count--;
 	obj_fini(s);
 	mem_free(s);
@@ -315,6 +317,16 @@ static void hold(struct scan *s)
 	loop_after(s->scans->retry, SCANS_RETRY_MS);
 }
 
+static void keep_range(struct scan *s)
+{
+	size_t n = s->ask.range.start.n;
+
+	buf_append_slice(&s->bounds, s->ask.range.start);
+	buf_append_slice(&s->bounds, s->ask.range.end);
+	s->ask.range.start = slice_of(s->bounds.p, n);
+	s->ask.range.end = slice_of(s->bounds.p ? s->bounds.p + n : NULL, s->bounds.n - n);
+}
+
 static void find_snapshot(struct scan *s)
 {
 	enum st st = s->ask.cursor ? snapshots_find(s->scans->setup.snapshots, &s->from, &s->snap)
@@ -359,6 +371,7 @@ void scans_begin(struct scans *scans, struct http_request *r, const struct scan_
 	s->scans = scans;
 	s->r = r;
 	s->ask = *ask;
+	keep_range(s);
 	if (ask->cursor)
 		s->from = *ask->cursor;
 	scans->count++;

@@ -48,7 +48,7 @@ void scans_free(struct scans **sp);              /* nothing may be under way */
 
 struct scan_ask {
 	enum scan_form form;
-	struct key_range range;          /* in r's arena, as the cursor's parts */
+	struct key_range range;          /* on loan for the call, as the cursor */
 	bool reverse, keys_only;
 	uint64_t limit;                  /* items of a page */
 	const struct cursor *cursor;     /* NULL: from the beginning */

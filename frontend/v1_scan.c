@@ -58,13 +58,6 @@ static enum problem read_cursor(struct v1_scan *v, const struct query_param *par
 	return p;
 }
 
-/* The scan gets cursors' bytes that live as long as the request. */
-static void keep_cursor(struct http_request *r, struct scan_ask *ask)
-{
-	ask->range.start = arena_dup(&r->arena, ask->range.start);
-	ask->range.end = arena_dup(&r->arena, ask->range.end);
-}
-
 static enum problem read_list(struct v1_scan *v, struct http_request *r, struct scan_ask *ask, struct cursor *c)
 {
 	struct query_param params[LIST_PARAMS] = {
@@ -113,8 +106,6 @@ void v1_list(struct v1_scan *v, struct http_request *r)
 		refuse(v, r, p);
 		return;
 	}
-	if (ask.cursor)
-		keep_cursor(r, &ask);
 	begin(v, r, &ask);
 }
 
