@@ -149,7 +149,7 @@ def every_acknowledged_record_reads_back_identical_and_every_deleted_one_is_gone
 def tables_reached_several_levels():
     def deep():
         levels = State.server.client().json("GET", "/api/stats")[1]["levels"]
-        return len([x for x in levels if x["fileCount"] > 0 and x["level"] > 0]) >= min(2, len(State.records) // 5000 + 1)
+        return len([x for x in levels if x["fileCount"] > 0 and x["level"] > 0]) >= (2 if len(State.records) > 40000 else 1)
     harness.wait_until(deep, 60, "tables on several levels")
 
 
