@@ -253,9 +253,10 @@ enum st sight_range(struct sight *s, struct view *v, struct sight_range *r)
 	r->count = 0;
 	if (st)
 		return judge(s, st, NULL);
+	view_iter_within(it, r->begin, r->end);
 	st = collect(it, r);
 	if (st != ST_TOO_BIG)
-		st = judge(s, st, st == ST_CORRUPT ? view_iter_damage(it) : NULL);
+		st = judge(s, st, view_iter_found(it));
 	iter_free(&it);
 	return st;
 }

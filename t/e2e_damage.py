@@ -129,7 +129,19 @@ def scans_end_in_front_of_damage_and_put_it_on_record():
         assert broke_off > 0 and all(text == value(n) for n, text in seen.items()), (broke_off, ranges)
         for n in set(range(KEYS)) - set(seen):
             assert any(r["min"] <= f"key{n:06}" <= r["max"] for r in ranges), (n, ranges)
+    delete_in_front_of_damage(client, seen, ranges)
     server.stop()
+
+
+def delete_in_front_of_damage(client, seen, ranges):
+    """A range that ends where the damage begins is deleted as any; one that reaches into it is not."""
+    sound = [key for key in sorted(f"key{n:06}" for n in seen) if not any(r["min"] <= key <= r["max"] for r in ranges)]
+    start, low = next((key, min(behind)) for key in sound if (behind := [r["min"] for r in ranges if r["min"] > key]))
+    path = f"/v1/kv?start={start}&end={urllib.parse.quote(low)}"
+    harness.equal(client.json("DELETE", path + "z")[1]["code"], "corrupt", "into the damage")
+    status, answer = client.json("DELETE", path)
+    harness.equal(status, 200, str(answer))
+    assert answer["deleted"] > 0, answer
 
 
 def damage_goes_on_record_once_and_stays_there_until_it_is_forgotten():
