@@ -100,7 +100,7 @@ static int serve(const struct conf *c)
 	struct buf complaint = BUF_INIT;
 	struct listeners listeners;
 	struct supervisor *s = NULL;
-	char *libexec = worker_find_programs();
+	char *libexec;
 	int code = EXIT_OSERR;
 	enum st st;
 
@@ -110,6 +110,7 @@ static int serve(const struct conf *c)
 	if (st)
 		complain(st == ST_INVALID ? EXIT_CONFIG : EXIT_OSERR, buf_cstr(&complaint));
 	buf_fini(&complaint);
+	libexec = worker_find_programs();
 	code = supervisor_new(c, &listeners, libexec, &s) == ST_OK ? supervisor_run(s) : EXIT_OSERR;
 	supervisor_free(&s);
 	mem_free(libexec);
