@@ -225,7 +225,8 @@ static void make_room(struct snapshots *s)
 		}
 		snap = oldest(s, true);
 		snap->over = true;
-		lease_release(leases_of(s), snap->facts.lease);
+		if (snap->own)
+			lease_release(leases_of(s), snap->facts.lease);
 	}
 }
 

@@ -60,6 +60,11 @@ check_PROGRAMS += t/frontend_import_test
 t_frontend_import_test_SOURCES = t/frontend_import_test.c t/frontend_http_rig.h
 t_frontend_import_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/frontend_snapshots_test
+t_frontend_snapshots_test_SOURCES = t/frontend_snapshots_test.c
+t_frontend_snapshots_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us,--wrap=stats_worker_pid
+t_frontend_snapshots_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/frontend_query_test
 t_frontend_query_test_SOURCES = t/frontend_query_test.c
 t_frontend_query_test_LDADD = $(FRONTEND_LIBS) $(CHECK_LIBS)

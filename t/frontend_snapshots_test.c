@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Snapshots of two frontends in one process, over a view of one memtable: found by cursors at either of them, and every way
+ * in which they end. What attach.c does is done here.
+ */
+#include "frontend/snapshots.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "common/stats/stats.h"
+#include "common/view/lease.h"
+#include "t/check_main.h"
+
+enum { OWNER = 5, OTHER = 6, IDLE_MS = 60000, LIFE_MS = 200000 };
+
+static _Atomic uint64_t now_us = 1000000;
+
+uint64_t __wrap_clock_mono_us(void);
+uint64_t __wrap_clock_mono_us(void)
+{
+	return atomic_load(&now_us);
+}
+
+int __wrap_stats_worker_pid(unsigned slot);
+int __wrap_stats_worker_pid(unsigned slot)
+{
+	ck_assert_uint_eq(slot, OWNER);
+	return (int)getpid();
+}
+
+static void pass(uint64_t ms)
+{
+	atomic_fetch_add(&now_us, ms * 1000);
+}
+
+/* ---- in attach.c's place ---- */
+
+struct attach { struct leases *leases; };
+
+static struct board *board;
+static struct memtable *memtable;
+static struct file_id memtable_ids[1] = { { 1 } };
+static struct view_desc desc, newest;
+
+static struct memtable *find(void *ctx, struct file_id id)
+{
+	(void)ctx;
+	return id.v == 1 ? memtable_ref(memtable) : NULL;
+}
+
+struct leases *attach_leases(struct attach *a)
+{
+	return a->leases;
+}
+
+enum st attach_lease(struct attach *a, uint64_t ttl_ms, struct view **vp, struct seq *seqp, uint64_t *leasep)
+{
+	*seqp = seq(50);
+	ck_assert_int_eq(view_new(&desc, find, NULL, NULL, vp), ST_OK);
+	return lease_take(a->leases, board, &desc, *seqp, ttl_ms, leasep);
+}
+
+enum st attach_view(struct attach *a, const struct view_desc *d, view_find_f *f, void *ctx, struct view **vp)
+{
+	(void)a;
+	return view_new(d, f, ctx, NULL, vp);
+}
+
+const struct view_desc *attach_desc(const struct attach *a)
+{
+	(void)a;
+	return &newest;
+}
+
+/* ---- the two ---- */
+
+struct place {
+	int fd;
+	struct attach owner_attach, other_attach;
+	struct snapshots *owner, *other;
+};
+
+static void begin(struct place *p, size_t max, uint64_t other_bytes)
+{
+	struct snapshots_setup setup = { .attach = &p->owner_attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = max,
+					 .max_bytes = UINT64_MAX };
+	struct entry e = { .key = slice_str("k"), .value = slice_str("v"), .seq = seq(7) };
+	int fd = board_create();
+
+	stats_begin_private();
+	p->fd = leases_create();
+	ck_assert_int_eq(board_attach(fd, true, &board), ST_OK);
+	close(fd);
+	ck_assert_int_eq(leases_attach(p->fd, OWNER, &p->owner_attach.leases), ST_OK);
+	ck_assert_int_eq(leases_attach(p->fd, OTHER, &p->other_attach.leases), ST_OK);
+	ck_assert_int_eq(memtable_new(memtable_ids[0], 1 << 20, &memtable), ST_OK);
+	memtable_insert(memtable, &e);
+	newest = desc = (struct view_desc){ .incarnation = 1, .memtables = memtable_ids, .memtable_count = 1 };
+	ck_assert_int_eq(board_publish(board, slice_str("view"), &desc.generation), ST_OK);
+	snapshots_new(&setup, &p->owner);
+	setup.attach = &p->other_attach;
+	setup.max_bytes = other_bytes;
+	snapshots_new(&setup, &p->other);
+}
+
+static void end(struct place *p)
+{
+	snapshots_free(&p->owner);
+	snapshots_free(&p->other);
+	leases_detach(&p->owner_attach.leases);
+	leases_detach(&p->other_attach.leases);
+	memtable_unref(&memtable);
+	board_detach(&board);
+	close(p->fd);
+}
+
+/* A snapshot of the owner's that waits for its next page. */
+static struct cursor keep_one(struct place *p)
+{
+	struct snapshot *snap;
+	struct cursor c = { 0 };
+
+	ck_assert_int_eq(snapshots_take(p->owner, &snap), ST_OK);
+	ck_assert(snapshots_name(snap, &c));
+	snapshots_done(p->owner, &snap, true);
+	ck_assert_ptr_null(snap);
+	return c;
+}
+
+/* Is it to be found? */
+static bool finds(struct snapshots *s, const struct cursor *c)
+{
+	struct snapshot *snap;
+	enum st st = snapshots_find(s, c, &snap);
+
+	if (st == ST_OK)
+		snapshots_done(s, &snap, true);
+	else
+		ck_assert_int_eq(st, ST_NOT_FOUND);
+	return st == ST_OK;
+}
+
+START_TEST(a_cursor_finds_its_snapshot_at_every_frontend)
+{
+	struct place p;
+	struct cursor c, wrong;
+	struct snapshot *snap;
+
+	begin(&p, 4, UINT64_MAX);
+	c = keep_one(&p);
+	ck_assert(finds(p.owner, &c));
+	ck_assert_int_eq(snapshots_find(p.other, &c, &snap), ST_OK);
+	ck_assert(!snap->own && snap->facts.lease == c.lease && snap->facts.seq.v == 50);
+	ck_assert_uint_eq(view_desc(snap->view)->memtables[0].v, 1);
+	ck_assert(view_memtable(snap->view, 0) != memtable);     /* mapped anew */
+	snapshots_done(p.other, &snap, true);
+	wrong = c;
+	wrong.seq = seq(51);
+	ck_assert(!finds(p.owner, &wrong) && !finds(p.other, &wrong));
+	wrong = c;
+	wrong.taken_us++;
+	ck_assert(!finds(p.owner, &wrong) && !finds(p.other, &wrong));
+	ck_assert(finds(p.other, &c) && finds(p.owner, &c));
+	end(&p);
+}
+END_TEST
+
+START_TEST(what_another_process_shows_is_not_believed)
+{
+	struct place p;
+	struct cursor c;
+
+	begin(&p, 4, UINT64_MAX);
+	c = keep_one(&p);
+	for (uint32_t fd = 0; fd < 64; fd++) {
+		struct cursor wrong = c;
+
+		wrong.share = fd;
+		ck_assert(fd == c.share || !finds(p.other, &wrong));
+	}
+	end(&p);
+}
+END_TEST
+
+START_TEST(each_use_renews_it_for_a_while_and_never_beyond_its_life)
+{
+	struct place p;
+	struct cursor c;
+
+	begin(&p, 4, UINT64_MAX);
+	c = keep_one(&p);
+	for (unsigned i = 0; i < 3; i++) {
+		pass(IDLE_MS - 1000);
+		snapshots_tick(p.owner);
+		ck_assert(finds(i % 2 ? p.owner : p.other, &c));
+	}
+	pass(LIFE_MS - 3 * (IDLE_MS - 1000));
+	ck_assert(!finds(p.owner, &c) && !finds(p.other, &c));
+	c = keep_one(&p);
+	pass(IDLE_MS + 1);
+	snapshots_tick(p.owner);
+	ck_assert(!finds(p.owner, &c) && !finds(p.other, &c));
+	end(&p);
+}
+END_TEST
+
+START_TEST(of_those_that_wait_the_one_not_used_for_longest_goes)
+{
+	struct place p;
+	struct cursor c[3];
+
+	begin(&p, 2, UINT64_MAX);
+	for (unsigned i = 0; i < 2; i++, pass(10))
+		c[i] = keep_one(&p);
+	ck_assert(finds(p.owner, &c[0]));
+	pass(10);
+	c[2] = keep_one(&p);
+	ck_assert(finds(p.owner, &c[0]) && !finds(p.owner, &c[1]) && finds(p.owner, &c[2]));
+	end(&p);
+}
+END_TEST
+
+START_TEST(one_that_is_released_ends_while_it_is_used)
+{
+	struct place p;
+	struct cursor c;
+	struct snapshot *snap;
+
+	begin(&p, 4, UINT64_MAX);
+	c = keep_one(&p);
+	ck_assert_int_eq(snapshots_find(p.owner, &c, &snap), ST_OK);
+	ck_assert(snapshots_renew(p.owner, snap));
+	ck_assert(snapshots_release(p.other, c.lease) && !snapshots_release(p.other, c.lease));
+	ck_assert(!snapshots_renew(p.owner, snap));
+	snapshots_done(p.owner, &snap, false);
+	ck_assert(!finds(p.owner, &c));
+	end(&p);
+}
+END_TEST
+
+/* The memtable is flushed by now: only snapshots hold it. */
+START_TEST(who_has_no_room_gives_up_its_own_part_only)
+{
+	struct place p;
+	struct cursor c;
+	struct snapshot *snap;
+
+	begin(&p, 4, 0);
+	c = keep_one(&p);
+	ck_assert_int_eq(snapshots_find(p.other, &c, &snap), ST_OK);
+	newest.memtable_count = 0;
+	snapshots_tick(p.other);
+	ck_assert(!snapshots_renew(p.other, snap));
+	snapshots_done(p.other, &snap, true);
+	ck_assert(finds(p.owner, &c));
+	end(&p);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+	tcase_add_test(tc, a_cursor_finds_its_snapshot_at_every_frontend);
+	tcase_add_test(tc, what_another_process_shows_is_not_believed);
+	tcase_add_test(tc, each_use_renews_it_for_a_while_and_never_beyond_its_life);
+	tcase_add_test(tc, of_those_that_wait_the_one_not_used_for_longest_goes);
+	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
+	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
+}
+
+CHECK_MAIN("frontend/snapshots", add)
