@@ -242,7 +242,7 @@ static enum st collect(struct iter *it, struct sight_range *r)
 			return ST_UNAVAILABLE;
 		add_key(r->keys, it->entry.key);
 	}
-	return it->status;
+	return it->status == ST_CANCELLED ? ST_UNAVAILABLE : it->status;         /* as is_stopped() */
 }
 
 enum st sight_range(struct sight *s, struct view *v, struct sight_range *r)
@@ -254,6 +254,7 @@ enum st sight_range(struct sight *s, struct view *v, struct sight_range *r)
 	if (st)
 		return judge(s, st, NULL);
 	view_iter_within(it, r->begin, r->end);
+	view_iter_stop(it, r->stop);
 	st = collect(it, r);
 	if (st != ST_TOO_BIG)
 		st = judge(s, st, view_iter_found(it));

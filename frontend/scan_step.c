@@ -49,6 +49,7 @@ void scan_step_run(struct scan_step *s)
 	const struct entry *e;
 
 	s->items = 0;
+	s->walk.stop = &s->cancelled;
 	while ((e = walk_next(&s->walk)) != NULL) {
 		write_item(s, e);
 		s->items++;

@@ -40,6 +40,7 @@ const struct entry *walk_next(struct walk *w)
 		w->st = view_iter_new(w->view, w->seq, w->now_ms, &w->it);
 		if (w->st)
 			return NULL;
+		view_iter_stop(w->it, w->stop);
 		view_iter_within(w->it, w->range.start, w->range.end);
 	}
 	if (!w->moved)

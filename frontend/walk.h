@@ -16,6 +16,7 @@ struct walk {
 	int64_t now_ms;
 	struct key_range range;          /* on loan; going back, its end is not included either */
 	bool reverse;
+	const atomic_bool *stop;         /* any thread: ends it with ST_CANCELLED, now or somewhat later; NULL: nobody does */
 
 	struct iter *it;                 /* NULL: not begun */
 	enum st st;                      /* what ended it, when it has ended */

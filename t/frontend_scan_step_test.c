@@ -156,6 +156,32 @@ START_TEST(a_walk_up_to_damage_ends_well)
 }
 END_TEST
 
+START_TEST(a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted)
+{
+	begin();
+	for (unsigned i = 0; i < 1000; i++) {
+		char key[16];
+
+		snprintf(key, sizeof key, "c%04u", i);
+		put(key, 20, true, 0);
+	}
+	put("d", 21, false, 0);
+	for (int stopped = 0; stopped < 2; stopped++)
+		for (int reverse = 0; reverse < 2; reverse++) {
+			struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 1 << 20 };
+
+			s.walk = walk_of("c", reverse ? "d" : "", reverse);
+			atomic_store(&s.cancelled, stopped);
+			scan_step_run(&s);
+			ck_assert_int_eq(s.walk.st, stopped ? ST_CANCELLED : ST_OK);
+			ck_assert_uint_eq(s.items, !stopped && !reverse);
+			ck_assert(s.at_end);
+			scan_step_fini(&s);
+		}
+	end();
+}
+END_TEST
+
 START_TEST(steps_of_a_stream_follow_each_other)
 {
 	struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 100 };
@@ -232,6 +258,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_step_ends_at_its_limit_and_says_whether_something_is_left);
 	tcase_add_test(tc, a_page_that_meets_damage_goes_on_behind_its_last_item);
 	tcase_add_test(tc, a_walk_up_to_damage_ends_well);
+	tcase_add_test(tc, a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted);
 	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
 	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
 }

@@ -15,6 +15,8 @@
 #ifndef VIEW_VIEW_H
 #define VIEW_VIEW_H
 
+#include <stdatomic.h>
+
 #include "common/table/table_cache.h"
 #include "common/table/view_desc.h"
 #include "common/view/memtable.h"
@@ -58,6 +60,9 @@ enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct ite
 /* Only keys from low on (empty: all) and before high (empty: all) are of interest: a move that leaves them, to an entry beyond or
  * to the end, does not ask what is on record out there. On loan, set before the first move. */
 void view_iter_within(struct iter *it, struct slice low, struct slice high);
+
+/* Once *stop is set, a move that passes over many entries ends with ST_CANCELLED: a range of tombstones may be long. On loan. */
+void view_iter_stop(struct iter *it, const atomic_bool *stop);
 
 /* The record that ended this view's iterator; NULL: none did. Good as long as the iterator. */
 const struct table_damage *view_iter_damage(const struct iter *it);

@@ -214,6 +214,8 @@ static struct iter *level_iter_new(struct view *v, struct table_damage *found, u
 
 /* ---- the view ---- */
 
+#define STOP_EVERY 256u
+
 struct view_iter {
 	struct iter head;
 	struct view *view;          /* referenced */
@@ -224,6 +226,8 @@ struct view_iter {
 	bool has_done;
 	bool back;                  /* the way it goes */
 	struct slice low, high;     /* view_iter_within() */
+	const atomic_bool *stop;    /* view_iter_stop(); NULL: nobody does */
+	unsigned passed;            /* entries, since it was looked at */
 	struct buf from;            /* where the present move began; kept while there is damage on record */
 	const struct table_damage *damage;   /* what ended it */
 	struct table_damage found;  /* by a part that failed; table 0: nothing */
@@ -330,21 +334,36 @@ const struct table_damage *view_iter_found(const struct iter *it)
 	return it->status == ST_CORRUPT && !vi->damage && vi->found.table.v ? &vi->found : NULL;
 }
 
+void view_iter_stop(struct iter *it, const atomic_bool *stop)
+{
+	view_self(it)->stop = stop;
+}
+
+/* Asked for each entry that is passed over. */
+static bool view_is_stopped(struct view_iter *vi)
+{
+	if (!vi->stop || ++vi->passed < STOP_EVERY)
+		return false;
+	vi->passed = 0;
+	return atomic_load_explicit(vi->stop, memory_order_relaxed);
+}
+
 /* From where the merge stands to the next entry to show. */
 static void view_settle(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
+	bool stopped = false;
 
 	vi->back = false;
-	for (; merge->valid; iter_next(merge)) {
+	for (; merge->valid && !(stopped = view_is_stopped(vi)); iter_next(merge)) {
 		if (view_passes_over(vi, &merge->entry))
 			continue;
 		view_decide(vi, merge->entry.key);
 		if (!view__is_gone(&merge->entry, vi->now_ms))
 			break;
 	}
-	vi->head.valid = merge->valid;
-	vi->head.status = merge->status;
+	vi->head.valid = merge->valid && !stopped;
+	vi->head.status = stopped ? ST_CANCELLED : merge->status;
 	vi->head.entry = merge->entry;
 }
 
@@ -373,15 +392,15 @@ static bool view_has_shown(struct view_iter *vi, const struct iter *merge)
 static void view_settle_back(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
-	bool shown;
+	bool shown, stopped = false;
 
 	vi->back = true;
 	vi->has_done = false;
-	for (; !(shown = view_has_shown(vi, merge)) && merge->valid; iter_prev(merge))
+	for (; !(shown = view_has_shown(vi, merge)) && merge->valid && !(stopped = view_is_stopped(vi)); iter_prev(merge))
 		if (merge->entry.seq.v <= vi->seq.v)
 			view_keep(vi, &merge->entry);
 	vi->head.valid = shown && merge->status == ST_OK;
-	vi->head.status = merge->status;
+	vi->head.status = stopped ? ST_CANCELLED : merge->status;
 	vi->head.entry = vi->kept;
 }
 
