@@ -29,6 +29,13 @@ OUR_VARIABLES = re.compile(r"^(HOST|PORT|DATA_DIR|RUN_DIR|LOG_|NODE_ENV|MEMTABLE
 # AddressSanitizer keeps what was freed, which is no memory that tests which measure it should find.
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4")
 
+
+def has_address_sanitizer():
+    """Is the server built so? Each allocation is larger then."""
+    with open(SUPERVISOR, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 # What a build with sanitizers says when it finds a defect: no test that provoked it may pass.
 DEFECT = re.compile(r"runtime error: |ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer")
 DEFECT_LINES = 60
