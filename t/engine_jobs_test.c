@@ -43,6 +43,7 @@ static void start_as(struct bench *b, unsigned workers, uint64_t stuck_us)
 	b->w.changed_ctx = b->jobs;
 	world_open(&b->w);
 	dir = (struct install_dir){ b->w.vfs, b->w.dir, truth_database(b->w.db.truth) };
+	jobs_set_world(b->jobs, NULL, &b->w.db.drain);
 	jobs_start(b->jobs, b->w.db.truth, &dir, b->w.db.next_job);
 }
 
@@ -820,13 +821,11 @@ END_TEST
 
 START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 {
-	struct drain drain = { 0 };
 	struct bench b;
 
 	start(&b);
-	jobs_set_world(b.jobs, NULL, &drain);
 	jobs_set_rate(b.jobs, 1000000);
-	ck_assert_uint_eq(drain_get(&drain.byte_limit), 1000000);   /* writers know */
+	ck_assert_uint_eq(drain_get(&b.w.db.drain.byte_limit), 1000000);   /* writers know */
 	four_tables(&b);
 	dial(&b);
 	next_order(&b);
@@ -834,7 +833,7 @@ START_TEST(a_rate_limit_is_shared_and_changes_while_a_job_runs)
 	jobs_set_rate(b.jobs, 0);
 	next_order(&b);
 	ck_assert(b.order.adjust && b.order.rate_limit == 0);
-	ck_assert_uint_eq(drain_get(&drain.byte_limit), 0);
+	ck_assert_uint_eq(drain_get(&b.w.db.drain.byte_limit), 0);
 	end(&b);
 }
 END_TEST
