@@ -42,7 +42,7 @@ t_engine_pressure_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_retain_test
 t_engine_retain_test_SOURCES = t/engine_retain_test.c t/engine_testlib.h t/engine_walhelp.h
-t_engine_retain_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+t_engine_retain_test_LDADD = $(VFSTEST_LIBS) $(ENGINE_LIBS) $(CHECK_LIBS)
 
 check_PROGRAMS += t/engine_reserve_test
 t_engine_reserve_test_SOURCES = t/engine_reserve_test.c t/engine_testlib.h

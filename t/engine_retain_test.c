@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/stats/stats.h"
+#include "common/vfs/sim.h"
 #include "t/engine_walhelp.h"
 
 #define SEGMENT (256u << 10)             /* what is prepared */
@@ -220,6 +221,92 @@ START_TEST(all_of_them_go_at_once)
 }
 END_TEST
 
+/* ---- power cuts ---- */
+
+/* Five segments on a disk that dies at the n-th event of giving four of them away; what lay in them. True: it did not die. */
+static bool live_and_die(struct vfs *sim, uint64_t n, struct image *segments)
+{
+	struct shelf s = { .v = sim, .dir = "/data" };
+	uint64_t length[6] = { 0 };
+	bool all = true;
+
+	ck_ok(vfs_mkdir(sim, s.dir));
+	ck_ok(vfs_mkdir(sim, path_wal_dir(s.dir).s));
+	ck_ok(vfs_mkdir(sim, path_retained_dir(s.dir).s));
+	s.pen = (struct pen){ .v = sim, .dir = s.dir };
+	s.retain = retain_new(sim, s.dir, 4000);         /* less than all of them have */
+	for (uint64_t id = 1; id <= 5; id++) {
+		write_segment(&s, id, 20);
+		length[id - 1] = s.pen.before.length;
+	}
+	for (uint64_t id = 1; id < 5; id++) {
+		segments[id] = image_of(sim, path_wal(s.dir, file_id(id)).s);
+		segments[id].n = length[id];
+	}
+	ck_ok(vfs_sync_dir(sim, "/"));
+	ck_ok(vfs_sync_dir(sim, s.dir));
+	ck_ok(vfs_sync_dir(sim, path_wal_dir(s.dir).s));
+	ck_ok(vfs_sync_dir(sim, path_retained_dir(s.dir).s));
+	sim_die_at(sim, n);
+	for (uint64_t id = 1; id < 5; id++)
+		all &= retain_take(s.retain, file_id(id), length[id]);
+	wal_close(&s.pen.wal);
+	retain_free(&s.retain);
+	return all;
+}
+
+/* A start on what the power cut left: the newest of the chain are kept, none of them has lost anything. */
+static unsigned start_on(struct vfs *disk, const struct image *segments)
+{
+	struct shelf s = { .v = disk, .dir = "/data", .retain = retain_new(disk, "/data", 4000) };
+	unsigned kept = 0;
+
+	ck_ok(retain_begin(s.retain, DB, file_id(5)));
+	ck_assert(there(&s, path_wal(s.dir, file_id(5))));
+	for (uint64_t id = 4; id > 0; id--) {
+		struct image now;
+
+		if (!is_kept(&s, id))
+			continue;
+		ck_assert_msg(kept == 4 - id, "%llu is kept, and one that came after it is not", (unsigned long long)id);
+		now = image_of(disk, path_retained(s.dir, file_id(id)).s);
+		ck_assert(now.n >= segments[id].n && memcmp(now.p, segments[id].p, segments[id].n) == 0);
+		mem_free(now.p);
+		kept++;
+	}
+	retain_free(&s.retain);
+	return kept;
+}
+
+START_TEST(a_power_cut_leaves_a_chain)
+{
+	static const enum sim_cut cuts[] = { SIM_CUT_SYNCED_ONLY, SIM_CUT_ALL, SIM_CUT_RANDOM, SIM_CUT_PREFIX };
+	unsigned kept = 0, cases = 0;
+	bool lived = false;
+
+	stats_begin_private();
+	for (uint64_t n = 1; !lived; n++) {
+		struct image segments[6] = { { 0 } };
+		struct vfs *sim = sim_new();
+
+		lived = live_and_die(sim, n, segments);
+		for (size_t c = 0; c < sizeof(cuts) / sizeof(*cuts); c++) {
+			struct rnd rnd = { n };
+			struct vfs *disk = sim_after_power_cut(sim, cuts[c], &rnd);
+
+			kept += start_on(disk, segments);
+			cases++;
+			sim_free(&disk);
+		}
+		for (uint64_t id = 1; id < 5; id++)
+			mem_free(segments[id].p);
+		sim_free(&sim);
+	}
+	ck_assert_uint_ge(cases, 4 * 5);         /* four renames at least, and the end */
+	ck_assert_uint_ge(kept, cases);          /* often two or more of them */
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, as_many_are_kept_as_have_the_limit);
@@ -230,6 +317,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, another_database_is_not_ours);
 	tcase_add_test(tc, a_limit_of_zero_keeps_nothing);
 	tcase_add_test(tc, all_of_them_go_at_once);
+	tcase_add_test(tc, a_power_cut_leaves_a_chain);
 }
 
 CHECK_MAIN("engine/retain", suite)
