@@ -30,10 +30,11 @@ OUR_VARIABLES = re.compile(r"^(HOST|PORT|DATA_DIR|RUN_DIR|LOG_|NODE_ENV|MEMTABLE
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4")
 
 
-def has_address_sanitizer():
-    """Is the server built so? Each allocation is larger then."""
+def has_sanitizer():
+    """Is the server built so? Memory is more then."""
     with open(SUPERVISOR, "rb") as f:
-        return b"__asan_init" in f.read()
+        text = f.read()
+    return b"__asan_init" in text or b"__tsan_init" in text
 
 
 # What a build with sanitizers says when it finds a defect: no test that provoked it may pass.
