@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers: their bytes, and their order. One that is given before its turn waits in its request; when the
- * first of a connection is given, all that follow it and are there go out with it. Event loop thread only.
+ * first of a connection is given, all that follow it and are there go out with it.
+ *
+ * The final answer of a connection (Connection: close, a body that ends with the connection, one that broke off) stays the
+ * first, answered, until the connection's turn gives up all that is behind it.
+ *
+ * Event loop thread only.
  */
 #include "frontend/http_conn.h"
 
@@ -192,10 +197,14 @@ struct http_request *http_conn__pop_first(struct http_conn *c)
 void http_conn__advance(struct http_conn *c)
 {
 	while (c->first && c->first->answered) {
-		struct http_request *r = http_conn__pop_first(c);
+		struct http_request *r = c->first;
 
 		c->kept_bytes -= r->out.n;
 		buf_append_slice(&c->out, buf_slice(&r->out));
+		buf_reset(&r->out);
+		if (r->final)
+			return;
+		http_conn__pop_first(c);
 		http_conn__release_request(&r);
 	}
 	if (c->first && c->first->stream && c->first->out.n)
@@ -219,18 +228,20 @@ void http_answer__tell(const struct http_request *r, const struct http_done *d)
 		r->shared->done(r->shared->done_ctx, r, d);
 }
 
-/* r claims nothing of its connection any more. Whether the connection ends with its answer. */
+/* r claims nothing of its connection any more. Whether the connection ends with its answer: in a drain that is the last of
+ * those that were taken. */
 static bool give_up_claims(struct http_request *r, const struct http_answer *a)
 {
 	struct http_conn *c = r->conn;
-	bool close = a->close || !r->keep_alive || c->shared->draining;
+	bool draining = c->shared->draining, close = a->close || !r->keep_alive || (draining && r == c->last);
 
 	must(!r->stream);
 	c->changing -= r->changes;
 	c->deciding -= r->decides;
 	c->slow -= r->slow;
 	r->changes = r->slow = false;
-	c->no_more |= close;
+	r->final = close;
+	c->no_more |= close || draining;
 	http_conn__take_buffer(c);
 	http_conn__mark_dirty(c);
 	return close;
@@ -252,7 +263,7 @@ void http_answer__finish(struct http_request *r)
 	if (r == c->body)
 		http_body__drop(c);
 	http_conn__mark_dirty(c);
-	if (r != c->first) {
+	if (r != c->first || r->final) {
 		r->answered = true;
 		return;
 	}

@@ -86,6 +86,21 @@ static void orphan_requests(struct http_conn *c)
 		http_conn__release_request(&c->parser.req);
 }
 
+/* What is behind the final answer gets none, as if the client had gone. */
+static void end_with_final(struct http_conn *c)
+{
+	struct http_request *r = c->first;
+
+	if (!r || !r->final || !r->answered)
+		return;
+	http_conn__pop_first(c);
+	http_conn__release_request(&r);
+	orphan_requests(c);
+	http_parser_drop(&c->parser);
+	c->streams = c->live = 0;
+	c->kept_bytes = 0;
+}
+
 static void forget_later(struct http_conn *c)
 {
 	if (!c->later_at)
@@ -226,7 +241,7 @@ bool http_conn__send(struct http_conn *c)
 		sent = n > 0 ? (size_t)n : 0;
 	}
 	if (sent < out->n) {
-		evbuffer_add(rest, out->p + sent, out->n - sent);
+		must(evbuffer_add(rest, out->p + sent, out->n - sent) == 0);
 		if (!c->writing)
 			bufferevent_enable(c->bev, EV_WRITE);
 		c->writing = true;
@@ -305,8 +320,7 @@ static void drop_input(struct http_conn *c)
 	c->tls_full = false;
 }
 
-/* Between two requests, as far as time is concerned; a handshake that drags on is none. */
-static bool is_idle(const struct http_conn *c)
+bool http_conn__is_idle(const struct http_conn *c)
 {
 	return !c->first && !http_parser_busy(&c->parser) && !c->linger && !(c->tls && !http_tls_is_open(c->tls));
 }
@@ -320,8 +334,10 @@ static void turn(struct http_conn *c)
 	for (;;) {
 		size_t before = http_conn__input_bytes(c);
 
+		end_with_final(c);
 		if (!c->linger)
 			http_conn__read(c);
+		end_with_final(c);
 		if (!http_conn__send(c) || !http_conn__may_read(c) || c->held)
 			break;
 		left = http_conn__input_bytes(c);
@@ -332,7 +348,7 @@ static void turn(struct http_conn *c)
 		buf_fini(wire);
 	if (c->linger)
 		drop_input(c);
-	if (is_idle(c))
+	if (http_conn__is_idle(c))
 		c->since_s = c->shared->second;
 	http_conn__give_buffer(c);
 	c->dirty = false;

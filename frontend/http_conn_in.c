@@ -152,9 +152,11 @@ static void on_complete(struct http_conn *c)
 static bool act_on(struct http_conn *c, enum http_parse got)
 {
 	struct http_shared *s = c->shared;
+	bool too_much;                   /* who sends no body does not suffer for those of others */
 
 	http_conn__count_body(c->parser.req);
-	if (got == HTTP_PARSE_BAD || s->body_bytes > s->limits.max_bodies) {
+	too_much = c->parser.req->body.n && s->body_bytes > s->limits.max_bodies;
+	if (got == HTTP_PARSE_BAD || too_much) {
 		http_conn__refuse(c, got == HTTP_PARSE_BAD ? c->parser.problem : PROBLEM_MEMORY);
 		return false;
 	}

@@ -53,6 +53,9 @@ struct http_conn {
 
 size_t http_conn__unsent(const struct http_conn *c);
 
+/* Between two requests, as far as time is concerned; neither a handshake that drags on nor lingering is. */
+bool http_conn__is_idle(const struct http_conn *c);
+
 /* Keeps the count of all connections' unsent bytes up to date with this one. */
 void http_conn__count_unsent(struct http_conn *c);
 

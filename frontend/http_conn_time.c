@@ -61,7 +61,9 @@ static void check_time(struct http_conn *c)
 		if (body_is_slow(c))
 			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
 	} else if (!c->first && http_conn__unsent(c) == 0) {
-		if (c->tls && !http_tls_is_open(c->tls)) {
+		if (!c->reading)
+			c->since_s = c->shared->second;  /* what it sends lies with us */
+		else if (c->tls && !http_tls_is_open(c->tls)) {
 			if (age > l->head_s)
 				http_conn__abandon(c);
 		} else if (c->parser.in_head && age > l->head_s)
@@ -113,7 +115,7 @@ void http_conn_close_idle(struct http_shared *s)
 	struct http_conn *c;
 
 	for (c = s->conns; c; c = c->next)
-		if (!c->first && !http_parser_busy(&c->parser) && http_conn__unsent(c) == 0)
+		if (http_conn__is_idle(c) && http_conn__unsent(c) == 0)
 			http_conn__abandon(c);
 	http_flush(s);
 }

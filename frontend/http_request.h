@@ -61,6 +61,7 @@ struct http_request {
 	size_t body_at;                  /* of body, decoded already */
 	unsigned takes;                  /* codings of the answer, by http_request_takes(); 0: not read yet */
 	bool answered, changes, slow, pieces, body_paused, body_full;
+	bool final;                      /* its answer ends the connection: nothing behind it is sent */
 	uint64_t counted_bytes;          /* of the body, in the server's budget */
 
 	bool decides;                    /* nothing behind it is begun before it is answered */

@@ -290,7 +290,7 @@ void http_stream_break(struct http_stream **sp)
 	struct http_stream *s = *sp;
 
 	*sp = NULL;
-	s->r->conn->no_more = true;
+	s->r->conn->no_more = s->r->final = true;
 	finish(s, GZIP_FLUSH, "");
 }
 

@@ -307,7 +307,7 @@ enum http_tls_got http_tls_open(struct http_tls *t, struct evbuffer *cipher, str
 			got = judge(t, r);
 			break;
 		}
-		evbuffer_add(plain, record, (size_t)r);
+		must(evbuffer_add(plain, record, (size_t)r) == 0);
 	}
 	count_handshake(t);
 	t->cipher = NULL;

@@ -18,6 +18,7 @@ static struct http_request *_Atomic late, *_Atomic paused;
 static atomic_size_t taken, orphans, ends;
 static uint64_t count, sum;
 static bool no_pause;
+static atomic_bool keeps;
 static enum problem last_problem;
 
 /* ---- the server's side ---- */
@@ -74,6 +75,11 @@ static enum http_plan plan(void *ctx, const struct http_request *r)
 static bool handle(void *ctx, struct http_request *r)
 {
 	(void)ctx;
+	if (slice_eq(r->path, slice_str("/keep"))) {
+		late = r;
+		keeps = true;
+		return true;
+	}
 	if (!r->pieces) {
 		http_answer_json(r, r->path);
 		return true;
@@ -93,6 +99,10 @@ static void command(char c)
 	if (c == 's') {
 		http_body_start(late, &ops, NULL);
 		late = NULL;
+		return;
+	}
+	if (c == 'k') {
+		http_answer_json(late, late->path);
 		return;
 	}
 	no_pause = c == 'c';
@@ -461,6 +471,28 @@ START_TEST(coded_bodies_arrive_decoded)
 }
 END_TEST
 
+START_TEST(who_sends_no_body_does_not_suffer_for_those_of_others)
+{
+	struct buf b = BUF_INIT;
+	int fd;
+
+	rig_init(handle);
+	rig.command = command;
+	rig.limits.max_bodies = 5000;
+	rig_start();
+	fd = dial();
+	say_coded(fd, "/keep", coded(100000, &b));
+	while (!keeps)
+		clock_sleep_us(1000);
+	new_canary();                            /* answered */
+	tell('k');
+	expect_answer(fd, 200, "/keep");
+	close(fd);
+	stop();
+	buf_fini(&b);
+}
+END_TEST
+
 /* A few KiB that decode to much come to the handler in pieces, and it can stop among them. */
 START_TEST(a_pause_stops_a_coded_body_too)
 {
@@ -531,6 +563,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_body_that_comes_too_slowly_is_told);
 	tcase_add_test(tc, a_paused_body_has_all_the_time);
 	tcase_add_test(tc, coded_bodies_arrive_decoded);
+	tcase_add_test(tc, who_sends_no_body_does_not_suffer_for_those_of_others);
 	tcase_add_test(tc, a_pause_stops_a_coded_body_too);
 	tcase_add_test(tc, a_coded_body_that_is_none_is_told);
 }

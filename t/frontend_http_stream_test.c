@@ -17,7 +17,7 @@ enum { PIECE = 1000 };
 
 static struct http_stream *live;
 static struct http_request *_Atomic kept;
-static atomic_size_t written, seen, gone;
+static atomic_size_t written, seen, gone, never;
 
 struct counter {
 	size_t at, n;
@@ -108,6 +108,9 @@ static bool handle(void *ctx, struct http_request *r)
 			http_stream_write(live, slice_str("hello\n"));
 	} else if (slice_eq(r->path, slice_str("/hold"))) {
 		kept = r;
+	} else if (slice_eq(r->path, slice_str("/never"))) {
+		never++;
+		http_answer_json(r, r->path);
 	} else {
 		http_answer_json(r, r->path);
 	}
@@ -124,6 +127,8 @@ static void command(char c)
 		http_stream_abort(&live);
 	else if (c == 'b')
 		http_stream_break(&live);
+	else if (c == 's')
+		live = http_stream_begin(kept, &head, &live_ops, NULL);
 	else
 		http_answer_json(kept, kept->path);
 }
@@ -396,6 +401,116 @@ START_TEST(a_broken_stream_is_read_to_its_last_word_and_seen_to_be_incomplete)
 }
 END_TEST
 
+static int dial_narrow(void)
+{
+	int fd = dial(), bytes = 32768;
+
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
+	return fd;
+}
+
+/* All that comes until the end, behind n bytes that came before. */
+static size_t hear_all(int fd, char *got, size_t room, size_t n)
+{
+	ssize_t more;
+
+	while (n < room && (more = read(fd, got + n, room - n)) > 0)
+		n += (size_t)more;
+	return n;
+}
+
+/* Requests were taken that stand behind one whose answer, in the end, ends the connection. */
+START_TEST(nothing_is_sent_behind_an_answer_that_ends_the_connection)
+{
+	static const struct { const char *version, *commands, *end; } cases[] = {
+		{ "1.0", "swe", "tick\n" },             /* the body goes to the end of the connection */
+		{ "1.0", "swb", "tick\n" },
+		{ "1.1", "swb", "tick\n\r\n" },         /* it broke off */
+	};
+
+	start();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t before = never, gone_before = gone, n, end = strlen(cases[i].end);
+		char got[4096], request[3][128];
+		int fd = dial();
+
+		for (size_t k = 0; k < 3; k++)
+			snprintf(request[k], sizeof request[k], "GET %s HTTP/%s\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+				 ((const char *const[]){ "/hold", "/never", "/count/60000000" })[k], cases[i].version);
+		say_text(fd, request[0]);
+		say_text(fd, request[1]);
+		if (strcmp(cases[i].version, "1.1") == 0)
+			say_text(fd, request[2]);
+		while (never == before)
+			new_canary();
+		for (const char *c = cases[i].commands; *c; c++)
+			tell(*c);
+		n = hear_all(fd, got, sizeof got, 0);
+		ck_assert_msg(n > end && memcmp(got + n - end, cases[i].end, end) == 0, "%zu: %.*s", i, (int)n, got);
+		if (strcmp(cases[i].version, "1.1") == 0)
+			until_gone(gone_before + 1);     /* the other stream's writer is told */
+		close(fd);
+	}
+	new_canary();
+	stop();
+}
+END_TEST
+
+START_TEST(in_a_drain_only_the_last_of_those_taken_says_that_it_is)
+{
+	size_t n;
+	char got[4096], *close_at;
+	int fd;
+
+	start();
+	fd = dial();
+	say_text(fd, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\nGET /live HTTP/1.1\r\nHost: a\r\n\r\n");
+	while (!live)
+		new_canary();
+	tell('d');
+	tell('k');
+	n = hear_all(fd, got, sizeof got - 1, 0);
+	got[n] = '\0';
+	ck_assert(strstr(got, "/hold") != NULL);
+	close_at = strstr(got, "Connection: close");
+	ck_assert(close_at == NULL || close_at > strstr(got, "/hold"));
+	ck_assert(strstr(got, "bye") != NULL);
+	close(fd);
+	stop();
+}
+END_TEST
+
+START_TEST(time_does_not_run_while_nobody_is_read_from)
+{
+	struct answer a = { 0 };
+	size_t before, still = 0;
+	int fd, greedy;
+
+	rig_init(handle);
+	rig.limits.max_unsent = 100000;
+	rig.limits.hurry_s = rig.limits.write_s = 1000;
+	rig_start();
+	fd = dial();
+	say_text(fd, "GET /1 HTTP/1.1\r\nHost: a\r\n");
+	greedy = dial_narrow();
+	ask(greedy, "GET", "/count/60000000", "1.1");
+	while (still < 20) {
+		before = written;
+		clock_sleep_us(2000);
+		still = written && written == before ? still + 1 : 0;
+	}
+	say_text(fd, "\r\n");
+	clock_sleep_us(2500000);                 /* head_s is 1 */
+	close(greedy);
+	ck_assert(hear(fd, &a, true));
+	ck_assert_uint_eq(a.status, 200);
+	ck_assert_str_eq(a.body, "/1");
+	free(a.body);
+	close(fd);
+	stop();
+}
+END_TEST
+
 START_TEST(an_aborted_stream_is_seen_to_be_incomplete)
 {
 	static const char *const versions[] = { "1.1", "1.0" };
@@ -629,14 +744,6 @@ START_TEST(a_coded_stream_without_end_can_be_read_as_it_comes)
 }
 END_TEST
 
-static int dial_narrow(void)
-{
-	int fd = dial(), bytes = 32768;
-
-	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
-	return fd;
-}
-
 /* A stream that is not taken owes about 256 KiB. */
 START_TEST(what_all_clients_do_not_take_is_bounded)
 {
@@ -681,6 +788,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, requests_behind_a_stream_wait_for_its_end);
 	tcase_add_test(tc, a_stream_waits_for_the_answers_before_it);
 	tcase_add_test(tc, a_broken_stream_is_read_to_its_last_word_and_seen_to_be_incomplete);
+	tcase_add_test(tc, nothing_is_sent_behind_an_answer_that_ends_the_connection);
+	tcase_add_test(tc, in_a_drain_only_the_last_of_those_taken_says_that_it_is);
+	tcase_add_test(tc, time_does_not_run_while_nobody_is_read_from);
 	tcase_add_test(tc, an_aborted_stream_is_seen_to_be_incomplete);
 	tcase_add_test(tc, a_client_that_goes_away_is_told_at_once);
 	tcase_add_test(tc, a_client_that_closes_its_side_gets_a_stream_that_ends);
