@@ -18,7 +18,7 @@
  *
  * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or sixteen. So level 0
  * waits beyond its trigger as long as the base holds more than it would bring, up to LEVEL0_PATIENCE times the trigger.
- * What is written falls by nearly a half (docs/benchmarks), for up to twelve more filters to ask in a read while writes keep
+ * What is written falls by about a third (docs/benchmarks), for up to twelve more filters to ask in a read while writes keep
  * coming; at rest level 0 is merged anyway, and at its trigger where the disk has little room for the job (pick.c).
  *
  * Space: everything above the last level may turn out to be overwritten or to overwrite, so it is an upper bound of the
