@@ -58,7 +58,7 @@ static double at_most(double x, double most)
 /* How many tables level 0 waits for, when each has so many bytes. */
 static double due(const struct levels *l, const struct levels_conf *c, double table_bytes)
 {
-	double trigger = (double)c->level0_trigger, met = (double)l->bytes[l->base] / table_bytes;
+	double trigger = (double)c->level0_trigger, met = LEVEL0_MEETS * (double)l->bytes[l->base] / table_bytes;
 	double patient = at_most(at_most(met, LEVEL0_PATIENCE * trigger), LEVEL0_PATIENT_MOST);
 
 	return at_most(patient > trigger ? patient : trigger, LEVEL0_DUE_MOST);

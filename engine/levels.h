@@ -17,7 +17,7 @@
  * database has no levels between; it grows from the last level upwards.
  *
  * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or sixteen. So level 0
- * waits beyond its trigger as long as the base holds more than it would bring, up to LEVEL0_PATIENCE times the trigger.
+ * waits beyond its trigger until it brings LEVEL0_MEETS times what the base holds, up to LEVEL0_PATIENCE times the trigger.
  * What is written falls by about a third (docs/benchmarks), for up to twelve more filters to ask in a read while writes keep
  * coming; at rest level 0 is merged anyway, and at its trigger where the disk has little room for the job (pick.c).
  *
@@ -32,6 +32,7 @@
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
 #define LEVEL0_PATIENCE 4.0
+#define LEVEL0_MEETS 4.0                 /* what it waits to bring, in times of what it meets */
 #define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
 #define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */
 

@@ -27,12 +27,12 @@ START_TEST(a_tree_in_shape_owes_nothing_and_what_is_too_much_counts_twice)
 	conf_defaults(&c);               /* four tables trigger level 0 */
 	c.memtable_size_limit = 100;
 	sizes = (struct levels_conf){ c.compaction_trigger_ratio, c.memtable_size_limit, c.level_size_ratio };
-	add(v, 1, LEVEL_LAST, "a", "m", 300);
+	add(v, 1, LEVEL_LAST, "a", "m", 75);
 	for (unsigned i = 2; i < 5; i++)
 		add(v, i, 0, "a", "z", 100);
 	ck_assert_uint_eq(debt_of(v, &c), 0);
 	add(v, 5, 0, "a", "z", 100);     /* all of level 0 and of the last level, read and written */
-	ck_assert_uint_eq(debt_of(v, &c), 2 * (400 + 300));
+	ck_assert_uint_eq(debt_of(v, &c), 2 * (400 + 75));
 	levels_measure(v, &sizes, &l);
 	ck_assert_uint_eq(debt_of(v, &c), 2 * levels_debt(&l));
 	version_free(&v);

@@ -42,9 +42,9 @@ static const struct shape {
 } shapes[] = {
 	{ "empty", { 0 }, 0, 1, 6, { 0 }, 0 },
 	{ "three tables on level 0 owe nothing", { 900 }, 3, 1, 6, { 0 }, 0 },
-	{ "four go to the last level while it holds no more", { 3000, 0, 0, 0, 0, 0, 3000 }, 4, 1, 6, { 0 }, 6000 },
-	{ "eight when it holds twice as much, not seven", { 5250, 0, 0, 0, 0, 0, 6000 }, 7, 1, 6, { 0 }, 0 },
-	{ "but eight", { 6000, 0, 0, 0, 0, 0, 6000 }, 8, 1, 6, { 0 }, 12000 },
+	{ "four go to the last level while it holds a quarter of that", { 3000, 0, 0, 0, 0, 0, 750 }, 4, 1, 6, { 0 }, 3750 },
+	{ "eight when it holds twice as much, not seven", { 5250, 0, 0, 0, 0, 0, 1500 }, 7, 1, 6, { 0 }, 0 },
+	{ "but eight", { 6000, 0, 0, 0, 0, 0, 1500 }, 8, 1, 6, { 0 }, 7500 },
 	{ "fifteen wait when it is large", { 15000, 0, 0, 0, 0, 0, 25000 }, 15, 1, 6, { 0 }, 0 },
 	{ "sixteen never", { 16000, 0, 0, 0, 0, 0, 25000 }, 16, 1, 6, { 0 }, 41000 },
 	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 89000 }, 0, 1, 6, { 0 }, 0 },

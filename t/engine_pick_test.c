@@ -44,7 +44,7 @@ static const struct one_case cases[] = {
 	  .rows = { { 1, 0, "a", "z", 10, 0 }, { 2, 0, "a", "z", 10, 0 }, { 3, 0, "a", "z", 10, 0 } } },
 	{ .name = "all of level 0, newest first, and what lies below, by key",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
-		    { 5, 6, "a", "b", 10, 0 }, { 6, 6, "o", "q", 10, 0 }, { 7, 6, "r", "s", 10, 0 } },
+		    { 5, 6, "a", "b", 6, 0 }, { 6, 6, "o", "q", 6, 0 }, { 7, 6, "r", "s", 6, 0 } },
 	  .want = { 4, 3, 2, 1, 5, 6 }, .to = 6 },
 	{ .name = "the oldest table that meets nothing just moves, as deep as it can",
 	  .rows = { { 1, 0, "a", "b", 10, 0 }, { 2, 0, "c", "d", 10, 0 }, { 3, 0, "e", "f", 10, 0 }, { 4, 0, "g", "h", 10, 0 },
