@@ -6,7 +6,8 @@
  * Life of a connection:
  *
  *	OPEN      requests come and are answered
- *	ENDING    no_more: what is under way is answered, nothing more is read (last request, end of file, bad one)
+ *	ENDING    no_more: what is under way is answered, up to the answer that ends the connection, nothing more is read (last
+ *	          request, end of file, bad one)
  *	LINGER    all was written and our side shut: what the client still sends is thrown away for a moment, as
  *	          closing at once would reset the connection and could destroy the answer before it is read
  *
@@ -334,7 +335,7 @@ static void turn(struct http_conn *c)
 	for (;;) {
 		size_t before = http_conn__input_bytes(c);
 
-		end_with_final(c);
+		end_with_final(c);       /* before a request that is held is offered again */
 		if (!c->linger)
 			http_conn__read(c);
 		end_with_final(c);

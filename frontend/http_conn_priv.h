@@ -74,7 +74,7 @@ void http_conn__cut(struct http_conn *c);
 void http_conn__read(struct http_conn *c);
 bool http_conn__may_read(const struct http_conn *c);
 
-/* Whether the budget of all lets this client cause further answers. */
+/* Whether the budget of all lets this client cause further answers; if not, it gets a turn when that has changed. */
 bool http_conn__within_budget(const struct http_conn *c);
 
 /* What the parser reads from, and how many bytes are there or behind it, not all of them plain ones yet. */

@@ -8,6 +8,8 @@
  *	output     no byte taken for write_s seconds; for hurry_s when the server has too much of it to keep
  *	linger     see http_conn.c
  *
+ * Neither idle nor head runs while we do not read.
+ *
  * Event loop thread only.
  */
 #include "frontend/http_conn_priv.h"

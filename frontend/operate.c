@@ -109,9 +109,3 @@ void operate_stats(struct operate *o, struct http_request *r)
 	stats_json_write(&o->body, attach_desc(o->attach), board_visible(attach_board(o->attach)));
 	http_answer_json(r, buf_slice(&o->body));
 }
-
-void operate_fini(struct operate *o)
-{
-	buf_fini(&o->body);
-	buf_fini(&o->complaint);
-}

@@ -29,6 +29,5 @@ void operate_live(struct http_request *r);
 void operate_openapi(struct http_request *r);
 void operate_metrics(struct operate *o, struct http_request *r);
 void operate_stats(struct operate *o, struct http_request *r);
-void operate_fini(struct operate *o);
 
 #endif

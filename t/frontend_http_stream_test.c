@@ -2,7 +2,8 @@
 /*
  * Answers by streams. The handler of these tests: /count/N streams N bytes of a pattern, written on whenever it may;
  * /live is a stream without end that says "hello" and then does what the test's commands say ('w' writes "tick\n",
- * 'e' ends, 'a' aborts, 'b' breaks); /hold is kept until 'r'; all other paths are answered with the path.
+ * 'e' ends, 'a' aborts, 'b' breaks); /hold is kept until 's', which begins such a stream for it, or any other letter, which
+ * answers it; all other paths are answered with the path, /never is counted.
  */
 #include "frontend/http_stream.h"
 

@@ -457,6 +457,31 @@ START_TEST(draining_closes_behind_answers_and_ends_idle_connections_when_told)
 }
 END_TEST
 
+/* A reset could destroy the last answer before it is read. */
+START_TEST(closing_what_is_idle_leaves_alone_who_has_had_the_last_answer)
+{
+	struct answer a = { 0 };
+	int last, idle;
+
+	start(100);
+	idle = dial();
+	ask_canary(idle);
+	last = dial();
+	say_text(last, "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	ck_assert(hear(last, &a, true) && at_end(last));
+	tell('i');
+	ck_assert(at_end(idle));
+	for (unsigned i = 0; i < 3; i++) {       /* to a closed socket only the first one goes */
+		ck_assert_int_eq(send(last, "x", 1, MSG_NOSIGNAL), 1);
+		clock_sleep_us(50000);
+	}
+	free(a.body);
+	close(last);
+	close(idle);
+	stop();
+}
+END_TEST
+
 START_TEST(answers_and_errors_are_counted)
 {
 	struct answer a = { 0 };
@@ -491,6 +516,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, slow_heads_and_bodies_are_told_and_idle_connections_end);
 	tcase_add_test(tc, beyond_the_limit_connections_wait_in_the_kernel);
 	tcase_add_test(tc, draining_closes_behind_answers_and_ends_idle_connections_when_told);
+	tcase_add_test(tc, closing_what_is_idle_leaves_alone_who_has_had_the_last_answer);
 	tcase_add_test(tc, answers_and_errors_are_counted);
 }
 
