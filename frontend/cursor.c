@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	cursor := base64url { version:u8 flags:u8 lease:u64 taken:u64 seq:u64 asked:u64 share:u32 start_length:u16 start end crc:u32 }
+ *	cursor := base64url { version:u8 flags:u8 lease:u64 taken:u64 seq:u64 asked:u64 start_length:u16 start end crc:u32 }
  *
  * Numbers are little-endian; the CRC-32 is that of all before it.
  */
@@ -12,7 +12,7 @@
 #include "frontend/base64url.h"
 #include "proto/limits.h"
 
-enum { CURSOR_VERSION = 1, REVERSE = 1, KEYS_ONLY = 2, HEAD = 40, CRC = 4 };
+enum { CURSOR_VERSION = 2, REVERSE = 1, KEYS_ONLY = 2, HEAD = 36, CRC = 4 };
 
 uint64_t cursor_asked(const struct key_range *range)
 {
@@ -30,9 +30,8 @@ void cursor_write(struct buf *out, const struct cursor *c)
 	put_u64(p + 10, c->taken_us);
 	put_u64(p + 18, c->seq.v);
 	put_u64(p + 26, c->asked);
-	put_u32(p + 34, c->share);
-	p[38] = (uint8_t)c->rest.start.n;
-	p[39] = (uint8_t)(c->rest.start.n >> 8);
+	p[34] = (uint8_t)c->rest.start.n;
+	p[35] = (uint8_t)(c->rest.start.n >> 8);
 	b.n = HEAD;
 	buf_append_slice(&b, c->rest.start);
 	buf_append_slice(&b, c->rest.end);
@@ -54,12 +53,12 @@ bool cursor_read(struct slice text, struct buf *bytes, struct cursor *c)
 	n = bytes->n - CRC;
 	if (get_u32(p + n) != crc32_of(0, p, n) || p[0] != CURSOR_VERSION || p[1] > (REVERSE | KEYS_ONLY))
 		return false;
-	start = p[38] | (size_t)p[39] << 8;
+	start = p[34] | (size_t)p[35] << 8;
 	if (start > n - HEAD || start > KEY_MAX_BYTES + 1 || n - HEAD - start > KEY_MAX_BYTES + 1)
 		return false;
 	*c = (struct cursor){ .lease = get_u64(p + 2), .taken_us = get_u64(p + 10), .seq = seq(get_u64(p + 18)),
-			      .asked = get_u64(p + 26), .share = get_u32(p + 34), .reverse = p[1] & REVERSE,
-			      .keys_only = p[1] & KEYS_ONLY, .rest.start = slice_of(p + HEAD, start),
+			      .asked = get_u64(p + 26), .reverse = p[1] & REVERSE, .keys_only = p[1] & KEYS_ONLY,
+			      .rest.start = slice_of(p + HEAD, start),
 			      .rest.end = slice_of(p + HEAD + start, n - HEAD - start) };
 	return true;
 }

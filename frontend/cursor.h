@@ -19,7 +19,6 @@
 struct cursor {
 	uint64_t lease, taken_us;
 	struct seq seq;
-	uint32_t share;                  /* where the snapshot's own frontend shows it to others */
 	bool reverse, keys_only;
 	uint64_t asked;                  /* which range was asked for at first: cursor_asked() */
 	struct key_range rest;           /* what is still to be read */

@@ -464,6 +464,11 @@ void front_reload(struct front *f)
 	stats_add(fine ? M_reloads : M_reload_failures, 1);
 }
 
+bool front_leave(struct front *f)
+{
+	return snapshots_leave(f->snapshots);
+}
+
 void front_end(struct front *f)
 {
 	request_log_free(&f->log);

@@ -31,6 +31,8 @@ struct front_setup {
 enum st front_new(const struct front_setup *setup, struct front **fp) MUST_USE;
 struct http_server *front_server(struct front *f);
 void front_reload(struct front *f);              /* takes its files anew */
+/* Its successor serves and no connection is left. True: what it kept for later requests others have taken over. */
+bool front_leave(struct front *f);
 void front_end(struct front *f);                 /* the loop has ended: writes what is left to write */
 bool front_can_read(const struct front *f);      /* a view was attached */
 

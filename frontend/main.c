@@ -4,10 +4,12 @@
  * engine.
  *
  * How it ends: it accepts nothing more, answers what is under way, says Connection: close with each last answer, and
- * closes what is idle only after a grace in which a request may still be on its way. At most DRAIN_S seconds.
+ * closes what is idle only after a grace in which a request may still be on its way.
  *
- *	SIGUSR1   its successor serves: a long grace, as clients that come back are served at once
- *	SIGTERM   the server stops: a short one
+ *	SIGUSR1   its successor serves: a long grace, as clients that come back are served at once; streams go on to their end,
+ *	          for DRAIN_S at most; the snapshots that it keeps for later pages are taken over by others before it ends
+ *	          A second time: it has STOP_MS left
+ *	SIGTERM   the server stops: a short grace, and STOP_MS in all
  *
  * SIGHUP: it takes its files anew. When the supervisor is gone it ends at once.
  */
@@ -27,15 +29,18 @@
 #include "frontend/shares.h"
 
 enum { BEAT_MS = 500, READY_CHECK_MS = 3, READY_CHECKS = 300 };
-enum { DRAIN_S = 10, DRAIN_CHECK_MS = 50, GRACE_STOP_MS = 200, GRACE_RETIRE_MS = 3000 };
+enum { DRAIN_CHECK_MS = 50, STOP_MS = 10000, GRACE_STOP_MS = 200, GRACE_RETIRE_MS = 3000, LEAVE_MS = 3000 };
 
 struct program {
 	struct loop *loop;
 	struct front *front;
 	struct loop_event *drain, *ready;
 	int signals;
-	unsigned drain_checks, ready_checks;
-	unsigned grace_ms;               /* for idle connections, from the beginning of the drain */
+	unsigned ready_checks;
+	uint64_t retire_ms;              /* DRAIN_S */
+	bool retired;                    /* its successor serves, and the server goes on */
+	/* of the drain, as are these times, from its beginning */
+	uint64_t drained_ms, drain_most_ms, grace_ms, leave_most_ms;
 };
 
 /* Ready is who can read. Without an engine for a second we serve what can be served without one. */
@@ -74,25 +79,39 @@ static void on_drain(void *ctx)
 	struct http_server *server = front_server(p->front);
 	size_t left;
 
-	if (p->drain_checks * DRAIN_CHECK_MS >= p->grace_ms)
+	p->drained_ms += DRAIN_CHECK_MS;
+	if (p->drained_ms >= p->grace_ms)
 		http_server_close_idle(server);
 	left = http_server_connections(server);
-	if (left && ++p->drain_checks < DRAIN_S * 1000 / DRAIN_CHECK_MS)
+	if (left && p->drained_ms < p->drain_most_ms) {
+		p->leave_most_ms = p->drained_ms + LEAVE_MS;
+		return;
+	}
+	if (p->retired && !front_leave(p->front) && p->drained_ms < p->leave_most_ms)
 		return;
 	if (left)
-		log_warn("%zu connections did not end in %d s", left, DRAIN_S);
+		log_warn("%zu connections did not end in %" PRIu64 " s", left, p->drained_ms / 1000);
 	loop_stop(p->loop);
 }
 
-static void drain(struct program *p, unsigned grace_ms)
+static uint64_t earlier(uint64_t a, uint64_t b)
 {
-	if (p->drain) {                  /* from now on in a hurry, perhaps */
-		p->grace_ms = grace_ms < p->grace_ms ? grace_ms : p->grace_ms;
+	return a < b ? a : b;
+}
+
+/* The first call begins it; one behind that makes it end sooner. */
+static void drain(struct program *p, bool retired, uint64_t most_ms, uint64_t grace_ms)
+{
+	p->retired = retired;
+	if (p->drain) {
+		p->drain_most_ms = earlier(p->drain_most_ms, p->drained_ms + most_ms);
+		p->grace_ms = earlier(p->grace_ms, p->drained_ms + grace_ms);
 		return;
 	}
-	log_info("stopping: %zu connections are being finished",
-		 http_server_connections(front_server(p->front)));
+	log_info("stopping: %zu connections are being finished", http_server_connections(front_server(p->front)));
+	p->drain_most_ms = most_ms;
 	p->grace_ms = grace_ms;
+	p->leave_most_ms = LEAVE_MS;
 	http_server_drain(front_server(p->front));
 	p->drain = loop_every(p->loop, DRAIN_CHECK_MS, on_drain, p);
 }
@@ -105,8 +124,10 @@ static void on_signal(void *ctx)
 	while (read(p->signals, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGHUP)
 			front_reload(p->front);
+		else if (info.ssi_signo == SIGUSR1)
+			drain(p, true, p->drain ? STOP_MS : p->retire_ms, GRACE_RETIRE_MS);
 		else
-			drain(p, info.ssi_signo == SIGUSR1 ? GRACE_RETIRE_MS : GRACE_STOP_MS);
+			drain(p, false, STOP_MS, GRACE_STOP_MS);
 	}
 }
 
@@ -148,6 +169,7 @@ int main(int argc, char **argv)
 	    leases_attach(HERITAGE_LEASES, h.slot, &setup.leases) != ST_OK)
 		return EXIT_OSERR;
 	p.loop = setup.loop = loop_new();
+	p.retire_ms = h.conf.drain_s * 1000;
 	setup.index = h.index;
 	setup.number = h.number;
 	st = share_descriptors(&h.conf, &setup) ? front_new(&setup, &p.front) : ST_BUSY;

@@ -104,7 +104,7 @@ static bool make_cursor(struct scan *s, struct cursor *c)
 		buf_append_byte(&s->step.last_key, 0);   /* the smallest key behind it */
 		c->rest.start = buf_slice(&s->step.last_key);
 	}
-	return snapshots_name(s->snap, c);
+	return snapshots_name(s->scans->setup.snapshots, s->snap, c);
 }
 
 /* {"items":[ stands in front already. */

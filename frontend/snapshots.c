@@ -17,6 +17,7 @@ struct snapshots {
 	struct snapshots_setup setup;
 	struct snapshot *list;
 	size_t count;
+	bool leaving;
 };
 
 static struct leases *leases_of(struct snapshots *s)
@@ -83,7 +84,7 @@ static bool is_named(const struct cursor *c, uint64_t lease, uint64_t taken_us, 
 }
 
 /* Opens another frontend's. */
-static enum st adopt(struct snapshots *s, const struct cursor *c, const struct lease *lease, struct snapshot **snapp)
+static enum st adopt(struct snapshots *s, const struct lease *lease, struct snapshot **snapp)
 {
 	pid_t pid = (pid_t)stats_worker_pid(lease->worker);
 	struct snapshot_found found;
@@ -92,7 +93,7 @@ static enum st adopt(struct snapshots *s, const struct cursor *c, const struct l
 	enum st st;
 
 	arena_init(&arena);
-	st = snapshot_share_open(pid, (int)c->share, c->lease, &arena, &found);
+	st = snapshot_share_open(pid, lease->shown, lease->id, &arena, &found);
 	if (!st)
 		st = attach_view(s->setup.attach, &found.desc, snapshot_share_find, &found, &snap.view);
 	if (!st) {
@@ -104,24 +105,32 @@ static enum st adopt(struct snapshots *s, const struct cursor *c, const struct l
 	return st ? ST_NOT_FOUND : ST_OK;
 }
 
+/* The one of a lease, here already or opened; it has one user more. */
+static enum st open_one(struct snapshots *s, const struct lease *lease, struct snapshot **snapp)
+{
+	struct snapshot *snap = s->list;
+
+	while (snap && snap->facts.lease != lease->id)
+		snap = snap->next;
+	if (!snap)
+		return adopt(s, lease, snapp);
+	snap->users++;
+	*snapp = snap;
+	return ST_OK;
+}
+
 enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snapshot **snapp)
 {
 	struct lease lease;
-	struct snapshot *snap = s->list;
+	struct snapshot *snap;
 	enum st st = attach_leases(s->setup.attach) ? lease_find(leases_of(s), c->lease, &lease) : ST_NOT_FOUND;
 
 	*snapp = NULL;
 	if (st || !is_named(c, lease.id, lease.taken_us, lease.seq))
 		return ST_NOT_FOUND;
-	while (snap && snap->facts.lease != c->lease)
-		snap = snap->next;
-	if (!snap) {
-		st = adopt(s, c, &lease, &snap);
-		if (st)
-			return st;
-	} else {
-		snap->users++;
-	}
+	st = open_one(s, &lease, &snap);
+	if (st)
+		return st;
 	if (snapshots_renew(s, snap)) {
 		*snapp = snap;
 		return ST_OK;
@@ -140,17 +149,24 @@ bool snapshots_renew(struct snapshots *s, const struct snapshot *snap)
 	return lease_renew(leases_of(s), snap->facts.lease, left < s->setup.idle_ms ? left : s->setup.idle_ms) == ST_OK;
 }
 
-bool snapshots_name(struct snapshot *snap, struct cursor *c)
+/* To the other frontends; false: the system has no room for that now. */
+static bool show(struct snapshots *s, struct snapshot *snap)
+{
+	if (snap->share >= 0)
+		return true;
+	snap->share = snapshot_share_new(&snap->facts, snap->view);
+	if (snap->share < 0)
+		return false;
+	lease_show(leases_of(s), snap->facts.lease, snap->share);
+	return true;
+}
+
+bool snapshots_name(struct snapshots *s, struct snapshot *snap, struct cursor *c)
 {
 	c->lease = snap->facts.lease;
 	c->taken_us = snap->facts.taken_us;
 	c->seq = snap->facts.seq;
-	if (!snap->own)
-		return true;             /* c has come with a cursor that tells where it is shown */
-	if (snap->share < 0)
-		snap->share = snapshot_share_new(&snap->facts, snap->view);
-	c->share = (uint32_t)snap->share;
-	return snap->share >= 0;
+	return !snap->own || show(s, snap);
 }
 
 /* ---- bounds ---- */
@@ -241,6 +257,35 @@ void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
 	make_room(s);
 }
 
+/* ---- what others leave behind ---- */
+
+/* From one that leaves; of those that try, one gets it. */
+static void take_over(struct snapshots *s, const struct lease *lease)
+{
+	struct snapshot *snap;
+
+	if (open_one(s, lease, &snap) != ST_OK)
+		return;
+	snap->share = snapshot_share_new(&snap->facts, snap->view);
+	snap->own = snap->share >= 0 && lease_take_over(leases_of(s), lease, snap->share);
+	if (!snap->own && snap->share >= 0) {
+		close(snap->share);
+		snap->share = -1;
+	}
+	snapshots_done(s, &snap, false);
+}
+
+static void take_over_left(struct snapshots *s)
+{
+	struct lease *list = NULL;
+	size_t n = attach_leases(s->setup.attach) ? leases_list(leases_of(s), &list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].shown >= 0 && leases_is_leaving(leases_of(s), list[i].worker))
+			take_over(s, &list[i]);
+	mem_free(list);
+}
+
 void snapshots_tick(struct snapshots *s)
 {
 	struct snapshot *snap, *next;
@@ -251,7 +296,31 @@ void snapshots_tick(struct snapshots *s)
 		if (snap->users == 0 && lease_find(leases_of(s), snap->facts.lease, &lease) != ST_OK)
 			drop(s, snap);
 	}
+	if (!s->leaving)
+		take_over_left(s);
 	make_room(s);
+}
+
+bool snapshots_leave(struct snapshots *s)
+{
+	struct snapshot *snap, *next;
+	struct lease lease;
+	bool done = true;
+
+	if (!attach_leases(s->setup.attach))
+		return true;
+	s->leaving = true;
+	leases_leave(leases_of(s));
+	for (snap = s->list; snap; snap = next) {
+		next = snap->next;
+		if (lease_find(leases_of(s), snap->facts.lease, &lease) != ST_OK || !lease_is_held_here(leases_of(s), &lease))
+			snap->own = false;       /* not ours to release any more */
+		if (snap->users == 0 && (!snap->own || snap->share < 0))
+			drop(s, snap);
+		else
+			done = false;
+	}
+	return done;
 }
 
 /* ---- for people ---- */

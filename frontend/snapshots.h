@@ -11,7 +11,7 @@
  *    taken; snapshots_renew() tells when it is over, and whoever reads then stops with "gone".
  * 2. What is gone is never answered from another state: a cursor tells lease, moment and sequence, and all must fit.
  * 3. A snapshot of another frontend is opened from what that shows (snapshot_share.h). Its lease stays the other's, and
- *    ends with it.
+ *    ends with it, unless that one was replaced: then it leaves, and before it ends those that stay take over what it keeps.
  * 4. Kept ones are bounded: by number (max), and all by the memory of replaced memtables that only they hold (max_bytes).
  *    Beyond that the one that was not used for longest goes, those that are used after the others.
  * 5. Expiry is judged by the moment the snapshot was taken: all pages show one state.
@@ -58,12 +58,15 @@ enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snaps
 bool snapshots_renew(struct snapshots *s, const struct snapshot *snap);
 
 /* Makes it findable by cursors and names it in one; false: the system has no room for that now. */
-bool snapshots_name(struct snapshot *snap, struct cursor *c);
+bool snapshots_name(struct snapshots *s, struct snapshot *snap, struct cursor *c);
 
 /* One use is over. One that has no further use goes, unless it is kept. */
 void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep);
 
-void snapshots_tick(struct snapshots *s);        /* every second or so */
+void snapshots_tick(struct snapshots *s);        /* every second or so; takes over what others leave behind */
+
+/* None is taken here any more, and none used. True: nothing is kept that others have not taken over. */
+bool snapshots_leave(struct snapshots *s);
 
 /* {"snapshots":[{"id":..,"sequence":..,"age_seconds":..,"expires_in_seconds":..,"pinned_bytes":..}]} of all frontends. */
 void snapshots_write(struct snapshots *s, struct buf *out);

@@ -39,6 +39,7 @@
 
 #define SUPERVISOR_MAGIC 0x51a7e90du
 #define DRAIN_GRACE_MS 15000u
+#define RETIRE_GRACE_MS 10000u           /* beyond DRAIN_S */
 #define STOP_GRACE_MS 15000u
 #define TICK_MS 100                     /* while something is due */
 #define IDLE_MS 1000
@@ -347,7 +348,7 @@ static void hear(struct supervisor *s, struct worker *w)
 	if (!worker_listen(w))
 		return;
 	if (w->candidate)
-		worker_take_over(w, DRAIN_GRACE_MS);
+		worker_take_over(w, s->conf->drain_s * 1000 + RETIRE_GRACE_MS);
 	tell_ready(s);
 }
 

@@ -26,6 +26,7 @@
 #define SILENCE_RUNNING_US (10u * 1000000u)     /* a running worker without a heartbeat for this long hangs */
 #define SILENCE_STARTING_US (300u * 1000000u)   /* replaying a log may take its time, it beats meanwhile */
 #define ABORT_GRACE_MS 2000u
+#define HURRY_GRACE_MS 15000u
 #define FIRST_FREE_FD 32                        /* above every number of the heritage */
 
 void worker_init(struct worker *w, const struct conf *c, enum role role, unsigned index)
@@ -217,10 +218,20 @@ static void tell_to_end(struct worker *w, int signal_number, uint64_t grace_ms)
 	kill(w->pid, signal_number);
 }
 
+/* A retired one need not be patient any more. */
+static void hurry(struct worker *w, int signal_number, uint64_t grace_ms)
+{
+	uint64_t at = clock_mono_us() + grace_ms * 1000;
+
+	if (w->kill_at_us == 0 || at < w->kill_at_us)
+		w->kill_at_us = at;
+	kill(w->pid, signal_number);
+}
+
 void worker_stop(struct worker *w, uint64_t grace_ms)
 {
 	if (w->state == WORKER_STOPPING && w->retired)
-		kill(w->pid, SIGTERM);          /* it need not be patient any more */
+		hurry(w, SIGTERM, grace_ms);
 	else if (worker_has_process(w) && w->state != WORKER_STOPPING)
 		tell_to_end(w, SIGTERM, grace_ms);
 }
@@ -256,6 +267,8 @@ void worker_succeed(struct worker *w)
 		w->restart_again = true;        /* once the twin rests; a candidate is under way already */
 	if (w->twin->candidate)
 		w->restart_again = false;
+	else if (w->twin->retired)
+		hurry(w->twin, SIGUSR1, HURRY_GRACE_MS);
 }
 
 void worker_take_over(struct worker *w, uint64_t grace_ms)
@@ -291,6 +304,14 @@ static void rest(struct worker *w)
 	}
 }
 
+/* Who has been told to end has its deadline; a retired one has a far one, and is seen after like those that serve. */
+static bool may_be_ended(const struct worker *w, uint64_t now_us)
+{
+	if (w->state == WORKER_STOPPING)
+		return w->retired && w->kill_at_us > now_us + ABORT_GRACE_MS * 1000;
+	return w->kill_at_us == 0;
+}
+
 void worker_check_alive(struct worker *w, uint64_t now_us)
 {
 	uint64_t limit = w->state == WORKER_STARTING ? SILENCE_STARTING_US : SILENCE_RUNNING_US;
@@ -301,7 +322,7 @@ void worker_check_alive(struct worker *w, uint64_t now_us)
 		log_warn("%s (pid %d) did not end when asked; killing it", w->name, (int)w->pid);
 		kill(w->pid, SIGKILL);
 		w->kill_at_us = 0;
-	} else if (!w->kill_at_us && w->state != WORKER_STOPPING && now_us > w->beat_us + limit) {
+	} else if (now_us > w->beat_us + limit && may_be_ended(w, now_us)) {
 		log_error("%s (pid %d) has shown no sign of life for %.0f s; ending it", w->name, (int)w->pid,
 			  (double)(now_us - w->beat_us) / 1e6);
 		kill(w->pid, SIGABRT);

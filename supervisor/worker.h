@@ -87,7 +87,8 @@ bool worker_listen(struct worker *w);
 /* SIGTERM now, SIGKILL after grace_ms. */
 void worker_stop(struct worker *w, uint64_t grace_ms);
 
-/* Replaces one that serves by its twin, without a gap; later, when the twin has not ended yet from the time before. */
+/* Replaces one that serves by its twin, without a gap; later, when the twin has not ended yet from the time before,
+ * which must hurry now. */
 void worker_succeed(struct worker *w);
 
 /* The candidate w serves: its twin is told to finish (SIGUSR1, SIGKILL after grace_ms). */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Planned restarts and stops under load: no connection is refused, no request fails."""
 import http.client
+import json
 import socket
 import threading
 import time
@@ -91,6 +92,66 @@ def restarts_of_two_frontends_fail_no_request():
     restarts_of_frontends_fail_no_request(2)
 
 
+def cursors_outlive_restarts(workers=1):
+    """A scan page by page, each on a connection of its own, while frontends and the engine are replaced and keys overwritten."""
+    server = harness.Server(FRONTEND_WORKERS=workers).start()
+    count, got, cursor = 1200, [], ""
+
+    def fill(value):
+        status, answer = server.client(patient=True).batch([{"type": "write", "key": f"k{i:05d}", "value": value} for i in range(count)])
+        harness.equal(status, 200, answer)
+
+    fill("first")
+    names = [f"frontend.{n}" for n in range(workers)]
+    restarts = iter((names + ["engine"]) * 2 + names)
+    while cursor is not None:
+        status, _, body = server.client(patient=True).request("GET", "/v1/kv?limit=100" + (f"&cursor={cursor}" if cursor else ""))
+        page = json.loads(body)
+        harness.equal(status, 200, page)
+        got, cursor = got + page["items"], page["cursor"]
+        name = next(restarts, None)
+        if name:
+            harness.equal(server.ctl("restart", name).returncode, 0)
+            fill(f"after {name}")
+    assert next(restarts, None) is None, "too few pages"
+    harness.equal([(i["key"], i["value"]) for i in got], [(f"k{i:05d}", "first") for i in range(count)], "the scan")
+    server.stop()
+
+
+def cursors_outlive_restarts_of_two_frontends():
+    cursors_outlive_restarts(2)
+
+
+def export_slowly(server, seconds):
+    """Lines of an export that is read for that long after a restart of its frontend; None: it was cut off."""
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.settimeout(30)
+        s.sendall(b"GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = s.recv(1000)
+        harness.equal(server.ctl("restart", "frontend.0").returncode, 0)
+        until = time.monotonic() + seconds
+        while piece := s.recv(1 << 20 if time.monotonic() > until else 4096):
+            got += piece
+            if time.monotonic() < until:
+                time.sleep(0.05)
+            if got.endswith(b"\r\n0\r\n\r\n"):
+                return got.count(b'"key":')
+    return None
+
+
+def a_long_answer_goes_on_for_the_time_that_it_is_given():
+    count, value = 8000, "v" * 2000
+    server = harness.Server(FRONTEND_WORKERS=1, DRAIN_S=40).start()
+    for at in range(0, count, 1000):
+        server.client().batch([{"type": "write", "key": f"k{i}", "value": value} for i in range(at, at + 1000)])
+    harness.equal(export_slowly(server, 12), count, "lines of an export that takes longer than a stop would")
+    server.stop()
+    server.settings["DRAIN_S"] = "1"
+    server.start()
+    harness.equal(export_slowly(server, 8), None, "an export that takes longer than DRAIN_S")
+    server.stop()
+
+
 def the_successor_serves_while_its_predecessor_finishes():
     """A connection that is in the middle of a request holds the predecessor; another one is served meanwhile."""
     server = harness.Server().start()
@@ -156,6 +217,9 @@ def a_stop_answers_what_is_under_way_and_is_over_soon():
 
 harness.run(restarts_of_frontends_fail_no_request,
             restarts_of_two_frontends_fail_no_request,
+            cursors_outlive_restarts,
+            cursors_outlive_restarts_of_two_frontends,
+            a_long_answer_goes_on_for_the_time_that_it_is_given,
             the_successor_serves_while_its_predecessor_finishes,
             a_successor_that_cannot_serve_changes_nothing,
             a_stop_answers_what_is_under_way_and_is_over_soon)

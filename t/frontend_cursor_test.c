@@ -7,7 +7,7 @@
 
 static struct cursor sample(void)
 {
-	return (struct cursor){ .lease = 0x1122334455667788, .taken_us = 77, .seq = seq(99), .share = 12, .reverse = true,
+	return (struct cursor){ .lease = 0x1122334455667788, .taken_us = 77, .seq = seq(99), .reverse = true,
 				.asked = 0xfedcba9876543210, .rest = { slice_of("a\0b", 3), slice_str("zz") } };
 }
 
@@ -19,7 +19,7 @@ START_TEST(a_cursor_is_read_as_it_was_written)
 
 	cursor_write(&text, &c);
 	ck_assert(cursor_read(buf_slice(&text), &bytes, &back));
-	ck_assert(back.lease == c.lease && back.taken_us == 77 && back.seq.v == 99 && back.share == 12 && back.asked == c.asked);
+	ck_assert(back.lease == c.lease && back.taken_us == 77 && back.seq.v == 99 && back.asked == c.asked);
 	ck_assert(back.reverse && !back.keys_only);
 	ck_assert(slice_eq(back.rest.start, c.rest.start) && slice_eq(back.rest.end, c.rest.end));
 	c = (struct cursor){ .keys_only = true, .rest = { slice_of(longest, sizeof longest), slice_of(longest, sizeof longest) } };

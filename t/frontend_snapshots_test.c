@@ -25,7 +25,7 @@ uint64_t __wrap_clock_mono_us(void)
 int __wrap_stats_worker_pid(unsigned slot);
 int __wrap_stats_worker_pid(unsigned slot)
 {
-	ck_assert_uint_eq(slot, OWNER);
+	ck_assert(slot == OWNER || slot == OTHER);
 	return (int)getpid();
 }
 
@@ -81,10 +81,25 @@ struct place {
 	struct snapshots *owner, *other;
 };
 
-static void begin(struct place *p, size_t max, uint64_t other_bytes)
+static void begin_owner(struct place *p, size_t max)
 {
 	struct snapshots_setup setup = { .attach = &p->owner_attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = max,
 					 .max_bytes = UINT64_MAX };
+
+	ck_assert_int_eq(leases_attach(p->fd, OWNER, &p->owner_attach.leases), ST_OK);
+	snapshots_new(&setup, &p->owner);
+}
+
+static void begin_other(struct place *p, size_t max, uint64_t max_bytes)
+{
+	struct snapshots_setup setup = { .attach = &p->other_attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = max,
+					 .max_bytes = max_bytes };
+
+	snapshots_new(&setup, &p->other);
+}
+
+static void begin(struct place *p, size_t max, uint64_t other_bytes)
+{
 	struct entry e = { .key = slice_str("k"), .value = slice_str("v"), .seq = seq(7) };
 	int fd = board_create();
 
@@ -92,16 +107,13 @@ static void begin(struct place *p, size_t max, uint64_t other_bytes)
 	p->fd = leases_create();
 	ck_assert_int_eq(board_attach(fd, true, &board), ST_OK);
 	close(fd);
-	ck_assert_int_eq(leases_attach(p->fd, OWNER, &p->owner_attach.leases), ST_OK);
 	ck_assert_int_eq(leases_attach(p->fd, OTHER, &p->other_attach.leases), ST_OK);
 	ck_assert_int_eq(memtable_new(memtable_ids[0], 1 << 20, &memtable), ST_OK);
 	memtable_insert(memtable, &e);
 	newest = desc = (struct view_desc){ .incarnation = 1, .memtables = memtable_ids, .memtable_count = 1 };
 	ck_assert_int_eq(board_publish(board, slice_str("view"), &desc.generation), ST_OK);
-	snapshots_new(&setup, &p->owner);
-	setup.attach = &p->other_attach;
-	setup.max_bytes = other_bytes;
-	snapshots_new(&setup, &p->other);
+	begin_owner(p, max);
+	begin_other(p, max, other_bytes);
 }
 
 static void end(struct place *p)
@@ -122,7 +134,7 @@ static struct cursor keep_one(struct place *p)
 	struct cursor c = { 0 };
 
 	ck_assert_int_eq(snapshots_take(p->owner, &snap), ST_OK);
-	ck_assert(snapshots_name(snap, &c));
+	ck_assert(snapshots_name(p->owner, snap, &c));
 	snapshots_done(p->owner, &snap, true);
 	ck_assert_ptr_null(snap);
 	return c;
@@ -170,15 +182,17 @@ START_TEST(what_another_process_shows_is_not_believed)
 {
 	struct place p;
 	struct cursor c;
+	struct lease lease;
 
 	begin(&p, 4, UINT64_MAX);
 	c = keep_one(&p);
-	for (uint32_t fd = 0; fd < 64; fd++) {
-		struct cursor wrong = c;
-
-		wrong.share = fd;
-		ck_assert(fd == c.share || !finds(p.other, &wrong));
+	ck_assert_int_eq(lease_find(p.owner_attach.leases, c.lease, &lease), ST_OK);
+	for (int fd = -1; fd < 64; fd++) {
+		lease_show(p.owner_attach.leases, c.lease, fd);
+		ck_assert(fd == lease.shown || !finds(p.other, &c));
 	}
+	lease_show(p.owner_attach.leases, c.lease, lease.shown);
+	ck_assert(finds(p.other, &c));
 	end(&p);
 }
 END_TEST
@@ -258,6 +272,40 @@ START_TEST(who_has_no_room_gives_up_its_own_part_only)
 }
 END_TEST
 
+/* The owner was replaced: its cursors go on at those that stay, and its end takes none of them along. */
+START_TEST(what_one_that_leaves_keeps_is_taken_over)
+{
+	struct place p;
+	struct cursor c[3];
+	struct lease lease;
+
+	begin(&p, 4, UINT64_MAX);
+	for (unsigned i = 0; i < 3; i++)
+		c[i] = keep_one(&p);
+	ck_assert(finds(p.other, &c[1]));                /* opened there already */
+	snapshots_tick(p.other);
+	ck_assert_int_eq(lease_find(p.other_attach.leases, c[0].lease, &lease), ST_OK);
+	ck_assert_uint_eq(lease.worker, OWNER);          /* nobody leaves */
+	ck_assert(snapshots_release(p.other, c[2].lease));
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.owner);                         /* it takes nothing over from itself */
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert(snapshots_leave(p.owner));
+	snapshots_free(&p.owner);
+	leases_detach(&p.owner_attach.leases);
+	ck_assert(finds(p.other, &c[0]) && finds(p.other, &c[1]) && !finds(p.other, &c[2]));
+	snapshots_tick(p.other);
+
+	begin_owner(&p, 4);                              /* the next in its place, which leases stand in that are not its own */
+	ck_assert(finds(p.owner, &c[0]) && finds(p.owner, &c[1]));
+	snapshots_free(&p.other);
+	ck_assert(!finds(p.owner, &c[0]));
+	begin_other(&p, 4, UINT64_MAX);
+	end(&p);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_cursor_finds_its_snapshot_at_every_frontend);
@@ -266,6 +314,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, of_those_that_wait_the_one_not_used_for_longest_goes);
 	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
 	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
+	tcase_add_test(tc, what_one_that_leaves_keeps_is_taken_over);
 }
 
 CHECK_MAIN("frontend/snapshots", add)

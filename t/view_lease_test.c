@@ -386,6 +386,41 @@ START_TEST(a_lease_that_was_granted_is_on_files_that_are_there)
 }
 END_TEST
 
+START_TEST(one_that_leaves_hands_its_leases_over_and_each_goes_to_one)
+{
+	struct place p;
+	struct lease lease, other;
+	uint64_t id, unshown;
+
+	place_begin(&p);
+	id = take(&p, 60000);
+	unshown = take(&p, 60000);
+	lease_show(p.another, id, 9);                    /* not its to show */
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
+	ck_assert(lease.worker == READER && lease.shown == -1);
+	lease_show(p.reader, id, 8);
+	ck_assert(!leases_is_leaving(p.another, READER));
+	leases_leave(p.reader);
+	ck_assert(leases_is_leaving(p.another, READER) && !leases_is_leaving(p.another, ANOTHER));
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
+	ck_assert(lease.worker == READER && lease.shown == 8 && !lease_is_held_here(p.another, &lease));
+	ck_assert(lease_take_over(p.another, &lease, 20));
+	ck_assert(!lease_take_over(p.engine, &lease, 21));       /* came second */
+	ck_assert_int_eq(lease_find(p.reader, id, &other), ST_OK);
+	ck_assert(other.worker == ANOTHER && other.shown == 20 && other.taken_us == lease.taken_us);
+	leases_detach(&p.reader);
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
+	ck_assert_int_eq(lease_find(p.another, unshown, &lease), ST_NOT_FOUND);
+	ck_assert_int_eq(leases_attach(p.fd, READER, &p.reader), ST_OK);
+	ck_assert(!leases_is_leaving(p.another, READER));
+	ck_assert_uint_ne(take(&p, 60000), id);
+	ck_assert_int_eq(lease_renew(p.reader, id, 60000), ST_OK);
+	leases_detach(&p.another);
+	ck_assert_int_eq(lease_find(p.reader, id, &lease), ST_NOT_FOUND);
+	place_end(&p);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_lease_tells_what_it_is_on);
@@ -402,6 +437,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, what_is_no_segment_of_leases_is_refused);
 	tcase_add_test(tc, rubbish_in_the_segment_harms_nobody);
 	tcase_add_test(tc, a_lease_that_was_granted_is_on_files_that_are_there);
+	tcase_add_test(tc, one_that_leaves_hands_its_leases_over_and_each_goes_to_one);
 }
 
 CHECK_MAIN("view/lease", suite)

@@ -3,18 +3,20 @@
  * Leases in shared memory; see lease.h.
  *
  *	segment := header (one page) stripe*       one stripe a worker
- *	header  := magic version | shut revoked
- *	stripe  := slot*                           LEASES_PER_WORKER of them, a line each
- *	slot    := id generation newest_table seq taken expires pinned uses
+ *	header  := magic version | shut revoked | leaving*
+ *	stripe  := slot*                           LEASES_PER_WORKER of them, two lines each
+ *	slot    := id generation newest_table seq taken expires pinned uses | shown
  *	id      := uses (upper bits) place of the slot (lower 13)
+ *	shown   := 0 | holder:u32 1 + descriptor:u32       0: the stripe's worker holds it and shows it to nobody
  *
  * 1. A slot is taken when its id is not 0. Its fields are written before the id and not while it stands there, but for
- *    `expires`. A reader that finds the same id before and after has read fields of that lease.
+ *    `expires` and `shown`. A reader that finds the same id before and after has read fields of that lease.
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
  *    consistent: id stored, generation, shut and revoked loaded here; one of these stored, ids loaded there.
  * 3. `uses` stays when a slot is free, and when its worker is started anew: ids are not used again.
  * 4. Any worker may renew or release a lease: `expires` and the id are changed by compare-and-swap from what was looked at,
- *    so that nothing happens to the slot's next lease.
+ *    so that nothing happens to the slot's next lease. `shown` is changed so too by who takes a lease over: the slot has no
+ *    next lease then, as who leaves takes none.
  */
 #include "common/view/lease.h"
 
@@ -34,7 +36,7 @@
 
 #define LEASES_MAGIC 0x1ea5e5edu
 #define LEASES_FILE_MAGIC 0x6573616c6d736cu      /* "lsmlase" in a dump */
-#define LEASES_VERSION 1u
+#define LEASES_VERSION 2u
 #define LEASES_PAGE 4096u
 #define PLACE_BITS 13u
 #define SLOT_COUNT (SLOT_MAX * LEASES_PER_WORKER)
@@ -42,13 +44,17 @@ _Static_assert(SLOT_COUNT <= 1u << PLACE_BITS, "a slot's place fits into an id")
 
 typedef _Atomic uint64_t lease_word;
 
-struct lease_slot { lease_word id, generation, newest_table, seq, taken, expires, pinned, uses; };
+struct lease_slot {
+	_Alignas(128) lease_word id;
+	lease_word generation, newest_table, seq, taken, expires, pinned, uses, shown;
+};
 
 struct lease_segment {
 	uint64_t magic;
 	uint32_t version, slot_count;
 	_Alignas(64) lease_word shut;
 	lease_word revoked;              /* this generation and all older ones */
+	_Alignas(64) lease_word leaving[SLOT_MAX];
 	_Alignas(LEASES_PAGE) struct lease_slot slots[SLOT_COUNT];
 };
 
@@ -92,10 +98,25 @@ static struct lease_slot *own_slots(const struct leases *l)
 	return &l->segment->slots[l->worker * LEASES_PER_WORKER];
 }
 
+static unsigned stripe_of(const struct leases *l, const struct lease_slot *s)
+{
+	return (unsigned)(s - l->segment->slots) / LEASES_PER_WORKER;
+}
+
+static unsigned holder_of(const struct leases *l, const struct lease_slot *s, uint64_t shown)
+{
+	return shown ? (unsigned)(shown >> 32) : stripe_of(l, s);
+}
+
+/* What this worker holds, in whichever stripe. */
 static void end_own(struct leases *l)
 {
-	for (unsigned i = 0; i < LEASES_PER_WORKER; i++)
-		atomic_store_explicit(&own_slots(l)[i].id, 0, memory_order_release);
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		struct lease_slot *s = &l->segment->slots[i];
+
+		if (holder_of(l, s, atomic_load_explicit(&s->shown, memory_order_acquire)) == l->worker)
+			atomic_store_explicit(&s->id, 0, memory_order_release);
+	}
 }
 
 enum st leases_attach(int fd, unsigned worker, struct leases **lp)
@@ -124,6 +145,7 @@ enum st leases_attach(int fd, unsigned worker, struct leases **lp)
 	l->segment = map;
 	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	end_own(l);
+	atomic_store(&l->segment->leaving[worker], 0);
 	*lp = l;
 	return ST_OK;
 }
@@ -156,15 +178,19 @@ static void word_set(lease_word *w, uint64_t v)
 }
 
 /* The lease that stands in a slot; false: none does, or it changed meanwhile, so one has ended. */
-static bool slot_look(const struct lease_slot *s, struct lease *out)
+static bool slot_look(const struct leases *l, const struct lease_slot *s, struct lease *out)
 {
-	uint64_t id = atomic_load_explicit(&s->id, memory_order_seq_cst);
+	uint64_t id = atomic_load_explicit(&s->id, memory_order_seq_cst), shown;
 
 	if (id == 0)
 		return false;
+	shown = word_get(&s->shown);
+	if (shown >> 32 >= SLOT_MAX)     /* nobody's: of a worker that is out of its mind */
+		shown = 0;
 	*out = (struct lease){ .id = id, .generation = word_get(&s->generation), .seq = seq(word_get(&s->seq)),
 			       .newest_table = file_id(word_get(&s->newest_table)), .taken_us = word_get(&s->taken),
-			       .expires_us = word_get(&s->expires), .pinned_bytes = word_get(&s->pinned) };
+			       .expires_us = word_get(&s->expires), .pinned_bytes = word_get(&s->pinned),
+			       .worker = holder_of(l, s, shown), .shown = (int)(uint32_t)shown - 1 };
 	return word_get(&s->id) == id;
 }
 
@@ -182,11 +208,10 @@ size_t leases_list(const struct leases *l, struct lease **listp)
 
 	obj_check(l, LEASES_MAGIC);
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
-		if (!slot_look(&l->segment->slots[i], &one) || !lease_counts(l, &one, now))
+		if (!slot_look(l, &l->segment->slots[i], &one) || !lease_counts(l, &one, now))
 			continue;
 		if (n == room)
 			list = mem_resize(list, (room = room ? room * 2 : 8) * sizeof *list);
-		one.worker = i / LEASES_PER_WORKER;
 		list[n++] = one;
 	}
 	*listp = list;
@@ -227,7 +252,7 @@ static struct lease_slot *free_slot(struct leases *l, uint64_t now_us)
 	for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
 		struct lease_slot *s = &own_slots(l)[i];
 
-		if (slot_look(s, &lease) && lease_counts(l, &lease, now_us))
+		if (slot_look(l, s, &lease) && lease_counts(l, &lease, now_us))
 			continue;
 		word_set(&s->id, 0);
 		return s;
@@ -247,6 +272,7 @@ static uint64_t slot_fill(struct leases *l, struct lease_slot *s, const struct l
 	word_set(&s->taken, lease->taken_us);
 	word_set(&s->expires, lease->expires_us);
 	word_set(&s->pinned, 0);
+	word_set(&s->shown, 0);
 	atomic_store_explicit(&s->id, id, memory_order_seq_cst);
 	return id;
 }
@@ -296,9 +322,8 @@ enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease)
 	const struct lease_slot *s = slot_of(l, id);
 
 	obj_check(l, LEASES_MAGIC);
-	if (s == NULL || !slot_look(s, lease) || lease->id != id || !lease_counts(l, lease, clock_mono_us()))
+	if (s == NULL || !slot_look(l, s, lease) || lease->id != id || !lease_counts(l, lease, clock_mono_us()))
 		return ST_NOT_FOUND;
-	lease->worker = (unsigned)(s - l->segment->slots) / LEASES_PER_WORKER;
 	return ST_OK;
 }
 
@@ -322,6 +347,46 @@ void lease_release(struct leases *l, uint64_t id)
 	obj_check(l, LEASES_MAGIC);
 	if (s != NULL)
 		(void)atomic_compare_exchange_strong(&s->id, &id, 0);
+}
+
+static uint64_t shown_word(unsigned worker, int fd)
+{
+	return (uint64_t)worker << 32 | ((uint32_t)fd + 1);
+}
+
+void lease_show(struct leases *l, uint64_t id, int fd)
+{
+	struct lease lease;
+
+	obj_check(l, LEASES_MAGIC);
+	if (lease_find(l, id, &lease) == ST_OK && lease_is_held_here(l, &lease))
+		word_set(&slot_of(l, id)->shown, shown_word(l->worker, fd));
+}
+
+/* ---- from one that leaves to one that stays ---- */
+
+void leases_leave(struct leases *l)
+{
+	obj_check(l, LEASES_MAGIC);
+	atomic_store(&l->segment->leaving[l->worker], 1);
+}
+
+bool lease_is_held_here(const struct leases *l, const struct lease *lease)
+{
+	return lease->worker == l->worker;
+}
+
+bool leases_is_leaving(const struct leases *l, unsigned worker)
+{
+	return worker < SLOT_MAX && atomic_load(&l->segment->leaving[worker]) != 0;
+}
+
+bool lease_take_over(struct leases *l, const struct lease *seen, int fd)
+{
+	uint64_t before = shown_word(seen->worker, seen->shown);
+
+	obj_check(l, LEASES_MAGIC);
+	return atomic_compare_exchange_strong(&slot_of(l, seen->id)->shown, &before, shown_word(l->worker, fd));
 }
 
 /* ---- the engine ---- */

@@ -9,13 +9,14 @@
  * 1. A lease is on a generation of the board (view.h) and is taken while that is the current one. Before the engine removes
  *    a file it publishes a view without it and then looks at the leases; whoever takes one writes it and then looks at the
  *    generation. So one of the two sees the other, and a lease that was granted counts for every table of its view.
- * 2. A lease ends when it is released, when it was not renewed in time, an hour after it was taken, when its worker is
- *    started anew, or when the engine takes it back for want of room. So none of them is for ever.
+ * 2. A lease ends when it is released, when it was not renewed in time, an hour after it was taken, when the worker that
+ *    holds it is started anew, or when the engine takes it back for want of room. So none of them is for ever.
  * 3. What an ended lease pinned may be gone: then a read answers ST_UNAVAILABLE, never something else (view.h rule 3).
  *    lease_renew() tells whether it has ended.
  * 4. Leases outlive the engine. While one starts, none is granted.
  * 5. Leases are taken in the own stripe only; any worker may renew or release one, as a frontend does for whom another one
- *    has begun a scan. The pinned bytes are written by the engine only. Nobody believes what stands there: the engine keeps
+ *    has begun a scan. Who took a lease holds it, until another worker takes it over from one that is about to leave and
+ *    takes none any more; the lease stays where it stands. The pinned bytes are written by the engine only. Nobody believes what stands there: the engine keeps
  *    no file for more than an hour, whatever it reads here.
  *
  * Any thread. Times are of clock_mono_us(), which all processes of a machine share.
@@ -34,7 +35,8 @@ struct leases;
 
 struct lease {
 	uint64_t id;                     /* never 0, never used again */
-	unsigned worker;                 /* whose it is, by slot (heritage.h) */
+	unsigned worker;                 /* who holds it, by slot (heritage.h) */
+	int shown;                       /* that one's descriptor which shows others what is read; -1: none does */
 	uint64_t generation;
 	struct seq seq;                  /* what is read; for people */
 	struct file_id newest_table;     /* no table of its view has a higher id */
@@ -60,6 +62,17 @@ enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease) MUS
 /* For ttl_ms from now. ST_NOT_FOUND: it has ended. */
 enum st lease_renew(struct leases *l, uint64_t id, uint64_t ttl_ms) MUST_USE;
 void lease_release(struct leases *l, uint64_t id);       /* one that has ended is fine */
+/* Tells where what is read is shown: fd of this process, which holds the lease. */
+void lease_show(struct leases *l, uint64_t id, int fd);
+
+/* ---- from one that leaves to one that stays ---- */
+
+/* This worker takes no leases any more; until it ends others may take over those that it shows. */
+void leases_leave(struct leases *l);
+bool lease_is_held_here(const struct leases *l, const struct lease *lease);
+bool leases_is_leaving(const struct leases *l, unsigned worker);
+/* This worker holds it from now on, and shows it as fd. false: seen is not what stands there any more. */
+bool lease_take_over(struct leases *l, const struct lease *seen, int fd);
 
 /* All that count now, of every worker; heap memory of the caller. */
 size_t leases_list(const struct leases *l, struct lease **listp);

@@ -31,7 +31,7 @@ static void is_written_again(struct slice text)
 /* A cursor made of the bytes is read as it was made. */
 static void comes_back(struct slice s)
 {
-	struct cursor c = { .lease = s.n, .taken_us = 7, .seq = seq(9), .share = 1, .reverse = s.n & 1, .keys_only = s.n & 2 }, d;
+	struct cursor c = { .lease = s.n, .taken_us = 7, .seq = seq(9), .reverse = s.n & 1, .keys_only = s.n & 2 }, d;
 	struct buf text = BUF_INIT, bytes = BUF_INIT;
 	size_t half = s.n / 2 < 1000 ? s.n / 2 : 1000;
 
