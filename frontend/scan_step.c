@@ -17,7 +17,7 @@ static void write_item(struct scan_step *s, const struct entry *e)
 		entry_text_protobuf(&s->out, &bare);
 		return;
 	}
-	if (s->form == SCAN_PAGE && s->items)
+	if (s->form == SCAN_PAGE && s->any)
 		buf_append_byte(&s->out, ',');
 	entry_text_json(&s->out, e, s->keys_only);
 	if (s->form == SCAN_LINES)
@@ -33,34 +33,50 @@ static void note_key(struct scan_step *s, struct slice key)
 	buf_append_slice(&s->last_key, key);
 }
 
-static bool is_over(const struct scan_step *s, size_t begin, uint64_t until_us)
+static bool is_full(const struct scan_step *s, size_t begin)
 {
-	if (s->items == s->most_items || s->out.n - begin >= s->most_bytes)
-		return true;
+	return s->items == s->most_items || s->out.n - begin >= s->most_bytes;
+}
+
+static bool is_over(const struct scan_step *s)
+{
 	if (s->items % LOOK_EVERY)
 		return false;
-	return atomic_load_explicit(&s->cancelled, memory_order_relaxed) || (until_us && clock_mono_us() >= until_us);
+	return atomic_load_explicit(&s->cancelled, memory_order_relaxed) || (s->walk.until_us && clock_mono_us() >= s->walk.until_us);
+}
+
+/* A page that is full is the last one when nothing is behind it. */
+static void look_ahead(struct scan_step *s)
+{
+	if (s->form == SCAN_PAGE)
+		s->at_end = walk_next(&s->walk) == NULL && !s->walk.paused && s->walk.st == ST_OK;
 }
 
 void scan_step_run(struct scan_step *s)
 {
-	size_t begin = s->out.n;
-	uint64_t until_us = s->most_us ? clock_mono_us() + s->most_us : 0;
+	size_t begin = s->form == SCAN_PAGE ? 0 : s->out.n;
 	const struct entry *e;
 
 	s->items = 0;
+	s->paused = false;
 	s->walk.stop = &s->cancelled;
+	s->walk.until_us = s->most_us ? clock_mono_us() + s->most_us : 0;
 	while ((e = walk_next(&s->walk)) != NULL) {
 		write_item(s, e);
 		s->items++;
+		s->any = true;
 		note_key(s, e->key);
-		if (!is_over(s, begin, until_us))
-			continue;
-		if (s->form == SCAN_PAGE)
-			s->at_end = walk_next(&s->walk) == NULL && s->walk.st == ST_OK;
-		return;
+		if (is_full(s, begin)) {
+			look_ahead(s);
+			return;
+		}
+		if (is_over(s)) {
+			s->paused = true;
+			return;
+		}
 	}
-	s->at_end = true;
+	s->paused = s->walk.paused;
+	s->at_end = !s->paused;
 }
 
 void scan_step_fini(struct scan_step *s)

@@ -19,13 +19,15 @@ struct scan_step {
 	enum scan_form form;
 	bool keys_only;
 	uint64_t most_items;             /* of this step */
-	size_t most_bytes;               /* about: the entry that goes beyond it is still in */
-	uint64_t most_us;                /* 0: whatever it takes. Else it ends early, so that others get their turn */
+	size_t most_bytes;               /* of this step, of a page all in all; about: the entry that goes beyond it is still in */
+	uint64_t most_us;                /* 0: whatever it takes. Else it pauses then, so that others get their turn */
 	atomic_bool cancelled;           /* any thread: stop as soon as possible */
 
 	/* what came of it */
 	struct buf out;                  /* appended to */
-	uint64_t items;
+	uint64_t items;                  /* of this step */
+	bool any;                        /* of this step or one before */
+	bool paused;                     /* its time was over; the next step goes on */
 	struct buf last_key;             /* of the last item; kept for pages only */
 	bool at_end;                     /* nothing more can be read; walk.st tells when that is because of trouble */
 };

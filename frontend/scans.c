@@ -18,7 +18,7 @@
 #define SCANS_MAGIC 0x53636e01u
 #define SCAN_MAGIC 0x53636e02u
 
-enum { PAGE_BYTES = 1 << 20, STREAM_BYTES = 192 << 10, STREAM_US = 20000 };
+enum { PAGE_BYTES = 1 << 20, PAGE_MOST_US = 1000000, STREAM_BYTES = 192 << 10, STEP_US = 20000 };
 
 struct scans {
 	uint32_t magic;
@@ -41,6 +41,7 @@ struct scan {
 	struct snapshot *snap;
 	struct http_stream *stream;
 	struct buf ready;
+	uint64_t began_us;               /* with its first step */
 	bool full, ended;
 	bool at_work;                    /* then step is the thread's */
 	struct work work;
@@ -87,23 +88,42 @@ static void refuse_plainly(struct scan *s, enum problem p)
 	refuse(s, &(struct scan_problem){ .problem = p });
 }
 
+static void submit(struct scan *s)
+{
+	s->at_work = true;
+	workers_submit(s->scans->setup.workers, &s->work);
+}
+
 /* ---- pages ---- */
 
-/* What is behind the last item, for the next page. false: no cursor can be made now. */
+/* The page is not full yet. */
+static void next_step(struct scan *s)
+{
+	if (!snapshots_renew(s->scans->setup.snapshots, s->snap)) {
+		refuse_plainly(s, PROBLEM_SNAPSHOT_GONE);
+		return;
+	}
+	s->step.most_items -= s->step.items;
+	submit(s);
+}
+
+/* What is left for the next page: what is behind the last item, or behind what was passed over since. false: no cursor can be made
+ * now. */
 static bool make_cursor(struct scan *s, struct cursor *c)
 {
+	struct buf *bound = &s->step.last_key;
+
 	*c = s->from;
 	c->rest = s->step.walk.range;
 	c->reverse = s->ask.reverse;
 	c->keys_only = s->ask.keys_only;
 	if (!s->ask.cursor)
 		c->asked = cursor_asked(&s->ask.range);
-	if (s->ask.reverse) {
-		c->rest.end = buf_slice(&s->step.last_key);
-	} else {
-		buf_append_byte(&s->step.last_key, 0);   /* the smallest key behind it */
-		c->rest.start = buf_slice(&s->step.last_key);
-	}
+	if (s->step.walk.paused)
+		walk_rest(&s->step.walk, bound);
+	else if (!s->ask.reverse)
+		buf_append_byte(bound, 0);       /* the smallest key behind the item */
+	*(s->ask.reverse ? &c->rest.end : &c->rest.start) = buf_slice(bound);
 	return snapshots_name(s->scans->setup.snapshots, s->snap, c);
 }
 
@@ -131,9 +151,14 @@ static void answer_page(struct scan *s)
 	scan_free(s, keep);
 }
 
+/* A page whose time is over is answered as it is; it may be empty. */
 static void page_done(struct scan *s)
 {
-	if (s->step.walk.st && s->step.items == 0) {
+	if (s->step.paused && s->r->conn && clock_mono_us() - s->began_us < PAGE_MOST_US) {
+		next_step(s);
+		return;
+	}
+	if (s->step.walk.st && !s->step.any) {
 		struct scan_problem p = what_ended(s);
 
 		refuse(s, &p);
@@ -207,12 +232,6 @@ static void stop(struct scan *s, const struct scan_problem *p)
 		refuse(s, p);
 }
 
-static void submit(struct scan *s)
-{
-	s->at_work = true;
-	workers_submit(s->scans->setup.workers, &s->work);
-}
-
 /* Writes what is ready, has more of it made, as far as both can go on. The scan may be gone afterwards. */
 static void go_on(struct scan *s)
 {
@@ -254,7 +273,7 @@ static void stream_done(struct scan *s)
 
 	s->ended = s->step.at_end;
 	stats_add(M_scanned_entries, s->step.items);
-	if (!s->stream && !failed_early && !begin_stream(s))
+	if (!s->stream && !failed_early && (s->step.out.n || !s->step.paused) && !begin_stream(s))
 		return;
 	go_on(s);
 }
@@ -302,7 +321,8 @@ static void begin_steps(struct scan *s)
 	s->step.keys_only = s->ask.keys_only;
 	s->step.most_items = page ? s->ask.limit : UINT64_MAX;
 	s->step.most_bytes = page ? PAGE_BYTES : STREAM_BYTES;
-	s->step.most_us = page ? 0 : STREAM_US;
+	s->step.most_us = STEP_US;
+	s->began_us = clock_mono_us();
 	s->work.run = on_run;
 	s->work.done = on_done;
 	if (page)

@@ -2,17 +2,17 @@
 /* The first move places the iterator, later ones step; each result is held against the far bound. */
 #include "frontend/walk.h"
 
+static bool is_at_end(const struct walk *w, struct slice key)
+{
+	return w->range.end.n && slice_cmp(key, w->range.end) >= 0;
+}
+
 static void place_back(struct walk *w)
 {
-	struct slice end = w->range.end;
-
-	if (end.n == 0) {
+	if (w->range.end.n)
+		iter_seek_last(w->it, w->range.end, seq(0));
+	else
 		iter_last(w->it);
-		return;
-	}
-	iter_seek_last(w->it, end, seq(0));
-	if (w->it->valid && slice_eq(w->it->entry.key, end))
-		iter_prev(w->it);
 }
 
 static void place(struct walk *w)
@@ -27,35 +27,79 @@ static void place(struct walk *w)
 
 static bool is_behind(const struct walk *w, struct slice key)
 {
-	if (w->reverse)
-		return slice_cmp(key, w->range.start) < 0;
-	return w->range.end.n && slice_cmp(key, w->range.end) >= 0;
+	return w->reverse ? slice_cmp(key, w->range.start) < 0 : is_at_end(w, key);
+}
+
+static enum st begin(struct walk *w)
+{
+	enum st st = view_iter_new(w->view, w->seq, w->now_ms, &w->it);
+
+	if (st)
+		return st;
+	view_iter_stop(w->it, w->stop);
+	view_iter_within(w->it, w->range.start, w->range.end);
+	return ST_OK;
+}
+
+/* Past the end of the range, which seek_last may have come to. */
+static void step_back(struct walk *w)
+{
+	do
+		iter_prev(w->it);
+	while (w->it->valid && is_at_end(w, w->it->entry.key));
+}
+
+static void move(struct walk *w)
+{
+	if (!w->moved)
+		place(w);
+	else if (w->paused)
+		view_iter_resume(w->it);
+	else if (w->reverse)
+		iter_prev(w->it);
+	else
+		iter_next(w->it);
+	if (w->reverse && w->it->valid && is_at_end(w, w->it->entry.key))
+		step_back(w);
+	w->moved = true;
+}
+
+static bool is_stopped(const struct walk *w)
+{
+	return w->stop && atomic_load_explicit(w->stop, memory_order_relaxed);
 }
 
 const struct entry *walk_next(struct walk *w)
 {
 	if (key_range_is_empty(&w->range))
 		return NULL;
-	if (!w->it) {
-		w->st = view_iter_new(w->view, w->seq, w->now_ms, &w->it);
-		if (w->st)
-			return NULL;
-		view_iter_stop(w->it, w->stop);
-		view_iter_within(w->it, w->range.start, w->range.end);
-	}
-	if (!w->moved)
-		place(w);
-	else if (!w->it->valid)
+	if (!w->it && (w->st = begin(w)) != ST_OK)
 		return NULL;
-	else if (w->reverse)
-		iter_prev(w->it);
-	else
-		iter_next(w->it);
-	w->moved = true;
+	if (w->moved && !w->paused && !w->it->valid)
+		return NULL;
+	view_iter_until(w->it, w->until_us);
+	move(w);
 	w->st = w->it->status;
+	w->paused = w->st == ST_CANCELLED && !is_stopped(w);
+	if (w->paused)
+		w->st = ST_OK;
 	if (!w->it->valid || is_behind(w, w->it->entry.key))
 		return NULL;
 	return &w->it->entry;
+}
+
+void walk_rest(const struct walk *w, struct buf *bound)
+{
+	struct slice key = view_iter_stopped_at(w->it);
+
+	buf_reset(bound);
+	if (w->reverse && is_at_end(w, key)) {
+		buf_append_slice(bound, w->range.end);
+		return;
+	}
+	buf_append_slice(bound, key);
+	if (w->reverse)
+		buf_append_byte(bound, 0);       /* key belongs to it */
 }
 
 const struct table_damage *walk_damage(const struct walk *w)
@@ -71,5 +115,5 @@ const struct table_damage *walk_found(const struct walk *w)
 void walk_end(struct walk *w)
 {
 	iter_free(&w->it);
-	w->moved = false;
+	w->moved = w->paused = false;
 }

@@ -355,6 +355,20 @@ def a_range_delete_deletes_what_is_in_the_range():
     server.stop()
 
 
+def a_long_way_over_what_was_deleted_is_gone_in_steps():
+    server = Server(COMPACTION_TRIGGER_RATIO=20).start()
+    fill(server, 60000, value="v")
+    client = server.client()
+    assert client.json("DELETE", "/v1/kv?start=k0000001&end=k0059999")[1]["deleted"] == 59998
+    for reverse in ("false", "true"):
+        got = keys(pages(server, f"prefix=k&reverse={reverse}", 1))
+        assert got == sorted(["k0000000", "k0059999"], reverse=reverse == "true"), got
+        _, _, body = client.request("GET", f"/v1/kv?prefix=k&reverse={reverse}", None, LINES)
+        assert [json.loads(line)["key"] for line in body.splitlines()] == got
+    assert pages(server, "start=k0000001&end=k0059999", 10) == []
+    server.stop()
+
+
 def keys_of_any_bytes_are_scanned():
     server = Server().start()
     client = server.client()
@@ -374,5 +388,5 @@ harness.run(pages_have_every_key_once_in_either_direction, a_page_is_limited_by_
             a_stream_has_all_of_the_range, forms_are_chosen_by_accept,
             a_client_that_does_not_read_costs_no_memory_and_its_state_stays, a_client_that_goes_away_ends_its_scan,
             a_stream_whose_snapshot_ends_says_so_and_is_incomplete, scans_at_once_are_bounded,
-            scans_survive_kills_of_frontends_or_end_visibly, a_range_delete_deletes_what_is_in_the_range,
+            scans_survive_kills_of_frontends_or_end_visibly, a_range_delete_deletes_what_is_in_the_range, a_long_way_over_what_was_deleted_is_gone_in_steps,
             keys_of_any_bytes_are_scanned)

@@ -182,6 +182,76 @@ START_TEST(a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted)
 }
 END_TEST
 
+/* The items of steps that pause all the time; each pause goes on as well from what is said to be left of the range. */
+static void expect_paused(const char *start, const char *stop, bool reverse, const char *keys)
+{
+	struct scan_step s = { .form = SCAN_PAGE, .keys_only = true, .most_items = 100, .most_bytes = 1 << 20, .most_us = 1 };
+	struct buf got = BUF_INIT, bound = BUF_INIT;
+	unsigned pauses = 0;
+
+	s.walk = walk_of(start, stop, reverse);
+	do {
+		scan_step_run(&s);
+		ck_assert_int_eq(s.walk.st, ST_OK);
+		if (s.items)
+			buf_append_slice(&got, slice_of(s.last_key.p + 1, s.last_key.n - 1));
+		if (!s.walk.paused)
+			continue;
+		ck_assert(s.paused && !s.at_end);
+		walk_rest(&s.walk, &bound);
+		walk_end(&s.walk);
+		*(reverse ? &s.walk.range.end : &s.walk.range.start) = buf_slice(&bound);
+		pauses++;
+	} while (!s.at_end);
+	ck_assert_str_eq(buf_cstr(&got), keys);
+	ck_assert_uint_ge(pauses, 3);
+	scan_step_fini(&s);
+	buf_fini(&got);
+	buf_fini(&bound);
+}
+
+START_TEST(a_step_pauses_in_a_long_way_over_what_was_deleted)
+{
+	struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 1 << 20, .most_us = 1 };
+	unsigned steps = 0, items = 0;
+
+	begin();
+	for (unsigned i = 0; i < 1000; i++) {
+		char key[16];
+
+		snprintf(key, sizeof key, "c%04u", i);
+		put(key, i == 500 ? 1000 : 20, i != 500, 0);     /* one of them is too new */
+		put(key, 10, false, 0);
+	}
+	put("d", 21, false, 0);
+	put("d", 20, true, 0);
+	put("e", 20, false, 0);
+	expect_paused("b19", "e", false, "190500");
+	expect_paused("b19", "d", true, "050019");
+	for (int reverse = 0; reverse < 2; reverse++) {
+		s.walk = walk_of("b", "e", reverse);
+		for (s.at_end = false; !s.at_end; steps++) {
+			scan_step_run(&s);
+			items += (unsigned)s.items;
+		}
+		walk_end(&s.walk);
+	}
+	ck_assert_uint_eq(items, 2 * 19);
+	ck_assert_uint_ge(steps, 8);
+	s.walk = walk_of("b", "c", false);               /* what was deleted behind the range is not gone over */
+	s.at_end = false;
+	scan_step_run(&s);
+	ck_assert(s.at_end && s.items == 17);
+	walk_end(&s.walk);
+	s.walk = walk_of("d", "", true);
+	s.at_end = false;
+	scan_step_run(&s);
+	ck_assert(s.at_end && s.items == 2);
+	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
 START_TEST(steps_of_a_stream_follow_each_other)
 {
 	struct scan_step s = { .form = SCAN_LINES, .most_items = UINT64_MAX, .most_bytes = 100 };
@@ -259,6 +329,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_page_that_meets_damage_goes_on_behind_its_last_item);
 	tcase_add_test(tc, a_walk_up_to_damage_ends_well);
 	tcase_add_test(tc, a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted);
+	tcase_add_test(tc, a_step_pauses_in_a_long_way_over_what_was_deleted);
 	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
 	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
 }

@@ -57,12 +57,20 @@ enum st view_pin_tables(struct view *v) MUST_USE;
  * show. All in front of them is shown before, and seek goes on behind them. */
 enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
 
-/* Only keys from low on (empty: all) and before high (empty: all) are of interest: a move that leaves them, to an entry beyond or
- * to the end, does not ask what is on record out there. On loan, set before the first move. */
+/* Only keys from low on (empty: all) and before high (empty: all) are of interest: a move that leaves them ends at an entry beyond
+ * or as at the end, and does not ask what is on record out there. On loan, set before the first move. */
 void view_iter_within(struct iter *it, struct slice low, struct slice high);
 
 /* Once *stop is set, a move that passes over many entries ends with ST_CANCELLED: a range of tombstones may be long. On loan. */
 void view_iter_stop(struct iter *it, const atomic_bool *stop);
+
+/* The same when the clock (clock_mono_us()) has passed at_us; 0: never. */
+void view_iter_until(struct iter *it, uint64_t at_us);
+
+/* Goes on with a move that ended with ST_CANCELLED (of seeks: with one to SEQ_MAX, of seek_last: to 0). */
+void view_iter_resume(struct iter *it);
+/* Where such a move has come to: what it passed over has nothing to show but, perhaps, of this key. Good until the next move. */
+struct slice view_iter_stopped_at(const struct iter *it);
 
 /* The record that ended this view's iterator; NULL: none did. Good as long as the iterator. */
 const struct table_damage *view_iter_damage(const struct iter *it);

@@ -18,6 +18,7 @@
  * One thread at a time.
  */
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
 #include "common/view/view.h"
@@ -227,7 +228,9 @@ struct view_iter {
 	bool back;                  /* the way it goes */
 	struct slice low, high;     /* view_iter_within() */
 	const atomic_bool *stop;    /* view_iter_stop(); NULL: nobody does */
-	unsigned passed;            /* entries, since it was looked at */
+	uint64_t until_us;          /* view_iter_until(); 0: never */
+	unsigned passed;            /* entries, since these were looked at */
+	bool asked;                 /* of the present move: view_arrive() */
 	struct buf from;            /* where the present move began; kept while there is damage on record */
 	const struct table_damage *damage;   /* what ended it */
 	struct table_damage found;  /* by a part that failed; table 0: nothing */
@@ -311,6 +314,7 @@ void view_iter_within(struct iter *it, struct slice low, struct slice high)
 /* Ends the iterator when damage on record lies in the way (4). */
 static void view_arrive(struct view_iter *vi, bool asked)
 {
+	vi->asked = asked;
 	if (vi->view->damage.count == 0 || vi->head.status)
 		return;
 	vi->damage = view_went_over(vi, asked);
@@ -339,32 +343,53 @@ void view_iter_stop(struct iter *it, const atomic_bool *stop)
 	view_self(it)->stop = stop;
 }
 
-/* Asked for each entry that is passed over. */
-static bool view_is_stopped(struct view_iter *vi)
+void view_iter_until(struct iter *it, uint64_t at_us)
 {
-	if (!vi->stop || ++vi->passed < STOP_EVERY)
-		return false;
+	view_self(it)->until_us = at_us;
+}
+
+/* Why a move ends without an entry to show. */
+enum view_break { GO_ON, LEFT, STOPPED };
+
+/* Asked for each entry that the merge shows. What was deleted may be a long way, also beyond the keys of interest. */
+static enum view_break view_break(struct view_iter *vi)
+{
+	struct slice key = vi->merge->entry.key;
+
+	if (++vi->passed < STOP_EVERY)
+		return GO_ON;
 	vi->passed = 0;
-	return atomic_load_explicit(vi->stop, memory_order_relaxed);
+	if (vi->back ? slice_cmp(key, vi->low) < 0 : vi->high.n > 0 && slice_cmp(key, vi->high) >= 0)
+		return LEFT;
+	if ((vi->stop && atomic_load_explicit(vi->stop, memory_order_relaxed)) ||
+	    (vi->until_us && clock_mono_us() >= vi->until_us))
+		return STOPPED;
+	return GO_ON;
+}
+
+/* What the move came to. */
+static void view_show(struct view_iter *vi, bool shown, enum view_break how, const struct entry *e)
+{
+	vi->head.valid = shown;
+	vi->head.status = how == STOPPED ? ST_CANCELLED : how == LEFT ? ST_OK : vi->merge->status;
+	vi->head.entry = *e;
 }
 
 /* From where the merge stands to the next entry to show. */
 static void view_settle(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
-	bool stopped = false;
+	enum view_break how = GO_ON;
 
 	vi->back = false;
-	for (; merge->valid && !(stopped = view_is_stopped(vi)); iter_next(merge)) {
+	for (; merge->valid && (how = view_break(vi)) == GO_ON; iter_next(merge)) {
 		if (view_passes_over(vi, &merge->entry))
 			continue;
 		view_decide(vi, merge->entry.key);
 		if (!view__is_gone(&merge->entry, vi->now_ms))
 			break;
 	}
-	vi->head.valid = merge->valid && !stopped;
-	vi->head.status = stopped ? ST_CANCELLED : merge->status;
-	vi->head.entry = merge->entry;
+	view_show(vi, merge->valid && how == GO_ON, how, &merge->entry);
 }
 
 /* ---- going back ---- */
@@ -388,20 +413,25 @@ static bool view_has_shown(struct view_iter *vi, const struct iter *merge)
 	return !view__is_gone(&vi->kept, vi->now_ms);
 }
 
-/* From where the merge stands back to the next entry to show. The versions of a key come oldest first. */
-static void view_settle_back(struct view_iter *vi)
+/* Goes on back to the next entry to show. The versions of a key come oldest first. */
+static void view_go_back(struct view_iter *vi)
 {
 	struct iter *merge = vi->merge;
-	bool shown, stopped = false;
+	enum view_break how = GO_ON;
+	bool shown;
 
-	vi->back = true;
-	vi->has_done = false;
-	for (; !(shown = view_has_shown(vi, merge)) && merge->valid && !(stopped = view_is_stopped(vi)); iter_prev(merge))
+	for (; !(shown = view_has_shown(vi, merge)) && merge->valid && (how = view_break(vi)) == GO_ON; iter_prev(merge))
 		if (merge->entry.seq.v <= vi->seq.v)
 			view_keep(vi, &merge->entry);
-	vi->head.valid = shown && merge->status == ST_OK;
-	vi->head.status = stopped ? ST_CANCELLED : merge->status;
-	vi->head.entry = vi->kept;
+	view_show(vi, shown && merge->status == ST_OK, how, &vi->kept);
+}
+
+/* The same from where the merge stands, between two keys. */
+static void view_settle_back(struct view_iter *vi)
+{
+	vi->back = true;
+	vi->has_done = false;
+	view_go_back(vi);
 }
 
 static void view_last(struct iter *it)
@@ -481,6 +511,28 @@ static void view_seek(struct iter *it, struct slice key, struct seq seq)
 	view_arrive(vi, true);
 	if (it->valid && it->entry.seq.v > seq.v && slice_eq(it->entry.key, key))
 		view_next(it);
+}
+
+/* ---- a move that was stopped ---- */
+
+void view_iter_resume(struct iter *it)
+{
+	struct view_iter *vi = view_self(it);
+
+	must(it->status == ST_CANCELLED);
+	if (vi->back)
+		view_go_back(vi);
+	else
+		view_settle(vi);
+	view_arrive(vi, vi->asked);
+}
+
+struct slice view_iter_stopped_at(const struct iter *it)
+{
+	const struct view_iter *vi = (const struct view_iter *)it;
+
+	must(it->status == ST_CANCELLED);
+	return vi->merge->entry.key;
 }
 
 static void view_free(struct iter *it)
