@@ -11,6 +11,8 @@
  *    order came on is gone, the job is cancelled and its outputs removed.
  * 2. Outputs are kept only when a report that names them could be sent.
  * 3. Every order gets a last word on the connection it came on, a cancelled one too: the engine waits for it.
+ * 4. Each turn guards the link, also when nothing happens: without that a compactor whose engine died within the
+ *    handshake would never hear of a later one, and the engine would think it has no compactor.
  *
  * Threads: main (this loop: link, signals, heartbeat, lifeline), job (runner.c), and those of nng.
  */
@@ -260,6 +262,7 @@ static bool turn(struct compactor *c)
 		return false;
 	if (n > 0 && fds[0].revents)
 		(void)!eventfd_read(c->wake_fd, &count);
+	link_guard(c->link);
 	take_link_events(c);
 	take_result(c);
 	send_progress(c);

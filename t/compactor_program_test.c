@@ -16,6 +16,7 @@
 #include "common/stats/stats.h"
 #include "proto/limits.h"
 #include "supervisor/worker.h"
+#include "t/ipc_raw_peer.h"
 
 #define SMALL 2000u
 #define LARGE 100000u
@@ -297,6 +298,32 @@ START_TEST(result_for_an_engine_that_is_gone_is_removed)
 }
 END_TEST
 
+/* nng's dialler gives up for ever when its peer dies within the handshake; then no later engine would have a compactor. */
+START_TEST(engine_that_dies_within_the_handshake_is_not_the_last_one)
+{
+	struct compact_report r;
+	struct arena memory;
+	struct path socket;
+	struct link *l;
+	int listener;
+
+	begin(SMALL);
+	socket = path_compactor_socket(help_dir, 0);
+	listener = raw_listen(socket.s);
+	ck_assert_int_ge(listener, 0);
+	close(accept(listener, NULL, NULL));
+	close(listener);
+	arena_init(&memory);
+	l = engine();
+	ck_assert_int_eq(next_event(l).kind, LINK_PEER_CAME);
+	send_order(l);
+	r = final_report(l, &memory);
+	ck_assert_int_eq(r.status, ST_OK);
+	arena_fini(&memory);
+	end();
+}
+END_TEST
+
 START_TEST(sigterm_during_a_job_clears_away_and_ends)
 {
 	struct link *l;
@@ -333,6 +360,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, order_that_cannot_be_read_ends_the_compactor);
 	tcase_add_test(tc, second_order_at_a_time_is_refused_as_busy);
 	tcase_add_test(tc, result_for_an_engine_that_is_gone_is_removed);
+	tcase_add_test(tc, engine_that_dies_within_the_handshake_is_not_the_last_one);
 	tcase_add_test(tc, sigterm_during_a_job_clears_away_and_ends);
 	tcase_add_test(tc, compactor_whose_supervisor_is_gone_ends);
 }
