@@ -348,6 +348,7 @@ static void wait_for_work(struct commit *c)
 
 	if (writer_delay_us(c->writer) == 0)
 		stats_set(M_write_delay, 0);     /* nobody is held back any more */
+	writer_tell_sizes(c->writer);            /* flush or compaction may be why it was woken */
 	atomic_store(&c->waiting, true);
 	if (due != UINT64_MAX)
 		ready = poll(&p, 1, (int)(due / 1000 + 1));

@@ -23,6 +23,13 @@ static struct pressure_facts facts_of(const struct truth *t, const struct conf *
 					.level0_tables = truth_level0_count(t), .debt_bytes = drain_get(&d->debt_bytes) };
 }
 
+/* Is there no memtable to write to? Bytes alone do not tell: one operation may be larger than a memtable. */
+static bool flush_stops(struct truth *t, const struct pressure_facts *f)
+{
+	return truth_frozen_count(t) >= PRESSURE_FROZEN_MAX &&
+	       (double)f->memtable_bytes >= PRESSURE_FLUSH_STOP * (double)f->memtable_limit;
+}
+
 void debt_look(struct debt_watch *w, struct truth *t, const struct conf *c, struct drain *d)
 {
 	uint64_t now = clock_mono_us(), debt;
@@ -36,7 +43,6 @@ void debt_look(struct debt_watch *w, struct truth *t, const struct conf *c, stru
 	atomic_store_explicit(&d->debt_bytes, debt, memory_order_relaxed);
 	f = facts_of(t, c, d);
 	stats_set(M_compaction_debt, debt);
-	stats_set(M_write_stalled, pressure_stops(&f) != PRESSURE_NONE ||
-				   (double)f.memtable_bytes >= PRESSURE_FLUSH_STOP * (double)f.memtable_limit);
+	stats_set(M_write_stalled, pressure_stops(&f) != PRESSURE_NONE || flush_stops(t, &f));
 	stats_set(M_write_stall_predicted, (uint64_t)pressure_stall_s(&w->trend, &f, now));
 }

@@ -52,6 +52,7 @@ struct engine {
 	struct reserve *reserve;
 	struct retain *retain;
 	uint64_t nudged_us;
+	uint64_t told_generation;        /* the view that commit was woken for */
 	struct inspect *inspect;
 	struct debt_watch debt;
 };
@@ -224,6 +225,18 @@ static void watch_disk(struct engine *e)
 	jobs_wake(e->jobs);
 }
 
+/* Sizes of memtables, log and tables are told by the commit thread, which sleeps while nobody writes. A flush or a compaction
+ * changes them all the same. */
+static void have_sizes_told(struct engine *e)
+{
+	uint64_t generation = board_generation(e->board);
+
+	if (generation == e->told_generation)
+		return;
+	e->told_generation = generation;
+	commit_wake(e->commit);
+}
+
 /* One look around; false when the engine is asked to end. */
 static bool watch(struct engine *e)
 {
@@ -238,6 +251,7 @@ static bool watch(struct engine *e)
 	commit_guard(e->commit);
 	jobs_guard(e->jobs);
 	watch_disk(e);
+	have_sizes_told(e);
 	retired_look(e->retired, e->db.truth);
 	debt_look(&e->debt, e->db.truth, &e->heritage.conf, &e->db.drain);
 	return true;

@@ -87,10 +87,12 @@ def what_is_no_place_for_a_checkpoint_is_refused_with_a_sentence():
 
 def lsmctl_flush_empties_the_memory():
     server = harness.Server().start()
-    server.client().write("a", "1")
+    server.client().write("a", "1" * 100000)
     got = server.ctl("flush")
     harness.equal(got.returncode, 0, got.stderr)
     assert os.listdir(os.path.join(server.data_dir, "sst")), "no table"
+    harness.wait_until(lambda: server.client().json("GET", "/api/stats")[1]["memTableSize"] < 50000, 30,
+                       "that people are told, though nobody writes,")
     harness.equal(server.ctl("flush", "twice").returncode, 64, "a word too many")
     server.stop()
     harness.equal(server.ctl("flush").returncode, 69, "nobody there")

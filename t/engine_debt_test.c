@@ -64,6 +64,32 @@ START_TEST(a_look_tells_writers_and_people)
 }
 END_TEST
 
+/* One operation may be larger than a memtable, so a few memtables can weigh as much as many. */
+START_TEST(a_stall_is_told_only_while_no_further_memtable_may_be_frozen)
+{
+	struct debt_watch watch = { .looked_us = 0 };
+	struct world w;
+
+	stats_begin_private();
+	world_begin(&w, vfs_posix());
+	for (unsigned frozen = 0; frozen <= PRESSURE_FROZEN_MAX; frozen++) {
+		if (frozen > 0) {
+			world_put1(&w, "k", "v");
+			world_rotate(&w);
+		}
+		stats_set(M_memtable_size, 5 * w.conf.memtable_size_limit);
+		watch.looked_us = 0;
+		debt_look(&watch, w.db.truth, &w.conf, &w.db.drain);
+		ck_assert_uint_eq(stats_sum(M_write_stalled), frozen == PRESSURE_FROZEN_MAX);
+	}
+	world_flush_all(&w);
+	watch.looked_us = 0;
+	debt_look(&watch, w.db.truth, &w.conf, &w.db.drain);
+	ck_assert_uint_eq(stats_sum(M_write_stalled), 0);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(speeds_are_averages_of_the_latest)
 {
 	_Atomic uint64_t rate = 0;
@@ -118,6 +144,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_tree_in_shape_owes_nothing_and_what_is_too_much_counts_twice);
 	tcase_add_test(tc, a_look_tells_writers_and_people);
 	tcase_add_test(tc, a_group_is_charged_what_it_took_in_the_memtable);
+	tcase_add_test(tc, a_stall_is_told_only_while_no_further_memtable_may_be_frozen);
 	tcase_add_test(tc, speeds_are_averages_of_the_latest);
 }
 
