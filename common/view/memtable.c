@@ -33,6 +33,7 @@
 #include "common/view/memtable_node.h"
 
 #define ITER_PREFETCH_LINES 3
+#define ITER_PREFETCH_LEVELS 4
 #define MT_SMALLEST (sizeof(struct mt_node) + MT_UNIT + MT_TIMES)
 
 bool memtable__damage(const struct memtable *m, const char *what)
@@ -142,13 +143,18 @@ static struct memtable_iter *iter_own(struct iter *it)
 	return (struct memtable_iter *)it;
 }
 
-/* Asks for the node behind n: neighbours in the list lie anywhere in the arena, so each step would wait for memory. */
+/* Asks for the node behind n, and for those that its taller links lead to, further on: neighbours in the list lie anywhere in the
+ * arena, so each step would wait for memory. */
 static void iter_prefetch(const struct memtable_iter *mi, const struct mt_node *n)
 {
-	const uint8_t *at = mi->m->arena + (uint64_t)atomic_load_explicit(&n->next[0], memory_order_relaxed) * MT_UNIT;
+	unsigned height = node_height(n);
 
-	for (size_t line = 0; line < ITER_PREFETCH_LINES; line++)
-		__builtin_prefetch(at + line * 64);
+	for (unsigned level = 0; level < height && level < ITER_PREFETCH_LEVELS; level++) {
+		const uint8_t *at = mi->m->arena + (uint64_t)atomic_load_explicit(&n->next[level], memory_order_relaxed) * MT_UNIT;
+
+		for (size_t line = 0; line < ITER_PREFETCH_LINES; line++)
+			__builtin_prefetch(at + line * 64);
+	}
 }
 
 /* Shows node n (NULL: the end). */
