@@ -243,7 +243,10 @@ static enum st build_truth(const struct restore_config *c, struct manifest **mp,
 	for (size_t i = 0; i < r->count; i++)
 		truth_add_recovered(db->truth, &r->tables[i]);
 	r->count = 0;
-	return open_writer(c, r, db);
+	st = open_writer(c, r, db);
+	if (!st && s->wal_floor.v == 0 && db->report.segments == 0)
+		st = truth_name_floor(db->truth, wal_id(db->writer.wal.wal));
+	return st;
 }
 
 static enum st open_from(const struct restore_config *c, struct manifest **mp, const struct manifest_state *s,

@@ -531,6 +531,17 @@ void truth_promise(struct truth *t, struct seq upto)
 	pthread_mutex_unlock(&t->edit_lock);
 }
 
+enum st truth_name_floor(struct truth *t, struct file_id segment)
+{
+	const struct version_edit e = { .wal_floor = segment };
+	enum st st;
+
+	pthread_mutex_lock(&t->edit_lock);
+	st = survive(manifest_commit(t->manifest, &e));
+	pthread_mutex_unlock(&t->edit_lock);
+	return st;
+}
+
 /* ---- damage ---- */
 
 /* Edit lock held. */

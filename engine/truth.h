@@ -128,6 +128,10 @@ void truth_set_busy(struct truth *t, const struct file_id *ids, size_t n, bool b
 /* A clean stop: tables and log hold all sequences up to here (manifest_promise()). Failing only loses the knowledge. */
 void truth_promise(struct truth *t, struct seq upto);
 
+/* The log's first segment of all was begun, and its header is on disk: from now on it is missed when it is not there. Later
+ * floors are named by the flushes. */
+enum st truth_name_floor(struct truth *t, struct file_id segment) MUST_USE;
+
 /* Puts damage of one live table on record, all of it in one commit; numbered there, from *firstp on, *countp of them: those
  * that are on record already are left out. take_out: the row is about the whole table, which leaves, for nothing of it can be
  * read. ST_NOT_FOUND: the table is not live (any more); ST_BUSY: the manifest is held; ST_TOO_BIG: too many records

@@ -173,6 +173,64 @@ START_TEST(a_log_that_ends_before_what_readers_were_shown_is_refused)
 }
 END_TEST
 
+/* The first life of a database: written to and killed before anything was flushed. The machine starts anew, so no board tells. */
+static void first_life(struct world *w)
+{
+	int status;
+	pid_t pid;
+
+	world_prepare(w, vfs_posix());
+	pid = fork();
+	if (pid == 0) {
+		world_open(w);
+		world_put1(w, "k", "v");
+		kill(getpid(), SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	board_detach(&w->board);
+	leases_detach(&w->leases);
+}
+
+static enum st second_life(struct world *w)
+{
+	struct buf complaint = BUF_INIT;
+	int fd = board_create();
+	struct database db;
+	struct restore_config c;
+	enum st st;
+
+	ck_ok(board_attach(fd, true, &w->board));
+	close(fd);
+	c = (struct restore_config){ .vfs = w->vfs, .conf = &w->conf, .truth = { .board = w->board } };
+	st = restore_open(&c, &db, &complaint);
+	ck_assert_int_eq(st == ST_OK, complaint.n == 0);
+	if (!st) {
+		ck_assert_uint_eq(db.report.last_seq.v, 1);
+		restore_close(&db);
+	}
+	buf_fini(&complaint);
+	board_detach(&w->board);
+	testlib_remove(w->dir);
+	return st;
+}
+
+START_TEST(the_first_segment_of_all_is_missed_when_it_is_gone_or_empty)
+{
+	const struct file_id first = file_id(1);
+	struct world w;
+
+	for (unsigned how = 0; how < 3; how++) {
+		first_life(&w);
+		if (how == 1)
+			ck_ok(vfs_unlink(w.vfs, path_wal(w.dir, first).s));
+		else if (how == 2)
+			ck_assert_int_eq(truncate(path_wal(w.dir, first).s, 0), 0);
+		ck_assert_int_eq(second_life(&w), how ? ST_CORRUPT : ST_OK);
+	}
+}
+END_TEST
+
 START_TEST(a_table_that_is_missing_is_refused_with_a_sentence)
 {
 	struct restore_config c;
@@ -297,6 +355,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, what_was_applied_is_known_after_its_segment_is_flushed_and_gone);
 	tcase_add_test(tc, sequences_go_on_behind_everything_an_earlier_life_gave_out);
 	tcase_add_test(tc, a_log_that_ends_before_what_readers_were_shown_is_refused);
+	tcase_add_test(tc, the_first_segment_of_all_is_missed_when_it_is_gone_or_empty);
 	tcase_add_test(tc, a_table_that_is_missing_is_refused_with_a_sentence);
 	tcase_add_test(tc, an_engine_killed_at_any_time_keeps_what_it_acknowledged_and_no_half_batch);
 }
