@@ -48,6 +48,7 @@ enum st commit_listen(const struct conf *conf, struct commit **cp)
 	*cp = NULL;
 	obj_init(c, COMMIT_MAGIC);
 	c->data_dir = conf->data_dir;
+	c->read_bytes = conf->memory_limit ? conf->memory_limit : conf->cache_size_limit;
 	c->asker_count = 2 * (unsigned)conf->frontend_workers;   /* a successor may serve beside its predecessor */
 	c->first_slot = heritage_slot(conf, ROLE_FRONTEND, 0);
 	c->askers = mem_zalloc(c->asker_count * sizeof(*c->askers));

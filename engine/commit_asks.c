@@ -169,7 +169,8 @@ void commit__weigh_again(struct commit *c)
 
 void commit__asks_start(struct commit *c, void (*wake)(void *ctx))
 {
-	struct sight_config conf = { c->writer->conf.truth, vfs_posix(), c->data_dir, c->tell_damage, c->damage_ctx };
+	struct sight_config conf = { .truth = c->writer->conf.truth, .vfs = vfs_posix(), .data_dir = c->data_dir,
+				     .budget_bytes = c->read_bytes, .tell_damage = c->tell_damage, .damage_ctx = c->damage_ctx };
 
 	c->sight = sight_new(&conf);
 	c->prepare = prepare_start(c->sight, wake, c);

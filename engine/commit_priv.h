@@ -41,6 +41,7 @@ struct commit {
 
 	/* fixed after start */
 	const char *data_dir;
+	uint64_t read_bytes;             /* budget of the server for reading tables */
 	struct sight *sight;
 	struct prepare *prepare;
 	struct asker *askers;

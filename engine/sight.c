@@ -3,7 +3,7 @@
  * The published view, opened in the engine; see sight.h.
  *
  * The caches are small on purpose: what a decision needs again soon is mostly still in a memtable. The gauges of memory
- * count them.
+ * count them, and frontends leave them out of their own share (frontend/shares.h).
  */
 #include "engine/sight.h"
 
@@ -19,8 +19,10 @@
 #include "proto/view_msg.h"
 
 #define SIGHT_MAGIC 0x51647401u
-#define BLOCK_BYTES (8u << 20)
+#define BLOCK_BYTES (8u << 20)           /* at most, as below */
+#define BLOCK_SHARE 32u                  /* of the budget */
 #define TABLE_BYTES (16u << 20)          /* of indexes and filters */
+#define TABLE_SHARE 16u
 #define TABLES_OPEN 64u
 #define ATTEMPTS 16u
 #define STOP_EVERY 1024u
@@ -41,15 +43,20 @@ struct sight {
 	struct arena arena;
 };
 
+static uint64_t share_of(const struct sight_config *c, uint64_t share, uint64_t most)
+{
+	return c->budget_bytes / share < most ? c->budget_bytes / share : most;
+}
+
 struct sight *sight_new(const struct sight_config *c)
 {
 	struct sight *s = mem_zalloc(sizeof(*s));
 
 	obj_init(s, SIGHT_MAGIC);
 	s->conf = *c;
-	s->blocks = block_cache_new(BLOCK_BYTES);
+	s->blocks = block_cache_new(share_of(c, BLOCK_SHARE, BLOCK_BYTES));
 	s->tables = table_cache_new(c->vfs, c->data_dir, truth_database(c->truth), s->blocks, TABLES_OPEN);
-	table_cache_set_memory(s->tables, TABLE_BYTES);
+	table_cache_set_memory(s->tables, share_of(c, TABLE_SHARE, TABLE_BYTES));
 	pthread_mutex_init(&s->lock, NULL);
 	arena_init(&s->arena);
 	return s;

@@ -28,6 +28,7 @@ struct sight_config {
 	struct truth *truth;             /* on loan, as are the others */
 	struct vfs *vfs;
 	const char *data_dir;
+	uint64_t budget_bytes;           /* of the whole server for reading tables: its own share is a tenth of it at most */
 	sight_damage_f *tell_damage;     /* NULL: nobody */
 	void *damage_ctx;
 };

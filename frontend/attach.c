@@ -7,6 +7,7 @@
 #include "frontend/attach.h"
 
 #include "common/base/clock.h"
+#include "common/base/heritage.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
@@ -317,7 +318,12 @@ struct board *attach_board(struct attach *a)
 /* Deals this process' part of the budget out to indexes and filters, which come as tables are opened, and to blocks. */
 static void share_memory(struct attach *a, const struct table_cache_use *use)
 {
-	struct memory_share share = memory_share(&a->memory, stats_sum(M_memtable_size), use->index_bytes + use->filter_bytes);
+	struct memory_taken taken = { .memtable_bytes = stats_sum(M_memtable_size), .held_bytes = use->index_bytes + use->filter_bytes };
+	struct memory_share share;
+
+	taken.engine_bytes = stats_of(SLOT_ENGINE, M_memory_block_cache) + stats_of(SLOT_ENGINE, M_memory_indexes) +
+			     stats_of(SLOT_ENGINE, M_memory_filters);
+	share = memory_share(&a->memory, &taken);
 
 	block_cache_set_capacity(a->blocks, share.block_bytes);
 	table_cache_set_memory(a->tables, share.table_bytes);
@@ -357,7 +363,7 @@ enum st attach_new(const struct attach_setup *setup, struct attach **ap)
 	a->leases = setup->leases;
 	handoff_client_new(setup->handoff_path, &a->handoff);
 	a->memory = setup->memory;
-	a->blocks = block_cache_new(memory_share(&a->memory, 0, 0).block_bytes);
+	a->blocks = block_cache_new(memory_share(&a->memory, &(struct memory_taken){ 0 }).block_bytes);
 	a->tables = table_cache_new(vfs_posix(), setup->data_dir, 0, a->blocks, setup->max_open_tables);
 	arena_init(&a->arena);
 	a->retry = loop_later(a->loop, on_retry, a);

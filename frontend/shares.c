@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *	memory        MEMORY_LIMIT = memtables + frontends x { indexes and filters + blocks }
+ *	memory        MEMORY_LIMIT = memtables + engine + frontends x { indexes and filters + blocks }
  *	descriptors   limit = RESERVE (sockets to other processes, epoll, logs) + connections + tables
  *
- * 1. Memtables come first: they hold what is not in a table yet. Then what open tables need, up to 7/8 of the rest.
+ * 1. Memtables come first: they hold what is not in a table yet. Then what the engine reads by, a tenth at most (engine/sight.c);
+ *    then what open tables need, up to 7/8 of the rest.
  *    Blocks get what is left, and never less than 1/8.
  * 2. Tables get at least TABLES_LEAST_BYTES, whatever was set: without an index nothing is read.
  * 3. Connections get what was asked for, as long as a quarter is left for tables.
@@ -15,17 +16,20 @@
 #define MEMTABLES 4u                         /* the active one and those that wait for flush */
 #define RESERVE 64u
 
-struct memory_share memory_share(const struct memory_setup *m, uint64_t memtable_bytes, uint64_t held_bytes)
+static uint64_t without(uint64_t all, uint64_t taken)
 {
-	uint64_t all = m->cache_size_limit, mine, least;
+	return all > taken ? all - taken : 0;
+}
+
+struct memory_share memory_share(const struct memory_setup *m, const struct memory_taken *taken)
+{
+	uint64_t all = m->memory_limit ? without(m->memory_limit, taken->memtable_bytes) : m->cache_size_limit;
+	uint64_t mine = without(all, taken->engine_bytes) / m->workers, least;
 	struct memory_share s;
 
-	if (m->memory_limit)
-		all = m->memory_limit > memtable_bytes ? m->memory_limit - memtable_bytes : 0;
-	mine = all / m->workers;
 	least = mine / PARTS;
 	s.table_bytes = mine - least > TABLES_LEAST_BYTES ? mine - least : TABLES_LEAST_BYTES;
-	s.block_bytes = mine > held_bytes + least ? mine - held_bytes : least;
+	s.block_bytes = mine > taken->held_bytes + least ? mine - taken->held_bytes : least;
 	return s;
 }
 

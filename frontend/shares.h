@@ -18,9 +18,15 @@ struct memory_setup {
 
 struct memory_share { uint64_t block_bytes, table_bytes; };
 
-/* How much this process may hold of decompressed blocks, and at most of indexes and filters, while all memtables hold
- * memtable_bytes and its own indexes and filters held_bytes. What these need blocks do not get. */
-struct memory_share memory_share(const struct memory_setup *m, uint64_t memtable_bytes, uint64_t held_bytes);
+/* What others have of the budget, and its own indexes and filters. */
+struct memory_taken {
+	uint64_t memtable_bytes;         /* all memtables */
+	uint64_t engine_bytes;           /* what the engine keeps of tables, for writes that depend on what is stored */
+	uint64_t held_bytes;
+};
+
+/* How much this process may hold of decompressed blocks, and at most of indexes and filters. What is taken blocks do not get. */
+struct memory_share memory_share(const struct memory_setup *m, const struct memory_taken *taken);
 
 /* This process' part of the whole budget; those of all frontends add up to it. */
 uint64_t memory_budget_part(const struct memory_setup *m);

@@ -50,7 +50,15 @@ def every_key_is_read_and_no_table_too_many_is_open():
         harness.equal(re.findall("Too many open files", f.read()), [], "what the log says")
 
 
+def decisions_read_tables_within_the_budget_too():
+    """The engine looks every key up, for writes that are to happen only where there is none."""
+    for _ in range(3000):
+        status, _, _ = client.request("PUT", f"/v1/kv/key:{rnd.randrange(KEYS)}", b"other", {"If-None-Match": "*"})
+        harness.equal(status, 412)
+
+
 def memory_is_told_by_part_and_stays_within_the_budget():
+    harness.equal(client.write("one more", "in the memtable")[0], 200)
     parts = [server.metric(f"lsm_memory_{p}_bytes") for p in ("memtables", "indexes", "filters", "block_cache")]
     harness.equal(server.metric("lsm_memory_budget_bytes"), BUDGET, "the budget")
     assert all(part > 0 for part in parts) and sum(parts) <= BUDGET, parts
@@ -107,6 +115,7 @@ def a_budget_that_memtables_alone_exceed_is_refused():
 
 
 harness.run(many_more_tables_are_written_than_may_be_open, every_key_is_read_and_no_table_too_many_is_open,
+            decisions_read_tables_within_the_budget_too,
             memory_is_told_by_part_and_stays_within_the_budget,
             a_block_is_a_miss_when_it_comes_from_a_file_and_a_hit_when_it_is_read_again, the_server_stops_cleanly,
             too_few_open_files_to_serve_anybody_are_a_clear_error, a_budget_that_memtables_alone_exceed_is_refused)

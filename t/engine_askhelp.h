@@ -52,7 +52,8 @@ static inline struct write_ask ask_range(const char *begin, const char *end)
 
 static inline struct sight *asking_sight(struct world *w, sight_damage_f *tell, void *ctx)
 {
-	return sight_new(&(struct sight_config){ w->db.truth, w->vfs, w->dir, tell, ctx });
+	return sight_new(&(struct sight_config){ .truth = w->db.truth, .vfs = w->vfs, .data_dir = w->dir, .budget_bytes = 256u << 20,
+						.tell_damage = tell, .damage_ctx = ctx });
 }
 
 static inline enum st asking_decide(struct world *w, const struct write_request *r, bool range, struct prepare_job *j, struct decided *d)

@@ -8,23 +8,26 @@
 
 START_TEST(blocks_get_what_indexes_and_filters_leave_and_never_less_than_an_eighth)
 {
-	static const struct { uint64_t limit, cache, memtables, held, blocks, tables; unsigned workers; } rows[] = {
-		{ 0, 256 * MIB, 0, 0, 256 * MIB, 224 * MIB, 1 },
-		{ 0, 256 * MIB, 999 * MIB, 0, 256 * MIB, 224 * MIB, 1 },         /* memtables are beside CACHE_SIZE_LIMIT */
-		{ 0, 256 * MIB, 0, 0, 64 * MIB, 56 * MIB, 4 },
-		{ 0, 256 * MIB, 0, 100 * MIB, 156 * MIB, 224 * MIB, 1 },
-		{ 0, 256 * MIB, 0, 224 * MIB, 32 * MIB, 224 * MIB, 1 },
-		{ 0, 256 * MIB, 0, 900 * MIB, 32 * MIB, 224 * MIB, 1 },
-		{ 0, 0, 0, 5 * MIB, 0, 8 * MIB, 1 },
-		{ 1024 * MIB, 1, 24 * MIB, 0, 1000 * MIB, 875 * MIB, 1 },
-		{ 1024 * MIB, 1, 224 * MIB, 100 * MIB, 300 * MIB, 350 * MIB, 2 },
-		{ 100 * MIB, 1, 200 * MIB, 0, 0, 8 * MIB, 1 },
+	static const struct { uint64_t limit, cache, memtables, held, blocks, tables; unsigned workers; uint64_t engine; } rows[] = {
+		{ 0, 256 * MIB, 0, 0, 256 * MIB, 224 * MIB, 1, 0 },
+		{ 0, 256 * MIB, 999 * MIB, 0, 256 * MIB, 224 * MIB, 1, 0 },         /* memtables are beside CACHE_SIZE_LIMIT */
+		{ 0, 256 * MIB, 0, 0, 64 * MIB, 56 * MIB, 4, 0 },
+		{ 0, 256 * MIB, 0, 100 * MIB, 156 * MIB, 224 * MIB, 1, 0 },
+		{ 0, 256 * MIB, 0, 224 * MIB, 32 * MIB, 224 * MIB, 1, 0 },
+		{ 0, 256 * MIB, 0, 900 * MIB, 32 * MIB, 224 * MIB, 1, 0 },
+		{ 0, 0, 0, 5 * MIB, 0, 8 * MIB, 1, 0 },
+		{ 1024 * MIB, 1, 24 * MIB, 0, 1000 * MIB, 875 * MIB, 1, 0 },
+		{ 1024 * MIB, 1, 224 * MIB, 100 * MIB, 300 * MIB, 350 * MIB, 2, 0 },
+		{ 100 * MIB, 1, 200 * MIB, 0, 0, 8 * MIB, 1, 0 },
+		{ 0, 256 * MIB, 0, 0, 120 * MIB, 105 * MIB, 2, 16 * MIB },
+		{ 1024 * MIB, 1, 200 * MIB, 100 * MIB, 300 * MIB, 350 * MIB, 2, 24 * MIB },
+		{ 0, 0, 0, 0, 0, 8 * MIB, 1, 1 * MIB },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct memory_setup m = { .memory_limit = rows[i].limit, .cache_size_limit = rows[i].cache,
 					  .workers = rows[i].workers };
-		struct memory_share s = memory_share(&m, rows[i].memtables, rows[i].held);
+		struct memory_share s = memory_share(&m, &(struct memory_taken){ rows[i].memtables, rows[i].engine, rows[i].held });
 
 		ck_assert_msg(s.block_bytes == rows[i].blocks && s.table_bytes == rows[i].tables, "row %zu: %llu, %llu", i,
 			      (unsigned long long)s.block_bytes, (unsigned long long)s.table_bytes);
@@ -37,11 +40,12 @@ START_TEST(under_one_limit_all_parts_together_stay_within_it)
 	for (uint64_t memtables = 0; memtables <= 200; memtables += 25)
 		for (uint64_t held = 0; held <= 350; held += 7) {
 			struct memory_setup m = { .memory_limit = 1024 * MIB, .workers = 2 };
-			struct memory_share s = memory_share(&m, memtables * MIB, held * MIB);
+			struct memory_taken taken = { memtables * MIB, 24 * MIB, held * MIB };
+			struct memory_share s = memory_share(&m, &taken);
 
-			ck_assert_uint_le(2 * s.table_bytes, 1024 * MIB - memtables * MIB);
+			ck_assert_uint_le(2 * s.table_bytes, 1024 * MIB - (memtables + 24) * MIB);
 			if (held * MIB <= s.table_bytes)
-				ck_assert_uint_le(memtables * MIB + 2 * (held * MIB + s.block_bytes), 1024 * MIB);
+				ck_assert_uint_le((memtables + 24) * MIB + 2 * (held * MIB + s.block_bytes), 1024 * MIB);
 		}
 }
 END_TEST

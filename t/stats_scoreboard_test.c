@@ -59,6 +59,8 @@ START_TEST(sums_are_over_the_slots_of_all_processes)
 	ck_assert_int_eq(stats_begin(fd, SLOT_SUPERVISOR), ST_OK);
 	ck_assert_uint_eq(stats_sum(M_flushes), 6);
 	ck_assert_uint_eq(stats_sum(M_http_connections), 10);
+	ck_assert(stats_of(2, M_http_connections) == 5 && stats_of(SLOT_MAX - 1, M_http_connections) == 5);
+	ck_assert_uint_eq(stats_of(3, M_http_connections), 0);
 	ck_assert_uint_eq(stats_sum_level(M_sstable_files, 6), 14);
 	ck_assert_uint_eq(stats_sum_level(M_sstable_files, 5), 0);
 	ck_assert_uint_eq(stats_sum(M_compactions), 0);

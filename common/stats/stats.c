@@ -235,6 +235,12 @@ uint64_t stats_sum_level(enum metric m, unsigned level)
 	return sum_cells(m, level);
 }
 
+uint64_t stats_of(unsigned slot, enum metric m)
+{
+	must(slot < SLOT_MAX && stats__rows[m].kind <= STATS_GAUGE_US);
+	return slot < slots_used() ? cell_get(cell_of(&segment->slots[slot], m)) : 0;
+}
+
 void stats__durations(enum operation op, struct stats_durations *d)
 {
 	must(op < OP_COUNT);

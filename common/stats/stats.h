@@ -56,6 +56,7 @@ void stats_retire(unsigned slot);
 /* Sums over all slots (a gauge: the sum too, as each is set by one worker only). */
 uint64_t stats_sum(enum metric m);
 uint64_t stats_sum_level(enum metric m, unsigned level);
+uint64_t stats_of(unsigned slot, enum metric m);                 /* one worker's */
 uint64_t stats_quantile_us(enum operation op, double q);         /* upper bound of the bucket */
 
 /* Prometheus text exposition format 0.0.4 of everything. */
