@@ -7,6 +7,7 @@
  */
 #include "frontend/snapshot_share.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -58,12 +59,15 @@ int snapshot_share_new(const struct snapshot_facts *facts, const struct view *v)
 }
 
 /* Opens for reading what another process has open. */
-static int open_theirs(pid_t pid, int fd)
+static enum st open_theirs(pid_t pid, int theirs, int *fdp)
 {
 	char path[64];
 
-	snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)pid, fd);
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)pid, theirs);
+	*fdp = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fdp >= 0)
+		return ST_OK;
+	return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? ST_BUSY : ST_NOT_FOUND;
 }
 
 /* The bytes of a file that nobody can change any more; false: it is something else. */
@@ -103,25 +107,27 @@ static enum st map_memtables(pid_t pid, const uint8_t *fds, struct arena *arena,
 	found->memtables = arena_alloc(arena, (d->memtable_count + 1) * sizeof *found->memtables);
 	memset(found->memtables, 0, (d->memtable_count + 1) * sizeof *found->memtables);
 	for (size_t i = 0; i < d->memtable_count; i++) {
-		int fd = open_theirs(pid, (int)get_u32(fds + 4 * i));
+		int fd;
+		enum st st = open_theirs(pid, (int)get_u32(fds + 4 * i), &fd);
 
-		if (fd < 0 || memtable_map(d->memtables[i], fd, &found->memtables[i]) != ST_OK)
-			return ST_NOT_FOUND;
+		if (!st)
+			st = memtable_map(d->memtables[i], fd, &found->memtables[i]);
+		if (st)
+			return st == ST_BUSY || st == ST_FULL ? ST_BUSY : ST_NOT_FOUND;
 	}
 	return ST_OK;
 }
 
 enum st snapshot_share_open(pid_t pid, int theirs, uint64_t lease, struct arena *arena, struct snapshot_found *found)
 {
-	int fd = open_theirs(pid, theirs);
 	struct buf b = BUF_INIT;
-	enum st st = ST_NOT_FOUND;
+	int fd;
+	enum st st = open_theirs(pid, theirs, &fd);
 
 	*found = (struct snapshot_found){ .memtables = NULL };
-	if (fd < 0)
+	if (st)
 		return st;
-	if (read_sealed(fd, &b))
-		st = decode(buf_slice(&b), lease, arena, found);
+	st = read_sealed(fd, &b) ? decode(buf_slice(&b), lease, arena, found) : ST_NOT_FOUND;
 	close(fd);
 	if (!st)
 		st = map_memtables(pid, b.p + HEAD, arena, found);

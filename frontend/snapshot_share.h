@@ -35,7 +35,7 @@ struct snapshot_found {
 	struct memtable **memtables;     /* those of desc, referenced */
 };
 
-/* ST_NOT_FOUND: it does not show this lease there. */
+/* ST_NOT_FOUND: it does not show this lease there. ST_BUSY: this process has no descriptors or no memory for it now. */
 enum st snapshot_share_open(pid_t pid, int fd, uint64_t lease, struct arena *arena, struct snapshot_found *found) MUST_USE;
 
 /* view_find_f for view_new(); ctx: a struct snapshot_found. */

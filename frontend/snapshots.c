@@ -102,7 +102,7 @@ static enum st adopt(struct snapshots *s, const struct lease *lease, struct snap
 	}
 	snapshot_found_release(&found);
 	arena_fini(&arena);
-	return st ? ST_NOT_FOUND : ST_OK;
+	return st == ST_OK || st == ST_BUSY ? st : ST_NOT_FOUND;
 }
 
 /* The one of a lease, here already or opened; it has one user more. */

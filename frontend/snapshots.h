@@ -51,7 +51,7 @@ void snapshots_free(struct snapshots **sp);      /* none may be used */
 /* The newest state. ST_UNAVAILABLE: not now, again in some milliseconds; ST_BUSY: too many are used. */
 enum st snapshots_take(struct snapshots *s, struct snapshot **snapp) MUST_USE;
 
-/* The one that a cursor names. ST_NOT_FOUND: it is gone. */
+/* The one that a cursor names. ST_NOT_FOUND: it is gone. ST_BUSY: it is another frontend's, and there is no room to open it now. */
 enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snapshot **snapp) MUST_USE;
 
 /* false: its time is over. */

@@ -6,6 +6,7 @@
 #include "frontend/snapshots.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/stats/stats.h"
@@ -253,6 +254,27 @@ START_TEST(one_that_is_released_ends_while_it_is_used)
 }
 END_TEST
 
+START_TEST(who_has_no_descriptors_cannot_open_it_now_but_later)
+{
+	struct place p;
+	struct cursor c;
+	struct snapshot *snap;
+	struct rlimit all, few;
+
+	begin(&p, 4, UINT64_MAX);
+	c = keep_one(&p);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(snapshots_find(p.other, &c, &snap), ST_BUSY);
+	ck_assert_ptr_null(snap);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	ck_assert(finds(p.other, &c));
+	end(&p);
+}
+END_TEST
+
 /* The memtable is flushed by now: only snapshots hold it. */
 START_TEST(who_has_no_room_gives_up_its_own_part_only)
 {
@@ -314,6 +336,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, of_those_that_wait_the_one_not_used_for_longest_goes);
 	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
 	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
+	tcase_add_test(tc, who_has_no_descriptors_cannot_open_it_now_but_later);
 	tcase_add_test(tc, what_one_that_leaves_keeps_is_taken_over);
 }
 
