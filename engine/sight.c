@@ -254,12 +254,10 @@ static enum st collect(struct iter *it, struct sight_range *r)
 
 enum st sight_range(struct sight *s, struct view *v, struct sight_range *r)
 {
-	struct iter *it;
-	enum st st = view_iter_new(v, SEQ_MAX, clock_wall_ms(), &it);
+	struct iter *it = view_iter_new(v, SEQ_MAX, clock_wall_ms());
+	enum st st;
 
 	r->count = 0;
-	if (st)
-		return judge(s, st, NULL);
 	view_iter_within(it, r->begin, r->end);
 	view_iter_stop(it, r->stop);
 	st = collect(it, r);

@@ -30,15 +30,11 @@ static bool is_behind(const struct walk *w, struct slice key)
 	return w->reverse ? slice_cmp(key, w->range.start) < 0 : is_at_end(w, key);
 }
 
-static enum st begin(struct walk *w)
+static void begin(struct walk *w)
 {
-	enum st st = view_iter_new(w->view, w->seq, w->now_ms, &w->it);
-
-	if (st)
-		return st;
+	w->it = view_iter_new(w->view, w->seq, w->now_ms);
 	view_iter_stop(w->it, w->stop);
 	view_iter_within(w->it, w->range.start, w->range.end);
-	return ST_OK;
 }
 
 /* Past the end of the range, which seek_last may have come to. */
@@ -73,8 +69,8 @@ const struct entry *walk_next(struct walk *w)
 {
 	if (key_range_is_empty(&w->range))
 		return NULL;
-	if (!w->it && (w->st = begin(w)) != ST_OK)
-		return NULL;
+	if (!w->it)
+		begin(w);
 	if (w->moved && !w->paused && !w->it->valid)
 		return NULL;
 	view_iter_until(w->it, w->until_us);

@@ -34,7 +34,7 @@ static void check_scan(struct world *w, const struct oracle *o)
 	struct iter *it;
 	char key[16];
 
-	ck_ok(view_iter_new(r.view, r.seq, 0, &it));
+	it = view_iter_new(r.view, r.seq, 0);
 	iter_first(it);
 	for (unsigned i = 0; i < KEYS; i++) {
 		if (!o->value[i][0])

@@ -207,12 +207,10 @@ static bool check_keys(struct world_reader *r)
 
 static bool check_scan(struct world_reader *r)
 {
-	struct iter *it;
+	struct iter *it = view_iter_new(r->view, r->seq, 0);
 	unsigned i = 0;
-	enum st st = view_iter_new(r->view, r->seq, 0, &it);
+	enum st st;
 
-	if (st)
-		return false;
 	for (iter_first(it); it->valid; iter_next(it), i++) {
 		while (i < KEYS && !ours.values[i][0])
 			i++;

@@ -117,7 +117,7 @@ static inline void check_scan(const struct oracle *o, const struct model_view *v
 	int direction = rnd_below(rnd, 2) ? 1 : -1;
 	struct iter *it;
 
-	ck_ok(view_iter_new(v->view, v->seq, o->now_ms, &it));
+	it = view_iter_new(v->view, v->seq, o->now_ms);
 	rank = check_start(o, states, it, rank, (unsigned)rnd_below(rnd, 6));
 	for (; n > 0 && it->valid; n--) {
 		if (rnd_below(rnd, 8) == 0)
@@ -138,7 +138,7 @@ static inline void check_pass(const struct oracle *o, const struct model_view *v
 	struct iter *it;
 	int64_t rank;
 
-	ck_ok(view_iter_new(v->view, v->seq, o->now_ms, &it));
+	it = view_iter_new(v->view, v->seq, o->now_ms);
 	rank = check_start(o, states, it, 0, direction > 0 ? 0 : 1);
 	while (it->valid) {
 		if (direction > 0)

@@ -132,22 +132,20 @@ bool bench_reader_get(struct bench_reader *r, struct slice key)
 
 struct iter *bench_reader_iter(struct bench_reader *r)
 {
-	struct iter *it;
+	struct view *v;
 	struct seq seq;
 	enum st st;
 
 	do {
-		struct view *v = current(r, &seq);
+		v = current(r, &seq);
 
 		st = r->pinned ? ST_OK : view_pin_tables(v);     /* a scan outlives the newest view */
 		if (st == ST_FULL)
 			st = ST_OK;                              /* what cannot stay open is not replaced so soon */
 		r->pinned = st == ST_OK;
-		if (!st)
-			st = view_iter_new(v, seq, clock_wall_ms(), &it);
 		if (st == ST_UNAVAILABLE)
 			invalidate(r);
 	} while (st == ST_UNAVAILABLE);
 	bench__need(st, "a scan failed");
-	return it;
+	return view_iter_new(v, seq, clock_wall_ms());
 }

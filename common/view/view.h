@@ -55,7 +55,7 @@ enum st view_pin_tables(struct view *v) MUST_USE;
 /* Visible entries at seq in key order: one version a key, no tombstones, nothing expired. Holds a
  * reference. A move over keys that are on record as damaged ends in ST_CORRUPT: nobody knows what there would have been to
  * show. All in front of them is shown before, and seek goes on behind them. */
-enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp) MUST_USE;
+struct iter *view_iter_new(struct view *v, struct seq seq, int64_t now_ms);
 
 /* Only keys from low on (empty: all) and before high (empty: all) are of interest: a move that leaves them ends at an entry beyond
  * or as at the end, and does not ask what is on record out there. On loan, set before the first move. */

@@ -559,22 +559,19 @@ static size_t child_count(const struct view *v)
 	return n;
 }
 
-/* Fills children, newest first; *np counts those made, also on trouble. */
-static enum st children_make(struct view *v, struct table_damage *found, struct iter **children, size_t *np)
+/* Fills children, newest first; their number. */
+static size_t children_make(struct view *v, struct table_damage *found, struct iter **children)
 {
-	for (size_t i = 0; i < v->desc.memtable_count; i++)
-		children[(*np)++] = memtable_iter_new(v->memtables[i]);
-	for (size_t i = 0; i < v->desc.levels[0].count; i++) {
-		struct iter *it = children[(*np)++] = level_iter_new(v, found, 0, i, 1);
+	size_t n = 0;
 
-		(void)level_turn_to(level_self(it), i);
-		if (it->status)
-			return it->status;
-	}
+	for (size_t i = 0; i < v->desc.memtable_count; i++)
+		children[n++] = memtable_iter_new(v->memtables[i]);
+	for (size_t i = 0; i < v->desc.levels[0].count; i++)
+		children[n++] = level_iter_new(v, found, 0, i, 1);
 	for (unsigned level = 1; level < LEVEL_COUNT; level++)
 		if (v->desc.levels[level].count > 0)
-			children[(*np)++] = level_iter_new(v, found, level, 0, v->desc.levels[level].count);
-	return ST_OK;
+			children[n++] = level_iter_new(v, found, level, 0, v->desc.levels[level].count);
+	return n;
 }
 
 static struct view_iter *view_iter_make(struct view *v, struct seq seq, int64_t now_ms)
@@ -589,21 +586,12 @@ static struct view_iter *view_iter_make(struct view *v, struct seq seq, int64_t 
 	return vi;
 }
 
-enum st view_iter_new(struct view *v, struct seq seq, int64_t now_ms, struct iter **itp)
+struct iter *view_iter_new(struct view *v, struct seq seq, int64_t now_ms)
 {
 	struct iter **children = mem_zalloc(child_count(v) * sizeof(struct iter *));
 	struct view_iter *vi = view_iter_make(v, seq, now_ms);
-	size_t n = 0;
-	enum st st = children_make(v, &vi->found, children, &n);
 
-	*itp = &vi->head;
-	if (st == ST_OK)
-		vi->merge = merge_iter_new(children, n);
-	else
-		for (size_t i = 0; i < n; i++)
-			iter_free(&children[i]);
+	vi->merge = merge_iter_new(children, children_make(v, &vi->found, children));
 	mem_free(children);
-	if (st)
-		iter_free(itp);
-	return st;
+	return &vi->head;
 }
