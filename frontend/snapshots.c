@@ -119,6 +119,19 @@ static enum st open_one(struct snapshots *s, const struct lease *lease, struct s
 	return ST_OK;
 }
 
+/* The same, while it may be taken over: then it is not where it was looked for, but somewhere else. */
+static enum st open_where_it_is(struct snapshots *s, struct lease *lease, struct snapshot **snapp)
+{
+	struct lease before;
+	enum st st;
+
+	do {
+		before = *lease;
+		st = open_one(s, lease, snapp);
+	} while (st == ST_NOT_FOUND && lease_find(leases_of(s), before.id, lease) == ST_OK && lease->worker != before.worker);
+	return st;
+}
+
 enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snapshot **snapp)
 {
 	struct lease lease;
@@ -128,7 +141,7 @@ enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snaps
 	*snapp = NULL;
 	if (st || !is_named(c, lease.id, lease.taken_us, lease.seq))
 		return ST_NOT_FOUND;
-	st = open_one(s, &lease, &snap);
+	st = open_where_it_is(s, &lease, &snap);
 	if (st)
 		return st;
 	if (snapshots_renew(s, snap)) {

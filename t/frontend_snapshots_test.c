@@ -13,7 +13,7 @@
 #include "common/view/lease.h"
 #include "t/check_main.h"
 
-enum { OWNER = 5, OTHER = 6, IDLE_MS = 60000, LIFE_MS = 200000 };
+enum { OWNER = 5, OTHER = 6, THIRD = 7, IDLE_MS = 60000, LIFE_MS = 200000 };
 
 static _Atomic uint64_t now_us = 1000000;
 
@@ -23,10 +23,18 @@ uint64_t __wrap_clock_mono_us(void)
 	return atomic_load(&now_us);
 }
 
+/* Done once, between looking at a lease and opening what its holder shows. */
+static void (*meanwhile)(void);
+
 int __wrap_stats_worker_pid(unsigned slot);
 int __wrap_stats_worker_pid(unsigned slot)
 {
-	ck_assert(slot == OWNER || slot == OTHER);
+	void (*now)(void) = meanwhile;
+
+	ck_assert(slot == OWNER || slot == OTHER || slot == THIRD);
+	meanwhile = NULL;
+	if (now)
+		now();
 	return (int)getpid();
 }
 
@@ -328,6 +336,38 @@ START_TEST(what_one_that_leaves_keeps_is_taken_over)
 }
 END_TEST
 
+static struct place *in_turn;
+static struct snapshots *third;
+
+static void the_third_takes_over(void)
+{
+	ck_assert(!snapshots_leave(in_turn->owner));
+	snapshots_tick(third);
+	ck_assert(snapshots_leave(in_turn->owner));
+}
+
+START_TEST(what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder)
+{
+	struct place p;
+	struct attach attach;
+	struct snapshots_setup setup = { .attach = &attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = 4, .max_bytes = UINT64_MAX };
+	struct cursor c;
+
+	begin(&p, 4, UINT64_MAX);
+	ck_assert_int_eq(leases_attach(p.fd, THIRD, &attach.leases), ST_OK);
+	snapshots_new(&setup, &third);
+	c = keep_one(&p);
+	in_turn = &p;
+	meanwhile = the_third_takes_over;
+	ck_assert(finds(p.other, &c));
+	ck_assert_ptr_null(meanwhile);
+	snapshots_free(&third);
+	leases_detach(&attach.leases);
+	ck_assert(!finds(p.other, &c));
+	end(&p);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_cursor_finds_its_snapshot_at_every_frontend);
@@ -337,6 +377,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
 	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
 	tcase_add_test(tc, who_has_no_descriptors_cannot_open_it_now_but_later);
+	tcase_add_test(tc, what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder);
 	tcase_add_test(tc, what_one_that_leaves_keeps_is_taken_over);
 }
 
