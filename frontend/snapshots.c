@@ -290,9 +290,12 @@ static void take_over(struct snapshots *s, const struct lease *lease)
 
 static void take_over_left(struct snapshots *s)
 {
-	struct lease *list = NULL;
-	size_t n = attach_leases(s->setup.attach) ? leases_list(leases_of(s), &list) : 0;
+	struct lease *list;
+	size_t n;
 
+	if (!attach_leases(s->setup.attach) || !leases_any_leaving(leases_of(s)))
+		return;
+	n = leases_list(leases_of(s), &list);
 	for (size_t i = 0; i < n; i++)
 		if (list[i].shown >= 0 && leases_is_leaving(leases_of(s), list[i].worker))
 			take_over(s, &list[i]);

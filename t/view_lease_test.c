@@ -399,9 +399,9 @@ START_TEST(one_that_leaves_hands_its_leases_over_and_each_goes_to_one)
 	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
 	ck_assert(lease.worker == READER && lease.shown == -1);
 	lease_show(p.reader, id, 8);
-	ck_assert(!leases_is_leaving(p.another, READER));
+	ck_assert(!leases_is_leaving(p.another, READER) && !leases_any_leaving(p.another));
 	leases_leave(p.reader);
-	ck_assert(leases_is_leaving(p.another, READER) && !leases_is_leaving(p.another, ANOTHER));
+	ck_assert(leases_any_leaving(p.another) && leases_is_leaving(p.another, READER) && !leases_is_leaving(p.another, ANOTHER));
 	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
 	ck_assert(lease.worker == READER && lease.shown == 8 && !lease_is_held_here(p.another, &lease));
 	ck_assert(lease_take_over(p.another, &lease, 20));

@@ -381,6 +381,15 @@ bool leases_is_leaving(const struct leases *l, unsigned worker)
 	return worker < SLOT_MAX && atomic_load(&l->segment->leaving[worker]) != 0;
 }
 
+bool leases_any_leaving(const struct leases *l)
+{
+	obj_check(l, LEASES_MAGIC);
+	for (unsigned worker = 0; worker < SLOT_MAX; worker++)
+		if (leases_is_leaving(l, worker))
+			return true;
+	return false;
+}
+
 bool lease_take_over(struct leases *l, const struct lease *seen, int fd)
 {
 	uint64_t before = shown_word(seen->worker, seen->shown);

@@ -71,6 +71,7 @@ void lease_show(struct leases *l, uint64_t id, int fd);
 void leases_leave(struct leases *l);
 bool lease_is_held_here(const struct leases *l, const struct lease *lease);
 bool leases_is_leaving(const struct leases *l, unsigned worker);
+bool leases_any_leaving(const struct leases *l);         /* cheaper than a look at all leases */
 /* This worker holds it from now on, and shows it as fd. false: seen is not what stands there any more. */
 bool lease_take_over(struct leases *l, const struct lease *seen, int fd);
 
