@@ -409,6 +409,7 @@ START_TEST(one_that_leaves_hands_its_leases_over_and_each_goes_to_one)
 	ck_assert_int_eq(lease_find(p.reader, id, &other), ST_OK);
 	ck_assert(other.worker == ANOTHER && other.shown == 20 && other.taken_us == lease.taken_us);
 	leases_detach(&p.reader);
+	ck_assert(!leases_any_leaving(p.another));
 	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
 	ck_assert_int_eq(lease_find(p.another, unshown, &lease), ST_NOT_FOUND);
 	ck_assert_int_eq(leases_attach(p.fd, READER, &p.reader), ST_OK);

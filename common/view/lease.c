@@ -159,6 +159,7 @@ void leases_detach(struct leases **lp)
 		return;
 	obj_check(l, LEASES_MAGIC);
 	end_own(l);
+	atomic_store(&l->segment->leaving[l->worker], 0);
 	(void)munmap(l->segment, sizeof(struct lease_segment));
 	pthread_mutex_destroy(&l->lock);
 	obj_fini(l);
