@@ -422,6 +422,16 @@ static const struct { const char *key, *value, *complaint, *host; } together[] =
 #endif
 	{ "MEMORY_LIMIT", "209715199", "too little for four memtables of MEMTABLE_SIZE_LIMIT=52428800; give at least 209715200, or 0", NULL },
 	{ "MEMORY_LIMIT", "200M", NULL, "127.0.0.1" },
+	{ "CORS_ALLOW_ORIGIN", "*", NULL, "127.0.0.1" },
+	{ "CORS_ALLOW_ORIGIN", " https://a.example, http://[::1]:8080 null chrome-extension://abc", NULL, "127.0.0.1" },
+	{ "CORS_ALLOW_ORIGIN", "https://a.example/", "CORS_ALLOW_ORIGIN=https://a.example/: no page comes from \"https://a.example/\"", NULL },
+	{ "CORS_ALLOW_ORIGIN", "https://a.example b.example", "no page comes from \"b.example\"; give origins as browsers send them", NULL },
+	{ "CORS_ALLOW_ORIGIN", "https://A.example", "no page comes from", NULL },
+	{ "CORS_ALLOW_ORIGIN", "https://a.example:443", "no page comes from", NULL },
+	{ "CORS_ALLOW_ORIGIN", "http://a.example:80", "no page comes from", NULL },
+	{ "CORS_ALLOW_ORIGIN", "https://", "no page comes from", NULL },
+	{ "CORS_ALLOW_ORIGIN", "://a", "no page comes from", NULL },
+	{ "CORS_ALLOW_ORIGIN", "* https://a.example", "no page comes from \"*\"", NULL },
 	{ "MEMORY_LIMIT", "0", NULL, "127.0.0.1" },
 };
 

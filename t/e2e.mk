@@ -21,6 +21,7 @@ E2E_TESTS = \
 	t/e2e_reads_survive.py \
 	t/e2e_watch.py \
 	t/e2e_openapi.py \
+	t/e2e_readme.py \
 	t/e2e_recovery.py \
 	t/e2e_restart.py \
 	t/e2e_scan.py \

@@ -111,6 +111,8 @@ def wrong_requests_are_told_what_is_wrong():
     problem(put("", b"x", c), 400, "key_empty")
     problem(put("k" * 1025, b"x", c), 400, "key_too_long")
     problem(c.request("PUT", "/v1/kv/%zz", b"x"), 400, "key_invalid")
+    said = problem(c.request("GET", "/api/read/a%00b"), 400, "key_invalid")
+    assert "zero byte" in said["detail"], said
     problem(put("p", b"x", c, "?ttl=0"), 400, "parameter_invalid")
     problem(put("p", b"x", c, "?ttl=3153600001"), 400, "parameter_invalid")
     problem(put("p", b"x", c, "?sync=maybe"), 400, "parameter_invalid")

@@ -108,6 +108,8 @@ def lsmctl_restarts_workers():
         for n in before:
             harness.equal(before[n] != after[n], name in (n, "all"), f"{n} replaced by restart {name}")
         harness.equal(client.read("a")[1]["value"], "1")
+    got = server.ctl("bogus", "word")
+    harness.equal((got.returncode, got.stderr.splitlines()[0]), (64, "lsmctl: not understood: bogus word"), got.stderr)
     got = server.ctl("restart", "janitor")
     harness.equal(got.returncode, 1)
     assert "no worker" in got.stderr, got.stderr

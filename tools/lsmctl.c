@@ -351,6 +351,17 @@ static int make_checkpoint(void *ctx, const char *dir)
 	return tell_engine(ctx, words, 2, false);
 }
 
+static int misused(char **words, int count)
+{
+	if (count > 0)
+		fputs("lsmctl: not understood:", stderr);
+	for (int i = 0; i < count; i++)
+		fprintf(stderr, " %s", words[i]);
+	fputs(count > 0 ? "\n" : "", stderr);
+	print_usage(stderr);
+	return EXIT_CONFIG;
+}
+
 static int backup(struct session *s, char **words, int count)
 {
 	struct lsmctl_backup b = { s, data_dir_of, make_checkpoint };
@@ -434,6 +445,5 @@ int main(int argc, char **argv)
 	}
 	if (i + 1 < argc && strcmp(argv[i], "backup") == 0)
 		return backup(&s, argv + i + 1, argc - i - 1);
-	print_usage(stderr);
-	return EXIT_CONFIG;
+	return misused(argv + i, argc - i);
 }

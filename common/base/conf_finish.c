@@ -167,6 +167,54 @@ static enum st finish_files(struct conf *c, struct buf *complaint)
 	return st;
 }
 
+/* Browsers leave out the port that the scheme stands for. */
+static bool has_usual_port(struct slice s)
+{
+	bool https = s.n > 6 && memcmp(s.p, "https:", 6) == 0, http = s.n > 5 && memcmp(s.p, "http:", 5) == 0;
+	const char *port = https ? ":443" : ":80";
+	size_t n = strlen(port);
+
+	return (https || http) && s.n > n && memcmp(s.p + s.n - n, port, n) == 0;
+}
+
+/* scheme://host or scheme://host:port, and nothing behind it. */
+static bool is_origin(struct slice s)
+{
+	size_t scheme = 0;
+
+	if (slice_eq(s, slice_str("null")))      /* pages from files, and sandboxed ones */
+		return true;
+	while (scheme < s.n && s.p[scheme] != ':')
+		scheme++;
+	if (scheme == 0 || s.n <= scheme + 3 || memcmp(s.p + scheme, "://", 3) != 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] >= 'A' && s.p[i] <= 'Z') || (i > scheme + 2 && strchr("/?#@", s.p[i])))
+			return false;
+	return !has_usual_port(s);
+}
+
+/* An origin that no browser sends would only be found out by a page that does not work. */
+static enum st finish_origins(const struct conf *c, struct buf *complaint)
+{
+	static const char separators[] = " ,\t";
+	const char *at = c->cors_allow_origin + strspn(c->cors_allow_origin, separators);
+	size_t n;
+
+	if (at[0] == '*' && at[1 + strspn(at + 1, separators)] == '\0')
+		return ST_OK;
+	for (; *at; at += n + strspn(at + n, separators)) {
+		n = strcspn(at, separators);
+		if (is_origin(slice_of(at, n)))
+			continue;
+		conf__complain(complaint, nowhere, "CORS_ALLOW_ORIGIN", c->cors_allow_origin);
+		buf_printf(complaint, "no page comes from \"%.*s\"; give origins as browsers send them, in small letters, without a path or "
+			   "the usual port, e.g. https://app.example http://localhost:8080, or * alone", (int)n, at);
+		return ST_INVALID;
+	}
+	return ST_OK;
+}
+
 static void finish_log_format(struct conf *c, bool stderr_is_terminal)
 {
 	if (c->log_format != CONF_LOG_AUTO)
@@ -234,6 +282,8 @@ enum st conf_finish(struct conf *c, bool stderr_is_terminal, struct buf *complai
 		st = finish_run_dir(c, complaint);
 	if (!st)
 		st = finish_files(c, complaint);
+	if (!st)
+		st = finish_origins(c, complaint);
 	if (!st)
 		finish_log_format(c, stderr_is_terminal);
 	return st;
