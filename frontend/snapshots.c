@@ -272,7 +272,7 @@ void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
 
 /* ---- what others leave behind ---- */
 
-/* From one that leaves; of those that try, one gets it. */
+/* From one that leaves; of those that try, one gets it. Its turn to go for want of room comes as if it had been here all the time. */
 static void take_over(struct snapshots *s, const struct lease *lease)
 {
 	struct snapshot *snap;
@@ -285,7 +285,11 @@ static void take_over(struct snapshots *s, const struct lease *lease)
 		close(snap->share);
 		snap->share = -1;
 	}
-	snapshots_done(s, &snap, false);
+	snap->users--;
+	if (snap->users == 0 && snap->own)
+		snap->used_us = lease->expires_us - s->setup.idle_ms * 1000;     /* when it was renewed */
+	if (snap->users == 0 && !snap->own)
+		drop(s, snap);
 }
 
 static void take_over_left(struct snapshots *s)

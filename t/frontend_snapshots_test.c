@@ -336,6 +336,32 @@ START_TEST(what_one_that_leaves_keeps_is_taken_over)
 }
 END_TEST
 
+START_TEST(what_is_taken_over_goes_by_when_it_was_used)
+{
+	struct place p;
+	struct snapshot *snap;
+	struct cursor recent, middle, here;
+
+	begin(&p, 2, UINT64_MAX);
+	recent = keep_one(&p);
+	pass(10);
+	ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
+	ck_assert(snapshots_name(p.other, snap, &here));
+	snapshots_done(p.other, &snap, true);
+	pass(10);
+	middle = keep_one(&p);
+	pass(10);
+	ck_assert(finds(p.other, &here));
+	pass(10);
+	ck_assert(finds(p.owner, &recent));
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert(snapshots_leave(p.owner));
+	ck_assert(finds(p.other, &recent) && finds(p.other, &here) && !finds(p.other, &middle));
+	end(&p);
+}
+END_TEST
+
 static struct place *in_turn;
 static struct snapshots *third;
 
@@ -377,6 +403,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
 	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
 	tcase_add_test(tc, who_has_no_descriptors_cannot_open_it_now_but_later);
+	tcase_add_test(tc, what_is_taken_over_goes_by_when_it_was_used);
 	tcase_add_test(tc, what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder);
 	tcase_add_test(tc, what_one_that_leaves_keeps_is_taken_over);
 }
