@@ -107,6 +107,14 @@ static bool never_begun(const struct recovery *r, const struct segment *s)
 	return s->opening == WAL_OPENING_ZERO && s->rest.content_end == 0 && s->id.v != r->floor.v;
 }
 
+/* It was in the folder's list a moment ago. */
+static enum st refuse_link(struct recovery *r, struct file_id id)
+{
+	snprintf(r->rp->sentence, sizeof r->rp->sentence,
+		 "wal/wal_%" PRIu64 ".log is a link that leads nowhere: is a disk not mounted? Nothing was changed.", id.v);
+	return fail(ST_CORRUPT, "%s", r->rp->sentence);
+}
+
 static enum st look_around(struct recovery *r)
 {
 	struct path dir = path_wal_dir(r->data_dir);
@@ -121,6 +129,8 @@ static enum st look_around(struct recovery *r)
 		qsort(r->segments, r->count, sizeof *r->segments, by_id);
 	for (size_t i = 0; i < r->count; i++) {
 		st = look_into(r, &r->segments[i]);
+		if (st == ST_NOT_FOUND)
+			return refuse_link(r, r->segments[i].id);
 		if (st)
 			return st == ST_IO ? refuse_folder(r, r->segments[i].id) : st;
 		if (!never_begun(r, &r->segments[i]))

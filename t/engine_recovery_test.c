@@ -739,6 +739,16 @@ START_TEST(tidying_removes_orphans_and_nothing_else)
 END_TEST
 
 /* Somebody put it there; it is no reason not to start. */
+START_TEST(a_segment_that_leads_nowhere_is_refused_with_a_sentence)
+{
+	struct replayed r;
+
+	ck_assert_int_eq(symlink("/nonexistent/disk/wal_3.log", path_wal(dir, file_id(3)).s), 0);
+	ck_assert_int_eq(replay(WAL_RECOVERY_TRUNCATE, &r), ST_CORRUPT);
+	ck_assert_ptr_nonnull(strstr(r.report.sentence, "wal_3.log is a link that leads nowhere"));
+}
+END_TEST
+
 START_TEST(tidying_leaves_folders_that_are_not_ours)
 {
 	struct path folders[] = { path_join(path_tmp_dir(dir).s, "x"), path_sst(dir, file_id(3)), path_wal(dir, file_id(8)) };
@@ -834,6 +844,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, sequences_skip_flushed_ones_after_a_cut_below_them);
 	tcase_add_test(tc, the_floor_keeps_its_name_when_truncate_mode_moves_it_away);
 	tcase_add_test(tc, tidying_removes_orphans_and_nothing_else);
+	tcase_add_test(tc, a_segment_that_leads_nowhere_is_refused_with_a_sentence);
 	tcase_add_test(tc, tidying_leaves_folders_that_are_not_ours);
 	tcase_add_test(tc, a_live_table_that_is_missing_or_has_another_size_is_told);
 	tcase_add_loop_test(tc, random_damage_never_yields_more_than_a_prefix, 0, 4);
