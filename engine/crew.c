@@ -80,6 +80,14 @@ static enum st send_part(struct worker *w, const struct compaction *job, const s
 	return st;
 }
 
+/* Those from this one on have heard nothing of the job: they owe no word about it. */
+static void unseat(struct crew *c, unsigned from, const struct compaction *job)
+{
+	for (unsigned i = from; i < c->count; i++)
+		if (c->workers[i].job == job)
+			c->workers[i].job = NULL;
+}
+
 enum st crew_order(struct crew *c, const struct compaction *job, const struct compact_order *common)
 {
 	struct compact_order o = *common;
@@ -87,9 +95,12 @@ enum st crew_order(struct crew *c, const struct compaction *job, const struct co
 
 	o.incarnation = c->incarnation;
 	o.rate_limit = c->rate_told;
-	for (unsigned i = 0; i < c->count && !st; i++)
+	for (unsigned i = 0; i < c->count && !st; i++) {
 		if (c->workers[i].job == job)
 			st = send_part(&c->workers[i], job, &o);
+		if (st)
+			unseat(c, i, job);
+	}
 	return st;
 }
 

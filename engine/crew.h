@@ -8,7 +8,8 @@
  *                                        owing a last word --done report--> idle
  *
  * 1. A job that is cancelled may have ended just then, and its outputs be on the way. So whoever was at it gets no other order
- *    before his last word about it: then all that he made of it is there, and goes.
+ *    before his last word about it: then all that he made of it is there, and goes. One who goes without a word has made all
+ *    that he will, too.
  *
  * The jobs thread's; crew_guard() is for any thread.
  */
@@ -45,7 +46,8 @@ size_t crew_idle(const struct crew *c);
 /* Gives each part of the job to somebody who is idle: there are enough. Nothing is said yet. */
 void crew_seat(struct crew *c, struct compaction *job);
 
-/* Sends everybody who is at the job the order for his part; common has what is the same for all orders. */
+/* Sends everybody who is at the job the order for his part; common has what is the same for all orders. On failure those whom
+ * it did not reach are not at the job any more. */
 enum st crew_order(struct crew *c, const struct compaction *job, const struct compact_order *common) MUST_USE;
 
 /* Whoever is at it stops, and owes a last word. */

@@ -245,7 +245,9 @@ static void drain(struct jobs *j, struct worker *w)
 			underway_tell(&j->under);
 			break;
 		case LINK_PEER_WENT:
-			w->connection = w->owes = 0;
+			w->connection = 0;
+			if (w->owes)
+				underway_settle(&j->under, w);
 			if (w->job) {
 				log_warn("The compactor of compaction %" PRIu64 " went away.", w->job->number);
 				give_up(j, w->job, ST_UNAVAILABLE, file_id(0));

@@ -43,7 +43,7 @@ struct compaction *underway_stuck(const struct underway *u, uint64_t patience_us
 /* All or nothing: its inputs stay what they were. Frees it. */
 void underway_drop(struct underway *u, struct compaction *job);
 
-/* The last word about a job that was dropped: what has come of it since goes, too. */
+/* The last word about a job that was dropped, or whoever owes it is gone: what has come of it since goes, too. */
 void underway_settle(struct underway *u, struct worker *w);
 
 /* Every part is done: believes, commits, and frees it. On failure it is still under way, and to be dropped. */

@@ -9,6 +9,7 @@
 #include "common/stats/running.h"
 #include "common/stats/stats.h"
 #include "compactor/job.h"
+#include "engine/crew.h"
 #include "t/engine_peer.h"
 
 #define LOOK_EVERY_US 2000
@@ -793,6 +794,74 @@ START_TEST(what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about
 }
 END_TEST
 
+/* As above, but it never speaks: it dies of what it was still writing. */
+START_TEST(what_is_made_of_a_job_that_was_given_up_goes_with_a_compactor_that_dies_without_a_word)
+{
+	struct compact_report r;
+	struct path left;
+	int go[2], status;
+	struct bench b;
+	pid_t pid;
+	FILE *f;
+
+	ck_assert_int_eq(pipe(go), 0);
+	pid = fork();                            /* before this process touches nng */
+	if (pid == 0) {
+		(void)!read(go[0], b.w.dir, sizeof(b.w.dir));
+		peer_dial(&b.peer, path_compactor_socket(b.w.dir, 1).s, COMPACT_MESSAGE_MAX);
+		(void)peer_receive(&b.peer);
+		(void)!read(go[0], b.w.dir, 1);
+		_exit(0);
+	}
+	stats_begin_private();
+	start_with(&b, 2);
+	dial(&b);
+	(void)!write(go[1], b.w.dir, sizeof(b.w.dir));
+	wait_for_compactors(2);
+	seven_tables(&b);
+	next_order(&b);
+	left = path_tmp_sst(b.w.dir, file_id(b.order.first_output_id.v + b.order.output_id_count));
+	r = done(&b, ST_IO);
+	report(&b, &r);
+	while (stats_sum(M_compaction_in_progress) > 0)
+		usleep(LOOK_EVERY_US);
+	f = fopen(left.s, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	(void)!write(go[1], "x", 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	wait_until_gone(&b, left);
+	end(&b);
+}
+END_TEST
+
+static void nobody(void *ctx)
+{
+	(void)ctx;
+}
+
+/* The first of three is gone when he is to be told: the others never hear of the job, and can say nothing about it. */
+START_TEST(whom_an_order_did_not_reach_owes_no_word_about_it)
+{
+	struct compaction_part parts[3] = { { .id_count = 0 } };
+	struct compaction job = { .number = 7, .parts = parts, .part_count = 3 };
+	struct compact_order common = { .database = 1, .table_size_target = 1 };
+	struct crew crew = { .count = 0 };
+	struct world w;
+
+	world_prepare(&w, vfs_posix());
+	w.conf.compactor_workers = 3;
+	ck_ok(crew_listen(&crew, &w.conf, nobody, NULL));
+	for (unsigned i = 0; i < 3; i++)
+		crew.workers[i].connection = 1;  /* who is not there any more */
+	crew_seat(&crew, &job);
+	ck_assert_uint_eq(crew_idle(&crew), 0);
+	ck_assert_int_eq(crew_order(&crew, &job, &common), ST_UNAVAILABLE);
+	crew_cancel(&crew, &job);
+	ck_assert_uint_eq(crew_idle(&crew), 3);
+}
+END_TEST
+
 START_TEST(a_job_that_comes_no_further_is_given_up_and_its_compactor_gets_nothing_before_it_speaks)
 {
 	struct compact_report r;
@@ -920,6 +989,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, when_one_of_its_compactors_dies_nothing_of_a_job_is_left);
 	tcase_add_test(tc, a_part_that_fails_takes_the_others_with_it);
 	tcase_add_test(tc, what_is_made_of_a_job_that_was_given_up_goes_with_the_last_word_about_it);
+	tcase_add_test(tc, what_is_made_of_a_job_that_was_given_up_goes_with_a_compactor_that_dies_without_a_word);
+	tcase_add_test(tc, whom_an_order_did_not_reach_owes_no_word_about_it);
 	tcase_add_test(tc, a_job_that_comes_no_further_is_given_up_and_its_compactor_gets_nothing_before_it_speaks);
 	tcase_add_test(tc, a_rate_limit_is_shared_and_changes_while_a_job_runs);
 	tcase_add_test(tc, an_ordered_compaction_replaces_its_inputs_once_it_is_reported);
