@@ -260,8 +260,9 @@ struct prepare_job *prepare_stop(struct prepare **pp)
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_cond_signal(&p->workers[i].more);
 	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(p->workers[i].thread, NULL);        /* all of them, before any list is touched without the lock */
 	for (unsigned i = 0; i < THREADS; i++) {
-		pthread_join(p->workers[i].thread, NULL);
 		while ((j = take_first(&p->workers[i].queue)) != NULL)
 			push(&p->done, j);
 		pthread_cond_destroy(&p->workers[i].more);
