@@ -64,19 +64,43 @@ static int make_folders(const char *path)
 	return make_folder(p.s);
 }
 
-static bool is_ours(const char *name)
+static bool is_in(const char *name, const char *const *list, size_t n)
 {
-	return strcmp(name, "manifest.db") == 0 || strcmp(name, "LOCK") == 0;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, list[i]) == 0)
+			return true;
+	return false;
 }
 
+/* Each of them says that it is a database of ours, or was going to be one. A LOCK does not: others have one, too. */
+static bool is_ours(const char *name)
+{
+	static const char *const names[] = { "manifest.db", "wal", "sst", "quarantine" };
+
+	return is_in(name, names, sizeof names / sizeof names[0]);
+}
+
+/* There before the first start, or left behind by one that did not come far. */
 static bool is_harmless(const char *name)
 {
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0 || strcmp(name, "run") == 0;
+	static const char *const names[] = { ".", "..", "lost+found", "run", "LOCK", "ballast" };
+
+	return is_in(name, names, sizeof names / sizeof names[0]);
+}
+
+/* The run directory, where a start before this one made it in here under another name. */
+static bool holds_run_dir(const struct conf *c, const char *name)
+{
+	struct path p = path_join(c->data_dir, name);
+	size_t n = strlen(p.s);
+
+	return strncmp(c->run_dir, p.s, n) == 0 && (c->run_dir[n] == '/' || c->run_dir[n] == '\0');
 }
 
 /* A folder with things in it, none of which says that it is a database, is not to be filled by us. */
-static enum st check_not_foreign(const char *path, struct buf *complaint, int *exit_codep)
+static enum st check_not_foreign(const struct conf *c, struct buf *complaint, int *exit_codep)
 {
+	const char *path = c->data_dir;
 	DIR *d = opendir(path);
 	char stranger[256] = "";
 	bool ours = false;
@@ -85,7 +109,7 @@ static enum st check_not_foreign(const char *path, struct buf *complaint, int *e
 		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot read the data directory", path);
 	for (struct dirent *e; (e = readdir(d)) != NULL && !ours;) {
 		ours = is_ours(e->d_name);
-		if (!ours && !is_harmless(e->d_name))
+		if (!ours && !is_harmless(e->d_name) && !holds_run_dir(c, e->d_name))
 			snprintf(stranger, sizeof stranger, "%s", e->d_name);
 	}
 	closedir(d);
@@ -142,7 +166,7 @@ enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_code
 
 	if (make_folders(c->data_dir) != 0)
 		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot make the data directory", c->data_dir);
-	st = check_not_foreign(c->data_dir, complaint, exit_codep);
+	st = check_not_foreign(c, complaint, exit_codep);
 	if (st)
 		return st;
 	st = take_lock(&data, complaint, exit_codep);

@@ -71,6 +71,51 @@ START_TEST(a_directory_of_somebody_else_is_refused_and_untouched)
 }
 END_TEST
 
+static void make_file(const struct conf *c, const char *file)
+{
+	char name[256];
+	FILE *f;
+
+	snprintf(name, sizeof name, "%.200s/%s", c->data_dir, file);
+	f = fopen(name, "w");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+}
+
+/* As RocksDB and LevelDB leave them: they have a LOCK, too. */
+START_TEST(a_database_of_another_kind_is_refused_although_it_has_a_lock_file)
+{
+	struct conf c = settings("rocks");
+	struct buf complaint = BUF_INIT;
+	int code = 0;
+
+	mkdir(c.data_dir, 0700);
+	make_file(&c, "LOCK");
+	make_file(&c, "CURRENT");
+	ck_assert_int_eq(datadir_take(&c, &complaint, &code), ST_INVALID);
+	ck_assert_int_eq(code, EXIT_DATA);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&complaint), "CURRENT"));
+	buf_fini(&complaint);
+	clean();
+}
+END_TEST
+
+/* A crash before the manifest was made. */
+START_TEST(what_a_start_left_behind_that_did_not_come_far_is_no_stranger)
+{
+	struct conf c = settings("young");
+	struct buf complaint = BUF_INIT;
+	int code = 0;
+
+	snprintf(c.run_dir, sizeof c.run_dir, "%.200s/sockets/here", c.data_dir);
+	ck_assert_int_eq(datadir_take(&c, &complaint, &code), ST_OK);
+	make_file(&c, "ballast");
+	ck_assert_int_eq(datadir_take(&c, &complaint, &code), ST_OK);
+	buf_fini(&complaint);
+	clean();
+}
+END_TEST
+
 START_TEST(a_second_one_is_refused_with_the_pid_of_the_first)
 {
 	struct conf c = settings("db");
@@ -98,6 +143,8 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_missing_directory_is_made_with_its_parents);
 	tcase_add_test(tc, a_directory_of_somebody_else_is_refused_and_untouched);
+	tcase_add_test(tc, a_database_of_another_kind_is_refused_although_it_has_a_lock_file);
+	tcase_add_test(tc, what_a_start_left_behind_that_did_not_come_far_is_no_stranger);
 	tcase_add_test(tc, a_second_one_is_refused_with_the_pid_of_the_first);
 }
 
