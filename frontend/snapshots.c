@@ -220,13 +220,18 @@ static uint64_t old_bytes(struct snapshots *s)
 	return bytes;
 }
 
-/* The one that was not used for longest; users: among those that are used now. */
+static bool goes_before(const struct snapshot *a, const struct snapshot *b)
+{
+	return a->ended != b->ended ? a->ended : a->used_us < b->used_us;
+}
+
+/* The one that goes first; used: among those that are used now. */
 static struct snapshot *oldest(struct snapshots *s, bool used)
 {
 	struct snapshot *snap, *found = NULL;
 
 	for (snap = s->list; snap; snap = snap->next)
-		if (!snap->over && (snap->users > 0) == used && (!found || snap->used_us < found->used_us))
+		if (!snap->over && (snap->users > 0) == used && (!found || goes_before(snap, found)))
 			found = snap;
 	return found;
 }
@@ -265,6 +270,7 @@ void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
 
 	*snapp = NULL;
 	snap->used_us = clock_mono_us();
+	snap->ended = !keep;
 	if (--snap->users == 0 && (snap->over || (!keep && (!snap->own || snap->share < 0))))
 		drop(s, snap);
 	make_room(s);

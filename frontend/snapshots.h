@@ -13,7 +13,8 @@
  * 3. A snapshot of another frontend is opened from what that shows (snapshot_share.h). Its lease stays the other's, and
  *    ends with it, unless that one was replaced: then it leaves, and before it ends those that stay take over what it keeps.
  * 4. Kept ones are bounded: by number (max), and all by the memory of replaced memtables that only they hold (max_bytes).
- *    Beyond that the one that was not used for longest goes, those that are used after the others.
+ *    Beyond that the one that was not used for longest goes: first those whose scans have ended, which are kept for who asks for
+ *    a page once more, last those that are used.
  * 5. Expiry is judged by the moment the snapshot was taken: all pages show one state.
  *
  * Event loop thread only; the views may be read by any thread.
@@ -35,6 +36,7 @@ struct snapshot {
 	int share;                       /* own: what shows it to others; -1: not yet */
 	unsigned users;
 	bool over;                       /* used, and to be given up at the next step */
+	bool ended;                      /* its scan came to the end: nobody waits for a next page, as far as is known here */
 	uint64_t used_us;
 };
 

@@ -244,6 +244,31 @@ START_TEST(of_those_that_wait_the_one_not_used_for_longest_goes)
 }
 END_TEST
 
+/* A scan that has come to its end waits for nothing: its cursors are good for who asks once more, as long as there is room. */
+START_TEST(those_of_scans_that_ended_go_before_those_that_wait)
+{
+	struct snapshot *snap;
+	struct cursor waits, ended[3];
+	struct place p;
+
+	begin(&p, 2, UINT64_MAX);
+	waits = keep_one(&p);
+	for (unsigned i = 0; i < 3; i++) {
+		pass(10);
+		ended[i] = keep_one(&p);
+		ck_assert_int_eq(snapshots_find(p.owner, &ended[i], &snap), ST_OK);
+		snapshots_done(p.owner, &snap, false);
+	}
+	ck_assert(finds(p.owner, &waits) && !finds(p.owner, &ended[0]) && !finds(p.owner, &ended[1]));
+	pass(10);
+	ck_assert(finds(p.owner, &ended[2]));            /* and waits again */
+	pass(10);
+	ended[0] = keep_one(&p);
+	ck_assert(!finds(p.owner, &waits) && finds(p.owner, &ended[2]) && finds(p.owner, &ended[0]));
+	end(&p);
+}
+END_TEST
+
 START_TEST(one_that_is_released_ends_while_it_is_used)
 {
 	struct place p;
@@ -400,6 +425,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, what_another_process_shows_is_not_believed);
 	tcase_add_test(tc, each_use_renews_it_for_a_while_and_never_beyond_its_life);
 	tcase_add_test(tc, of_those_that_wait_the_one_not_used_for_longest_goes);
+	tcase_add_test(tc, those_of_scans_that_ended_go_before_those_that_wait);
 	tcase_add_test(tc, one_that_is_released_ends_while_it_is_used);
 	tcase_add_test(tc, who_has_no_room_gives_up_its_own_part_only);
 	tcase_add_test(tc, who_has_no_descriptors_cannot_open_it_now_but_later);
