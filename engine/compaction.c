@@ -9,6 +9,8 @@
 #include "common/base/mem.h"
 #include "engine/retired.h"
 
+#define PART_IDS_MOST 4096u              /* of one part: a report of as many tables with the longest keys fits into a message */
+
 struct compaction *compaction_new(void)
 {
 	struct compaction *c = mem_zalloc(sizeof(*c));
@@ -66,14 +68,16 @@ void compaction_set_inputs(struct compaction *c)
 	}
 }
 
-/* Tables reach half the target size for certain, unless they end early for what lies below. */
+/* Tables reach half the target size for certain, unless they end early for what lies below. Where that is too many the last of
+ * them takes all the rest (compactor/outputs.c). */
 static uint32_t ids_for(const struct compaction *c, uint64_t bytes, uint64_t table_size_target)
 {
-	uint64_t below = 0;
+	uint64_t below = 0, ids;
 
 	for (size_t i = 0; i < c->pick.below_count; i++)
 		below += c->pick.below[i].bytes;
-	return (uint32_t)(bytes / table_size_target * 2 + below / (PICK_OVERLAP_MOST * table_size_target) + 8);
+	ids = bytes / table_size_target * 2 + below / (PICK_OVERLAP_MOST * table_size_target) + 8;
+	return ids < PART_IDS_MOST ? (uint32_t)ids : PART_IDS_MOST;
 }
 
 uint32_t compaction_cut(struct compaction *c, size_t most, uint64_t least_bytes, uint64_t table_size_target)

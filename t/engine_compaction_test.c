@@ -296,9 +296,33 @@ START_TEST(a_database_most_of_which_is_deleted_shrinks_when_it_rests)
 }
 END_TEST
 
+/* Large, with small tables: were all of them reported with the longest keys, no message could hold it. */
+START_TEST(however_large_a_job_is_its_report_fits_into_a_message)
+{
+	static const uint8_t key[KEY_MAX_BYTES];
+	struct compaction *c = compaction_new();
+	struct compact_report r = { .incarnation = UINT64_MAX, .job = UINT64_MAX, .done = true };
+	struct buf b = BUF_INIT;
+
+	c->pick.input_bytes = UINT64_C(1) << 40;
+	r.output_count = compaction_cut(c, 1, 1, 4096);
+	ck_assert_uint_le(r.output_count, LIST_MAX);
+	r.outputs = arena_alloc(&c->arena, r.output_count * sizeof(*r.outputs));
+	for (size_t i = 0; i < r.output_count; i++)
+		r.outputs[i] = (struct table_facts){ file_id(UINT64_MAX), UINT64_MAX, UINT32_MAX, slice_of(key, sizeof(key)),
+						     slice_of(key, sizeof(key)), SEQ_MAX, SEQ_MAX, UINT64_MAX, UINT64_MAX,
+						     UINT64_MAX, UINT64_MAX, INT64_MAX, INT64_MAX };
+	compact_report_encode(&r, &b);
+	ck_assert_uint_le(b.n, COMPACT_MESSAGE_MAX);
+	buf_fini(&b);
+	compaction_free(&c);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, whatever_fails_while_three_parts_are_installed_all_of_them_count_or_none);
+	tcase_add_test(tc, however_large_a_job_is_its_report_fits_into_a_message);
 	tcase_add_test(tc, an_entry_that_got_lost_between_two_parts_is_missed);
 	tcase_add_test(tc, a_part_may_not_report_what_lies_outside_its_range_or_ids);
 	tcase_add_test(tc, it_is_stuck_when_a_part_that_is_not_done_comes_no_further);
