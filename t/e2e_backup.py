@@ -161,6 +161,11 @@ def another_file_system_is_no_obstacle():
         assert "files copied" in ctl("backup", far)
         assert " 0 linked" not in ctl("backup", far)
         ctl("backup", "verify", far, "all")
+        moved = os.path.join(places, "moved")            # the newest one, to a disk with more room
+        shutil.move(os.path.join(far, "000002"), moved)
+        os.symlink(moved, os.path.join(far, "000002"))
+        assert " 0 linked" in ctl("backup", far), "a link across disks"
+        ctl("backup", "verify", far, "all")
     finally:
         shutil.rmtree(far)
 

@@ -67,6 +67,7 @@ def what_is_no_place_for_a_checkpoint_is_refused_with_a_sentence():
         got = server.ctl("checkpoint", place)
         harness.equal(got.returncode, 64, place)
         assert sentence in got.stderr, got.stderr
+    assert '"level":50' not in server.log_tail(1000), "a mistyped name is no alarm: " + server.log_tail(40)
     for left in ("/dev/shm/lsm-test-copy", "/dev/shm/lsm-test-copy.partial", inside):
         assert not os.path.exists(left), left
     place = os.path.join(server.data_dir, "checkpoints", "copy")

@@ -268,7 +268,9 @@ static enum st take_table(struct taking *t, const struct live_table *table)
 		t->report.linked += !st;
 		t->report.linked_bytes += st ? 0 : f->size_bytes;
 	}
-	return st == ST_NOT_FOUND ? copy_table(t, table, to) : st;
+	if (st == ST_NOT_FOUND || st == ST_INVALID)    /* new, or the last backup was moved to another disk */
+		return copy_table(t, table, to);
+	return st;
 }
 
 static enum st take_file(struct taking *t, struct path from, struct path to)

@@ -287,7 +287,9 @@ static enum st posix_rename(struct vfs *v, const char *from, const char *to)
 static enum st posix_link(struct vfs *v, const char *from, const char *to)
 {
 	(void)v;
-	return link(from, to) == 0 ? ST_OK : posix_fail(errno, "link", from);
+	if (link(from, to) == 0)
+		return ST_OK;
+	return errno == EXDEV ? ST_INVALID : posix_fail(errno, "link", from);    /* whoever named the place is told */
 }
 
 static enum st posix_unlink(struct vfs *v, const char *path)

@@ -9,7 +9,7 @@
  * 2. A short write is completed or reported, never half-believed; EINTR is never seen.
  * 3. After a failed sync the file's content on disk is unknown: the caller must not trust it (invariant 9).
  * 4. Every error is born here: logged once with path and system text. ST_FULL for no space, ST_NOT_FOUND
- *    (not logged) for a missing file, ST_INVALID for a link to another file system, ST_INTERNAL
+ *    (not logged) for a missing file, ST_INVALID (not logged) for a link to another file system, ST_INTERNAL
  *    when the system refuses to open a file for reading (descriptors, memory, rights), else ST_IO.
  *
  * A vfs may be used by any thread; a vfs_file's reads too; its writes and syncs by one thread at a time.
