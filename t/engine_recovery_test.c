@@ -619,6 +619,53 @@ START_TEST(prepared_segments_that_were_never_begun_mean_nothing)
 }
 END_TEST
 
+static void lengthen(uint64_t id, uint64_t size)
+{
+	struct vfs_file *f;
+
+	ck_ok(vfs_open(v, path_wal(dir, file_id(id)).s, VFS_WRITE, &f));
+	ck_ok(vfs_truncate(f, size));
+	vfs_close(&f);
+}
+
+/* Nobody can wait until they are read. */
+START_TEST(terabytes_of_nothing_behind_a_segment_or_in_one_that_was_never_begun_hold_nothing_up)
+{
+	struct pen p = written(1, 2);
+	struct replayed r;
+	struct wal *spare;
+
+	wal_close(&p.wal);
+	ck_ok(wal_prepare(v, dir, file_id(2), 4096, &spare));
+	wal_close(&spare);
+	lengthen(1, UINT64_C(4) << 40);
+	lengthen(2, UINT64_C(4) << 40);
+	ck_ok(replay(WAL_RECOVERY_STRICT, &r));
+	ck_assert_uint_eq(r.count, 6);
+	ck_assert(!r.report.torn_tail);
+}
+END_TEST
+
+/* As much of nothing between a segment's end and what shows that more of it was on the disk. */
+START_TEST(what_lies_behind_terabytes_of_nothing_is_found)
+{
+	static uint8_t bytes[16384];
+	struct pen p = written(1, 1);
+	struct replayed r;
+	struct vfs_file *f;
+	size_t got;
+
+	ck_ok(pen_group(&p));
+	wal_close(&p.wal);
+	ck_ok(vfs_open(v, path_wal(dir, file_id(1)).s, VFS_WRITE, &f));
+	ck_ok(vfs_read(f, bytes, sizeof(bytes), 0, false, &got));
+	ck_ok(vfs_write(f, bytes, got, UINT64_C(1) << 40));
+	vfs_close(&f);
+	ck_ok(replay(WAL_RECOVERY_STRICT, &r));
+	ck_assert(r.report.torn_tail && r.report.damaged_bytes >= UINT64_C(1) << 39);
+}
+END_TEST
+
 /* The newest segment's header reached the disk in part: nothing in it was acknowledged. */
 START_TEST(a_torn_header_of_the_newest_segment_is_cut)
 {
@@ -839,6 +886,8 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_segment_of_the_format_before_is_read);
 	tcase_add_test(tc, a_newer_format_is_refused_in_every_mode);
 	tcase_add_test(tc, prepared_segments_that_were_never_begun_mean_nothing);
+	tcase_add_test(tc, terabytes_of_nothing_behind_a_segment_or_in_one_that_was_never_begun_hold_nothing_up);
+	tcase_add_test(tc, what_lies_behind_terabytes_of_nothing_is_found);
 	tcase_add_test(tc, a_torn_header_of_the_newest_segment_is_cut);
 	tcase_add_test(tc, flushed_records_only_tell_their_origin);
 	tcase_add_test(tc, sequences_skip_flushed_ones_after_a_cut_below_them);

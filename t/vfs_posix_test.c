@@ -198,6 +198,25 @@ START_TEST(allocated_bytes_are_zero_and_nothing_is_lost)
 END_TEST
 
 /* A disk's file; of one that is in memory only (tmpfs) nothing can be forgotten. */
+START_TEST(a_hole_is_passed_and_what_lies_behind_it_is_not)
+{
+	struct vfs_file *f;
+
+	begin();
+	f = open_at("f", VFS_CREATE);
+	ck_assert_int_eq(vfs_write(f, "a", 1, 0), ST_OK);
+	ck_assert_int_eq(vfs_write(f, "b", 1, 1 << 30), ST_OK);
+	ck_assert_int_eq(vfs_truncate(f, UINT64_C(1) << 31), ST_OK);
+	ck_assert_uint_eq(vfs_next_data(f, 0), 0);
+	ck_assert_uint_le(vfs_next_data(f, 1 << 20), 1 << 30);
+	ck_assert_uint_eq(vfs_next_data(f, 1 << 30), 1 << 30);
+	ck_assert_uint_ge(vfs_next_data(f, (1 << 30) + (1 << 20)), (1 << 30) + (1 << 20));
+	ck_assert_uint_eq(vfs_next_data(f, UINT64_C(1) << 32), UINT64_C(1) << 32);       /* behind its end */
+	vfs_close(&f);
+	end();
+}
+END_TEST
+
 START_TEST(read_exactly_brings_nothing_else_into_memory)
 {
 	enum { PIECE = 1 << 20, PIECES = 6 };
@@ -356,6 +375,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, read_that_may_not_wait_reads_the_same_or_is_busy);
 	tcase_add_test(tc, allocated_bytes_are_zero_and_nothing_is_lost);
 	tcase_add_test(tc, no_space_is_full);
+	tcase_add_test(tc, a_hole_is_passed_and_what_lies_behind_it_is_not);
 	tcase_add_test(tc, read_exactly_brings_nothing_else_into_memory);
 	tcase_add_test(tc, offsets_beyond_the_last_are_invalid);
 	tcase_add_test(tc, slurp_keeps_to_its_bound);

@@ -230,10 +230,22 @@ static void posix_read_exactly(struct vfs_file *f)
 	(void)posix_fadvise(posix_file(f)->fd, 0, 0, POSIX_FADV_RANDOM);
 }
 
+/* The position that this moves is nobody's: all reads and writes name theirs. */
+static uint64_t posix_next_data(struct vfs_file *f, uint64_t offset)
+{
+	off_t at = lseek(posix_file(f)->fd, (off_t)offset, SEEK_DATA);
+	uint64_t size;
+
+	if (at >= 0)
+		return (uint64_t)at;
+	return errno == ENXIO && posix_size(f, &size) == ST_OK && size > offset ? size : offset;
+}
+
 static const struct vfs_file_ops posix_file_ops = {
 	.close = posix_close, .read = posix_read, .write = posix_write, .sync = posix_sync,
 	.truncate = posix_truncate, .allocate = posix_allocate, .release = posix_release, .size = posix_size,
 	.forget_cache = posix_forget_cache, .read_exactly = posix_read_exactly,
+	.next_data = posix_next_data,
 };
 
 static int posix_open_fd(const char *path, int flags)

@@ -73,6 +73,11 @@ void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n)
 		f->ops->forget_cache(f, offset, n);
 }
 
+uint64_t vfs_next_data(struct vfs_file *f, uint64_t offset)
+{
+	return f->ops->next_data ? f->ops->next_data(f, offset) : offset;
+}
+
 void vfs_read_exactly(struct vfs_file *f)
 {
 	if (f->ops->read_exactly)

@@ -51,6 +51,9 @@ enum st vfs_size(struct vfs_file *f, uint64_t *sizep) MUST_USE;
 /* Advice: these pages will not be needed again, all of them or those that begin in [offset, offset + n) or hold offset. */
 void vfs_forget_cache(struct vfs_file *f);
 void vfs_forget_range(struct vfs_file *f, uint64_t offset, uint64_t n);
+/* Where the next byte may lie, from offset on, that is no hole of the file: what is before it is read as zeros. The size when
+ * there is none, and offset itself when nobody knows. */
+uint64_t vfs_next_data(struct vfs_file *f, uint64_t offset);
 void vfs_read_exactly(struct vfs_file *f);               /* advice: from now on read what is asked for, nothing ahead of it */
 
 enum st vfs_mkdir(struct vfs *v, const char *path) MUST_USE;                 /* fine when it exists */

@@ -16,6 +16,7 @@ struct vfs_file_ops {
 	enum st (*size)(struct vfs_file *, uint64_t *);
 	void (*forget_cache)(struct vfs_file *, uint64_t offset, uint64_t n);    /* n 0: to the end */
 	void (*read_exactly)(struct vfs_file *);     /* may be left out */
+	uint64_t (*next_data)(struct vfs_file *, uint64_t offset);   /* so may this */
 };
 
 struct vfs_ops {

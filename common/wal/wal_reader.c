@@ -13,6 +13,7 @@
 
 #define WAL_READER_MAGIC 0x3a1f0e2du
 #define WINDOW_BYTES (1u << 20)
+#define ZEROS_READ_BYTES (64u << 20)     /* so many in a row are looked at; of more, what is no hole of the file */
 #define LIVE_WINDOW_BYTES (64u << 10)    /* most of what lies behind is not written yet, and read again */
 
 struct wal_reader {
@@ -278,9 +279,22 @@ static uint64_t zeros_behind(const struct wal_reader *r, uint64_t offset)
 	return at - offset;
 }
 
+/* The bytes to go on by from a place of eight zeros: as many as are zeros for certain, a multiple of 8. No segment of ours has
+ * many behind its end. In a file that was made larger there may be terabytes of them, and to read them takes hours. */
+static uint64_t pass_zeros(const struct wal_reader *r, uint64_t at, uint64_t *runp)
+{
+	uint64_t n = 8 + zeros_behind(r, at + 8), next;
+
+	*runp += n;
+	if (*runp < ZEROS_READ_BYTES)
+		return n;
+	next = vfs_next_data(r->file, at + n);
+	return next > at + n ? (next - at) / 8 * 8 : n;
+}
+
 enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *restp)
 {
-	uint64_t budget = REST_BUDGET_BYTES, bytes = 0;
+	uint64_t zeros = 0, budget = REST_BUDGET_BYTES, bytes = 0;
 	const uint8_t *p;
 	enum st st = ST_OK;
 
@@ -294,9 +308,10 @@ enum st wal_reader_rest(struct wal_reader *r, uint64_t offset, struct wal_rest *
 		if (st)
 			break;
 		if (all_zero(p, n)) {
-			at += zeros_behind(r, at + 8);
+			bytes = pass_zeros(r, at, &zeros);
 			continue;
 		}
+		zeros = 0;
 		while (p[n - 1] == 0)
 			n--;
 		restp->content_end = at + n;
