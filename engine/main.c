@@ -131,6 +131,7 @@ static void open_database(struct engine *e)
 	enum st st = restore_open(&c, &e->db, &complaint);
 
 	report_leave(&e->db.report, e->vfs, e->heritage.conf.data_dir, e->heritage.conf.run_dir);
+	buf_reset(&complaint);           /* logged where it was born */
 	if (st == ST_CORRUPT)
 		refuse(e, &complaint, EXIT_DATA);
 	if (st && disk_is_full(e, st)) {

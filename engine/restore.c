@@ -146,10 +146,11 @@ static enum st check_tables(const struct restore_config *c, const struct manifes
 
 	for (size_t i = 0; i < s->table_count && !st; i++)
 		st = recovery_check_table(c->vfs, c->conf->data_dir, s->tables[i].facts.id, s->tables[i].facts.size_bytes);
-	if (st == ST_CORRUPT)
-		buf_printf(complaint, "A table that the manifest names is missing or has another size; restore %s from a backup.",
-			   path_sst_dir(c->conf->data_dir).s);
-	return st;
+	if (st != ST_CORRUPT)
+		return st;
+	buf_printf(complaint, "A table that the manifest names is missing or has another size; restore %s from a backup.",
+		   path_sst_dir(c->conf->data_dir).s);
+	return fail(ST_CORRUPT, "%s", buf_cstr(complaint));
 }
 
 static int id_order(const void *a, const void *b)
@@ -227,7 +228,7 @@ static enum st check_nothing_is_gone(const struct restore_config *c, const struc
 		return ST_OK;
 	buf_printf(complaint, "The write-ahead log ends at sequence %" PRIu64 ", but sequences up to %" PRIu64
 		   " were visible: acknowledged writes are missing.", r->last_seq.v, shown);
-	return ST_CORRUPT;
+	return fail(ST_CORRUPT, "%s", buf_cstr(complaint));
 }
 
 /* The recovered memtables become the truth's. */

@@ -91,6 +91,7 @@ def a_damaged_log_is_refused_with_a_report_and_cut_when_that_is_asked_for():
     told = server.ctl("status")
     harness.equal(told.returncode, 69, "lsmctl without a server")
     assert report["summary"] in told.stderr, told.stderr
+    harness.equal(server.log_tail(1000).count("Acknowledged data in the write-ahead log is damaged"), 1, "lines that tell one damage")
 
     server.settings["WAL_RECOVERY_MODE"] = "truncate"
     server.start()
