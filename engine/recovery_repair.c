@@ -15,9 +15,20 @@
 #include "common/table/filename.h"
 
 #define COPY_BYTES (1u << 20)
+#define HOLE_BYTES (64u << 20)           /* a hole of so many bytes is not filled by copying */
 
-/* Copies bytes [offset, end) of one file to another place, through memory; both may be the same file and
- * place. */
+/* How many bytes from offset on are a hole of the file that is worth leaving one. */
+static uint64_t hole_at(struct vfs_file *f, uint64_t offset, uint64_t end)
+{
+	uint64_t next = vfs_next_data(f, offset);
+
+	if (next > end)
+		next = end;
+	return next - offset >= HOLE_BYTES ? next - offset : 0;
+}
+
+/* Copies bytes [offset, end), the last of which is none of a hole, of one file to another place, through memory: into a new
+ * file, or both may be the same file and place. */
 static enum st copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, struct vfs_file *to,
 			  uint64_t to_offset)
 {
@@ -25,8 +36,12 @@ static enum st copy_bytes(struct vfs_file *from, uint64_t offset, uint64_t end, 
 	enum st st = ST_OK;
 
 	while (offset < end && !st) {
-		size_t n = end - offset < COPY_BYTES ? (size_t)(end - offset) : COPY_BYTES, got = 0;
+		uint64_t hole = from == to ? 0 : hole_at(from, offset, end);
+		size_t n, got = 0;
 
+		offset += hole;
+		to_offset += hole;
+		n = end - offset < COPY_BYTES ? (size_t)(end - offset) : COPY_BYTES;
 		st = vfs_read(from, chunk, n, offset, false, &got);
 		if (!st && got < n)
 			st = fail(ST_IO, "a WAL segment became shorter while it was copied");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recovery of a write-ahead log that a crash tore, or that something damaged: what is kept, cut, refused. */
+#include <sys/stat.h>
+
 #include "common/base/rand.h"
 #include "common/wal/wal_reader.h"
 #include "t/engine_walhelp.h"
@@ -387,6 +389,29 @@ START_TEST(cut_bytes_are_kept_as_they_were)
 	mem_free(bin.p);
 	mem_free(images[0].p);
 	mem_free(images[1].p);
+}
+END_TEST
+
+/* A hole is a hole in quarantine/, too: there may be terabytes of it, and no room for as many zeros. */
+START_TEST(a_hole_among_the_cut_bytes_takes_no_room)
+{
+	static const uint64_t far = UINT64_C(1) << 30;
+	struct pen p = written(1, 3);
+	struct replayed r;
+	struct vfs_file *f;
+	struct stat sb;
+	char name[64];
+
+	wal_close(&p.wal);
+	ck_ok(vfs_open(v, path_wal(dir, file_id(1)).s, VFS_WRITE, &f));
+	ck_ok(vfs_write(f, "x", 1, WAL_HEADER_BYTES + 30));
+	ck_ok(vfs_write(f, "behind", 6, far));
+	vfs_close(&f);
+	ck_ok(replay(WAL_RECOVERY_TRUNCATE, &r));
+	snprintf(name, sizeof name, "wal_1_at_%" PRIu64 ".bin", r.report.damaged_offset);
+	ck_assert_int_eq(stat(path_join(path_quarantine_dir(dir).s, name).s, &sb), 0);
+	ck_assert_uint_eq((uint64_t)sb.st_size, far + 6 - r.report.damaged_offset);
+	ck_assert_int_lt(sb.st_blocks, 1 << 17);
 }
 END_TEST
 
@@ -873,6 +898,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, truncate_mode_keeps_everything_before_the_damage_and_sets_the_rest_aside);
 	tcase_add_test(tc, truncate_mode_cuts_here_and_not_in_what_a_checkpoint_shares);
 	tcase_add_test(tc, cut_bytes_are_kept_as_they_were);
+	tcase_add_test(tc, a_hole_among_the_cut_bytes_takes_no_room);
 	tcase_add_test(tc, a_missing_middle_segment_is_a_gap);
 	tcase_add_test(tc, a_missing_first_segment_is_a_gap);
 	tcase_add_test(tc, a_floor_lets_older_segments_be_absent_or_damaged);
