@@ -556,6 +556,11 @@ START_TEST(inputs_of_a_job_that_fails_for_no_known_reason_rest_from_the_second_t
 		next_order(&b);
 	while (b.order.cancel);
 	ck_assert_uint_eq(b.order.input_count, 2);
+	finish_order(&b);
+	do
+		next_order(&b);
+	while (b.order.cancel);
+	ck_assert_uint_eq(b.order.input_count, 4);       /* their rest is over */
 	end(&b);
 }
 END_TEST
