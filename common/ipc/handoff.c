@@ -55,7 +55,8 @@ struct handoff_server {
 
 struct handoff_client {
 	uint32_t magic;
-	int fd;                      /* -1: not connected */
+	int fd;                      /* -1: none */
+	bool lost;                   /* nothing more comes from it; closed when connecting anew */
 	char *path;
 };
 
@@ -291,6 +292,7 @@ static void disconnect(struct handoff_client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	c->lost = false;
 }
 
 void handoff_client_free(struct handoff_client **cp)
@@ -317,8 +319,9 @@ enum st handoff_connect(struct handoff_client *c)
 	int fd, error;
 
 	obj_check(c, HANDOFF_CLIENT_MAGIC);
-	if (c->fd >= 0)
+	if (c->fd >= 0 && !c->lost)
 		return ST_OK;
+	disconnect(c);
 	st = make_address(c->path, &address);
 	if (st)
 		return st;
@@ -393,7 +396,7 @@ enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp,
 	obj_check(c, HANDOFF_CLIENT_MAGIC);
 	*idp = file_id(0);
 	*fdp = -1;
-	if (c->fd < 0)
+	if (c->fd < 0 || c->lost)
 		return ST_UNAVAILABLE;
 	if (wait_ms > 0)
 		wait_readable(c->fd, wait_ms);
@@ -401,7 +404,7 @@ enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp,
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return ST_NOT_FOUND;
 	if (n <= 0) {
-		disconnect(c);
+		c->lost = true;
 		return ST_UNAVAILABLE;
 	}
 	*fdp = descriptor_of(&msg);
@@ -412,6 +415,6 @@ enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp,
 	if (*fdp >= 0)
 		close(*fdp);
 	*fdp = -1;
-	disconnect(c);               /* whoever connects anew is sent everything */
+	c->lost = true;              /* whoever connects anew is sent everything */
 	return fail(ST_IO, "%s: a memtable came without its descriptor, or none is left to take it", c->path);
 }

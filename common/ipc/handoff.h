@@ -41,10 +41,11 @@ void handoff_client_free(struct handoff_client **cp);
 
 /* Connects when not connected; ST_UNAVAILABLE (not logged) when nobody listens. */
 enum st handoff_connect(struct handoff_client *c) MUST_USE;
-int handoff_fd(const struct handoff_client *c);           /* -1: not connected */
+int handoff_fd(const struct handoff_client *c);           /* -1: never connected, or not again */
 
 /* The next memtable: id and a descriptor that is now the caller's. wait_ms 0: do not block. ST_NOT_FOUND:
- * none within that time. ST_UNAVAILABLE: the engine is gone (all queued ones were taken); connect again. */
+ * none within that time. ST_UNAVAILABLE: the engine is gone (all queued ones were taken); connect again. Until then handoff_fd()
+ * stays open, for whoever watches it to stop that: its number must not be somebody else's by then. */
 enum st handoff_take(struct handoff_client *c, int wait_ms, struct file_id *idp, int *fdp) MUST_USE;
 
 #endif
