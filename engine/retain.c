@@ -12,6 +12,7 @@
 #include "common/table/filename.h"
 #include "common/wal/wal_reader.h"
 
+#define HOLE_BYTES (64u << 20)           /* one of so many is passed, not read */
 #define PIECE_BYTES ((size_t)64 << 10)
 
 struct kept { struct file_id id; uint64_t bytes; };
@@ -111,6 +112,8 @@ static enum st is_empty_behind(struct vfs_file *f, uint64_t offset, bool *yesp)
 		st = vfs_read(f, piece, PIECE_BYTES, offset, false, &got);
 		*yesp = !st && all_zero(piece, got);
 		offset += got;
+		if (vfs_next_data(f, offset) >= offset + HOLE_BYTES)
+			offset = vfs_next_data(f, offset);
 	}
 	mem_free(piece);
 	return st;

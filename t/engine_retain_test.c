@@ -118,6 +118,24 @@ START_TEST(unused_room_is_given_back_and_the_bytes_stay)
 }
 END_TEST
 
+/* The flush thread cannot wait until they are read. */
+START_TEST(terabytes_of_nothing_behind_a_segment_hold_nothing_up)
+{
+	struct vfs_file *f;
+	struct shelf s;
+
+	open_shelf(&s, 1 << 20);
+	write_segment(&s, 1, 20);
+	write_segment(&s, 2, 1);
+	ck_ok(vfs_open(s.v, path_wal(s.dir, file_id(1)).s, VFS_WRITE, &f));
+	ck_ok(vfs_truncate(f, UINT64_C(4) << 40));
+	vfs_close(&f);
+	ck_assert(retain_take(s.retain, file_id(1), s.pen.before.length));
+	ck_assert(is_kept(&s, 1));
+	close_shelf(&s);
+}
+END_TEST
+
 START_TEST(content_behind_the_length_that_is_said_is_not_touched)
 {
 	struct image before, after;
@@ -311,6 +329,7 @@ static void suite(TCase *tc)
 {
 	tcase_add_test(tc, as_many_are_kept_as_have_the_limit);
 	tcase_add_test(tc, unused_room_is_given_back_and_the_bytes_stay);
+	tcase_add_test(tc, terabytes_of_nothing_behind_a_segment_hold_nothing_up);
 	tcase_add_test(tc, content_behind_the_length_that_is_said_is_not_touched);
 	tcase_add_test(tc, a_start_finds_what_was_kept_and_what_was_flushed_and_not_moved);
 	tcase_add_test(tc, a_start_removes_what_is_not_of_the_chain);
