@@ -370,6 +370,7 @@ START_TEST(a_body_that_comes_too_slowly_is_told)
 {
 	int fd, quick;
 
+	rig_is_impatient = true;
 	rig_init(handle);
 	rig.plan = plan;
 	rig.limits.body_rate = 10;
@@ -396,6 +397,7 @@ START_TEST(a_paused_body_has_all_the_time)
 {
 	int fd, other;
 
+	rig_is_impatient = true;
 	start();
 	fd = dial();
 	say_head(fd, "/pause", "Content-Length: 6\r\n");

@@ -380,6 +380,7 @@ START_TEST(slow_heads_and_bodies_are_told_and_idle_connections_end)
 	struct answer a = { 0 };
 	int head, body, idle;
 
+	rig_is_impatient = true;
 	start(100);
 	head = dial();
 	body = dial();
