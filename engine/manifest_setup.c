@@ -302,11 +302,11 @@ void manifest_setup__leave_alone(sqlite3 *db)
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-static enum st any_name(void *ctx, const char *name)
+static bool is_directory(struct vfs *v, const char *path)
 {
-	(void)ctx;
-	(void)name;
-	return ST_OK;
+	bool yes = false;
+
+	return vfs_exists(v, path_join(path, ".").s, &yes) == ST_OK && yes;
 }
 
 static enum st open_file(struct vfs *v, const char *path, const char *sqlite_vfs, sqlite3 **dbp, bool *createdp,
@@ -332,7 +332,7 @@ enum st manifest_setup__open(struct vfs *v, const char *path, const char *sqlite
 		return st;
 	manifest_db__know_sums();
 	st = open_file(v, path, sqlite_vfs, dbp, createdp, complaint);
-	if (st == ST_IO && vfs_list(v, path, any_name, NULL) == ST_OK)
+	if (st == ST_IO && is_directory(v, path))
 		st = refuse(complaint, path, "is a directory.");
 	if (st)
 		manifest_setup__leave_alone(*dbp);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/table/filename.h"
 
 static enum st refuse(struct buf *complaint, int *exit_codep, int code, const char *what, const char *path)
@@ -175,4 +176,14 @@ enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_code
 	if (make_folders(c->run_dir) != 0)
 		return refuse(complaint, exit_codep, EXIT_OSERR, "cannot make the run directory", c->run_dir);
 	return take_lock(&run, complaint, exit_codep);
+}
+
+void datadir_keep_run(const struct conf *c)
+{
+	if (access(c->run_dir, F_OK) == 0)
+		return;
+	if (make_folders(c->run_dir) == 0)
+		log_warn("RUN_DIR=%s was gone and is made anew. lsmctl does not reach this server until it is started anew.", c->run_dir);
+	else
+		log_error("RUN_DIR=%s is gone and cannot be made anew: %s", c->run_dir, strerror(errno));
 }

@@ -16,4 +16,7 @@
  * The lock lives until the process ends. */
 enum st datadir_take(const struct conf *c, struct buf *complaint, int *exit_codep) MUST_USE;
 
+/* Makes the run directory again when somebody has removed it: no worker could be started without one. */
+void datadir_keep_run(const struct conf *c);
+
 #endif

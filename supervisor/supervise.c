@@ -36,6 +36,7 @@
 #include "common/view/board.h"
 #include "common/view/lease.h"
 #include "supervisor/control.h"
+#include "supervisor/datadir.h"
 
 #define SUPERVISOR_MAGIC 0x51a7e90du
 #define DRAIN_GRACE_MS 15000u
@@ -311,6 +312,7 @@ static void start_worker(struct supervisor *s, struct worker *w)
 		.listener = w->role == ROLE_FRONTEND ? listeners_fd(s->listeners, w->index) : -1,
 	};
 
+	datadir_keep_run(s->conf);
 	if (worker_spawn(w, s->libexec, &h) != ST_OK) {
 		w->start_at_us = clock_mono_us() + SPAWN_RETRY_US;
 		return;

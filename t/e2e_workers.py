@@ -4,6 +4,7 @@ before anything starts.
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -114,6 +115,18 @@ def lsmctl_restarts_workers():
     harness.equal(got.returncode, 1)
     assert "no worker" in got.stderr, got.stderr
     server.stop()
+
+
+def workers_come_back_when_somebody_has_removed_the_run_directory():
+    server = harness.Server().start()
+    client = server.client(patient=True)
+    assert client.write("k", "1")[0] == 200
+    engine = server.pid_of("engine")
+    shutil.rmtree(os.path.join(server.data_dir, "run"))
+    os.kill(engine, signal.SIGKILL)
+    harness.wait_until(lambda: client.write("k", "2")[0] == 200, 30, "writes to be taken again")
+    assert "was gone and is made anew" in server.log_tail()
+    assert server.stop() == 0
 
 
 def workers_end_when_the_supervisor_is_killed():
@@ -237,6 +250,7 @@ harness.run(a_write_during_an_engine_restart_is_held_and_answered,
             a_repeated_request_is_applied_once,
             every_worker_comes_back_by_itself,
             lsmctl_restarts_workers,
+            workers_come_back_when_somebody_has_removed_the_run_directory,
             workers_end_when_the_supervisor_is_killed,
             a_second_server_on_the_same_directory_is_refused_with_the_pid,
             a_second_server_with_the_same_run_dir_is_refused_and_takes_nothing_away,

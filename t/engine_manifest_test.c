@@ -334,6 +334,8 @@ START_TEST(a_file_that_is_no_database_is_refused)
 	ck_assert_int_eq(unlink(p.s), 0);
 	testlib_put_file(vfs_posix(), p.s, noise, 100);
 	expect_refusal("cut short");
+	ck_assert_int_eq(unlink(p.s) + mkdir(p.s, 0700), 0);
+	expect_refusal("is a directory");
 }
 END_TEST
 
