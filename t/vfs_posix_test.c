@@ -299,7 +299,7 @@ START_TEST(names_come_move_and_go)
 	make("d/a", "a");
 	ck_assert_int_eq(vfs_mkdir(vfs_posix(), at("d/a")), ST_IO);
 	ck_assert_int_eq(vfs_rename(vfs_posix(), at("d/a"), at("b")), ST_OK);
-	ck_assert(!exists("d/a") && exists("b") && !exists("b/below a file"));
+	ck_assert(!exists("d/a") && exists("b") && !exists("b/below a file") && !exists("b/.") && exists("d/."));
 	ck_assert_int_eq(vfs_link(vfs_posix(), at("b"), at("d/c")), ST_OK);
 	ck_assert_int_eq(vfs_link(vfs_posix(), at("b"), at("d/c")), ST_IO);
 	ck_assert_int_eq(vfs_unlink(vfs_posix(), at("b")), ST_OK);

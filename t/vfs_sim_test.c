@@ -455,6 +455,8 @@ START_TEST(only_an_empty_directory_can_be_removed_and_a_cut_may_bring_it_back)
 	ck_assert_int_eq(vfs_sync_dir(v, "/"), ST_OK);
 	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_IO);
 	ck_assert_int_eq(vfs_rmdir(v, "/d/a"), ST_IO);
+	ck_assert(vfs_exists(v, "/d/.", &there) == ST_OK && there);
+	ck_assert(vfs_exists(v, "/d/a/.", &there) == ST_OK && !there);
 	ck_assert_int_eq(vfs_unlink(v, "/d/a"), ST_OK);
 	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_OK);
 	ck_assert_int_eq(vfs_rmdir(v, "/d"), ST_NOT_FOUND);

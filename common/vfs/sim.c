@@ -85,8 +85,11 @@ static enum st walk(const struct sim *s, const char *path, struct place *at)
 		return ST_IO;
 	*at = (struct place){ .inode = SIM_ROOT };
 	while (path_next(&path, name)) {
-		if (strcmp(name, ".") == 0)
+		if (strcmp(name, ".") == 0) {
+			if (at->inode == 0 || !s->inodes[at->inode]->is_dir)
+				return ST_NOT_FOUND;     /* "file/." is nothing */
 			continue;
+		}
 		if (at->inode == 0)
 			return ST_NOT_FOUND;
 		if (!s->inodes[at->inode]->is_dir)
