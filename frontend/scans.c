@@ -120,7 +120,7 @@ static bool make_cursor(struct scan *s, struct cursor *c)
 	if (!s->ask.cursor)
 		c->asked = cursor_asked(&s->ask.range);
 	if (s->step.walk.paused)
-		walk_rest(&s->step.walk, bound);
+		(void)walk_rest(&s->step.walk, bound);
 	else if (!s->ask.reverse)
 		buf_append_byte(bound, 0);       /* the smallest key behind the item */
 	*(s->ask.reverse ? &c->rest.end : &c->rest.start) = buf_slice(bound);
@@ -151,10 +151,16 @@ static void answer_page(struct scan *s)
 	scan_free(s, keep);
 }
 
-/* A page whose time is over is answered as it is; it may be empty. */
+/* Would the next page begin elsewhere? */
+static bool has_come_forward(struct scan *s)
+{
+	return s->step.any || walk_rest(&s->step.walk, &s->step.last_key);
+}
+
+/* A page whose time is over is answered as it is; it may be empty, but its cursor leads on. */
 static void page_done(struct scan *s)
 {
-	if (s->step.paused && s->r->conn && clock_mono_us() - s->began_us < PAGE_MOST_US) {
+	if (s->step.paused && s->r->conn && (clock_mono_us() - s->began_us < PAGE_MOST_US || !has_come_forward(s))) {
 		next_step(s);
 		return;
 	}
@@ -273,7 +279,7 @@ static void stream_done(struct scan *s)
 
 	s->ended = s->step.at_end;
 	stats_add(M_scanned_entries, s->step.items);
-	if (!s->stream && !failed_early && (s->step.out.n || !s->step.paused) && !begin_stream(s))
+	if (!s->stream && !failed_early && (s->step.out.n || !s->step.paused || !s->r->conn) && !begin_stream(s))
 		return;
 	go_on(s);
 }

@@ -84,18 +84,16 @@ const struct entry *walk_next(struct walk *w)
 	return &w->it->entry;
 }
 
-void walk_rest(const struct walk *w, struct buf *bound)
+bool walk_rest(const struct walk *w, struct buf *bound)
 {
-	struct slice key = view_iter_stopped_at(w->it);
+	struct slice begin = w->reverse ? w->range.end : w->range.start;
 
-	buf_reset(bound);
-	if (w->reverse && is_at_end(w, key)) {
-		buf_append_slice(bound, w->range.end);
-		return;
+	view_iter_left(w->it, bound);
+	if (w->reverse && begin.n && slice_cmp(buf_slice(bound), begin) >= 0) {
+		buf_reset(bound);                /* it began beyond its range */
+		buf_append_slice(bound, begin);
 	}
-	buf_append_slice(bound, key);
-	if (w->reverse)
-		buf_append_byte(bound, 0);       /* key belongs to it */
+	return !slice_eq(buf_slice(bound), begin);
 }
 
 const struct table_damage *walk_damage(const struct walk *w)

@@ -29,8 +29,9 @@ struct walk {
  * ST_CORRUPT: walk_damage() tells more. */
 const struct entry *walk_next(struct walk *w);
 
-/* While it pauses: the start of what is left of its range, going back the end. */
-void walk_rest(const struct walk *w, struct buf *bound);
+/* While it pauses: the start of what is left of its range, going back the end. false: that is where the range began, so a walk
+ * of what is left would pause at the same place; only this one comes further. */
+bool walk_rest(const struct walk *w, struct buf *bound);
 
 const struct table_damage *walk_damage(const struct walk *w);    /* NULL: not known; good until walk_end() */
 const struct table_damage *walk_found(const struct walk *w);     /* the same, when it is not on record: view_iter_found() */

@@ -182,6 +182,18 @@ START_TEST(a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted)
 }
 END_TEST
 
+/* Makes what is left of a walk that pauses its range, and has it begin anew; keeper holds its bound. */
+static void begin_anew(struct walk *w, struct buf *keeper)
+{
+	struct buf bound = BUF_INIT, old = *keeper;
+
+	ck_assert(walk_rest(w, &bound));
+	walk_end(w);
+	*(w->reverse ? &w->range.end : &w->range.start) = buf_slice(&bound);
+	*keeper = bound;
+	buf_fini(&old);
+}
+
 /* The items of steps that pause all the time; each pause goes on as well from what is said to be left of the range. */
 static void expect_paused(const char *start, const char *stop, bool reverse, const char *keys)
 {
@@ -198,9 +210,7 @@ static void expect_paused(const char *start, const char *stop, bool reverse, con
 		if (!s.walk.paused)
 			continue;
 		ck_assert(s.paused && !s.at_end);
-		walk_rest(&s.walk, &bound);
-		walk_end(&s.walk);
-		*(reverse ? &s.walk.range.end : &s.walk.range.start) = buf_slice(&bound);
+		begin_anew(&s.walk, &bound);
 		pauses++;
 	} while (!s.at_end);
 	ck_assert_str_eq(buf_cstr(&got), keys);
@@ -248,6 +258,96 @@ START_TEST(a_step_pauses_in_a_long_way_over_what_was_deleted)
 	scan_step_run(&s);
 	ck_assert(s.at_end && s.items == 2);
 	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
+static void put_versions(const char *key, uint64_t first, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		put(key, first + i, false, 0);
+}
+
+static void expect_rest(const struct walk *w, bool forward, struct slice rest)
+{
+	struct buf bound = BUF_INIT;
+
+	ck_assert(w->paused);
+	ck_assert(walk_rest(w, &bound) == forward);
+	ck_assert(slice_eq(buf_slice(&bound), rest));
+	buf_fini(&bound);
+}
+
+START_TEST(a_page_that_pauses_among_older_versions_does_not_begin_the_next_with_the_same_item)
+{
+	struct scan_step s = { .form = SCAN_PAGE, .keys_only = true, .most_items = 1, .most_bytes = 1 << 20, .most_us = 1 };
+
+	begin();
+	put_versions("c", 1, 600);
+	put("d", 601, false, 0);
+	s.walk = walk_of("c", "", false);
+	s.walk.seq = seq(1000);
+	scan_step_run(&s);
+	ck_assert_uint_eq(s.items, 1);
+	ck_assert(slice_eq(buf_slice(&s.last_key), slice_str("c")) && !s.at_end);
+	expect_rest(&s.walk, true, slice_of("c", 2));
+	scan_step_fini(&s);
+	end();
+}
+END_TEST
+
+/* Only versions that are too new have been passed over: the same range would be walked again. */
+START_TEST(a_walk_tells_when_a_pause_has_not_come_forward)
+{
+	begin();
+	put_versions("c", 101, 600);
+	for (int reverse = 0; reverse < 2; reverse++) {
+		struct walk w = walk_of("c", "c\x01", reverse);
+
+		w.until_us = 1;
+		ck_assert_ptr_null(walk_next(&w));
+		expect_rest(&w, reverse, reverse ? slice_of("c", 2) : slice_str("c"));
+		walk_end(&w);
+		w = walk_of("c", "", reverse);
+		w.range.end = slice_of("c", 2);
+		w.until_us = 1;
+		ck_assert_ptr_null(walk_next(&w));
+		expect_rest(&w, false, reverse ? slice_of("c", 2) : slice_str("c"));
+		walk_end(&w);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(a_pause_does_not_pass_over_damage)
+{
+	struct table_damage lost = { .min = slice_str("c0300"), .max = slice_str("c0310"), .max_seq = seq(90) };
+
+	begin_with(&lost, 1);
+	for (unsigned i = 0; i < 1000; i++) {
+		char key[16];
+
+		snprintf(key, sizeof key, "c%04u", i);
+		put(key, 20, true, 0);
+	}
+	for (int reverse = 0; reverse < 2; reverse++) {
+		struct walk w = walk_of("c", "d", reverse);
+		struct buf bound = BUF_INIT;
+		unsigned pauses = 0;
+
+		for (;;) {
+			w.until_us = 1;
+			ck_assert_ptr_null(walk_next(&w));
+			if (!w.paused)
+				break;
+			begin_anew(&w, &bound);
+			pauses++;
+		}
+		ck_assert_int_eq(w.st, ST_CORRUPT);
+		ck_assert_uint_ge(pauses, 1);
+		walk_end(&w);
+		buf_fini(&bound);
+	}
 	end();
 }
 END_TEST
@@ -330,6 +430,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_walk_up_to_damage_ends_well);
 	tcase_add_test(tc, a_scan_that_is_cancelled_does_not_walk_over_all_that_was_deleted);
 	tcase_add_test(tc, a_step_pauses_in_a_long_way_over_what_was_deleted);
+	tcase_add_test(tc, a_page_that_pauses_among_older_versions_does_not_begin_the_next_with_the_same_item);
+	tcase_add_test(tc, a_walk_tells_when_a_pause_has_not_come_forward);
+	tcase_add_test(tc, a_pause_does_not_pass_over_damage);
 	tcase_add_test(tc, steps_of_a_stream_follow_each_other);
 	tcase_add_test(tc, every_piece_of_work_runs_once_and_comes_back);
 }

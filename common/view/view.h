@@ -69,8 +69,9 @@ void view_iter_until(struct iter *it, uint64_t at_us);
 
 /* Goes on with a move that ended with ST_CANCELLED (of seeks: with one to SEQ_MAX, of seek_last: to 0). */
 void view_iter_resume(struct iter *it);
-/* Where such a move has come to: what it passed over has nothing to show but, perhaps, of this key. Good until the next move. */
-struct slice view_iter_stopped_at(const struct iter *it);
+/* Where what is left of such a move begins: going forward the first key that may still be shown, going back the first one that
+ * will not be. Replaces what bound holds. */
+void view_iter_left(const struct iter *it, struct buf *bound);
 
 /* The record that ended this view's iterator; NULL: none did. Good as long as the iterator. */
 const struct table_damage *view_iter_damage(const struct iter *it);

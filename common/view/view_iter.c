@@ -13,6 +13,7 @@
  *    go over a key of their ranges nor end at an entry that they hide (damage.h).
  * 5. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
  *    shown key, for only then is it known which of them was the newest visible one; that one is kept as a copy.
+ * 6. A move that is stopped is gone on with, or never: what it passed over is held against the records as if it ended there.
  *
  * One thread at a time.
  */
@@ -79,18 +80,18 @@ static void view_depart(struct view_iter *vi, const struct slice *key)
 		buf_append_slice(&vi->from, *key);
 }
 
-/* What is on record as damaged that the move from the departure to what is shown now, or to the end, went over; NULL: nothing.
+/* What is on record as damaged that the move from the departure to the arrival, or to the end (NULL), went over; NULL: nothing.
  * asked: the departure itself belongs to the move. */
-static const struct table_damage *view_went_over(const struct view_iter *vi, bool asked)
+static const struct table_damage *view_went_over(const struct view_iter *vi, const struct slice *arrival, bool asked)
 {
-	struct slice from = buf_slice(&vi->from), to = vi->head.entry.key;
-	const struct slice *departure = from.n > 0 ? &from : NULL, *arrival = vi->head.valid ? &to : NULL;
+	struct slice from = buf_slice(&vi->from);
+	const struct slice *departure = from.n > 0 ? &from : NULL;
 	const struct slice *low = vi->back ? arrival : departure, *high = vi->back ? departure : arrival;
 	bool at_low = asked && !vi->back, at_high = asked && vi->back;
 	const struct table_damage *d;
 	int order;
 
-	if (asked && arrival && slice_eq(from, to))
+	if (asked && arrival && slice_eq(from, *arrival))
 		return NULL;
 	if (vi->high.n && (!high || slice_cmp(*high, vi->high) >= 0)) {
 		high = &vi->high;
@@ -120,13 +121,21 @@ void view_iter_within(struct iter *it, struct slice low, struct slice high)
 	vi->high = high;
 }
 
-/* Ends the iterator when damage on record lies in the way (4). */
+/* Where a move ended: at an entry to show, where it was stopped, or (NULL) at an end. */
+static const struct slice *view_arrival(const struct view_iter *vi)
+{
+	if (vi->head.status == ST_CANCELLED)
+		return &vi->merge->entry.key;
+	return vi->head.valid ? &vi->head.entry.key : NULL;
+}
+
+/* Ends the iterator when damage on record lies in the way (4). A move that was stopped may never be gone on with. */
 static void view_arrive(struct view_iter *vi, bool asked)
 {
 	vi->asked = asked;
-	if (vi->view->damage.count == 0 || vi->head.status)
+	if (vi->view->damage.count == 0 || (vi->head.status && vi->head.status != ST_CANCELLED))
 		return;
-	vi->damage = view_went_over(vi, asked);
+	vi->damage = view_went_over(vi, view_arrival(vi), asked);
 	if (!vi->damage && vi->head.valid && view_is_within(vi, vi->head.entry.key))
 		vi->damage = damage_hides(&vi->view->damage, vi->head.entry.key, vi->head.entry.seq);
 	if (!vi->damage)
@@ -336,12 +345,16 @@ void view_iter_resume(struct iter *it)
 	view_arrive(vi, vi->asked);
 }
 
-struct slice view_iter_stopped_at(const struct iter *it)
+void view_iter_left(const struct iter *it, struct buf *bound)
 {
 	const struct view_iter *vi = (const struct view_iter *)it;
+	struct slice key = vi->merge->entry.key;
 
 	must(it->status == ST_CANCELLED);
-	return vi->merge->entry.key;
+	buf_reset(bound);
+	buf_append_slice(bound, key);
+	if (vi->back || (vi->has_done && slice_eq(key, buf_slice(&vi->done))))
+		buf_append_byte(bound, 0);       /* the smallest key behind it */
 }
 
 static void view_free(struct iter *it)
