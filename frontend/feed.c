@@ -111,6 +111,7 @@ void feed_settle(struct feed *f, struct feed_seat *s)
 	if (s->charged > s->text.n) {
 		f->bytes -= s->charged - s->text.n;
 		s->charged = s->text.n;
+		f->settled = true;
 		if (f->starved)
 			poke(f);
 	}
@@ -154,7 +155,7 @@ static void begin_round(struct feed *f)
 
 	f->visible = board_visible(b);           /* behind the state: the sequence is published first */
 	f->ready = serving || f->visible.v > 0;
-	f->poked = false;
+	f->poked = f->settled = false;
 	f->left = f->bytes < FEED_BYTES ? FEED_BYTES - f->bytes : 0;
 	f->seats = f->all;
 	for (struct feed_seat *s = f->all; s; s = s->next)
@@ -196,6 +197,7 @@ static bool deliver(struct feed *f)
 	f->starved = false;
 	for (struct feed_seat *s = f->seats; s; s = s->next)
 		deliver_seat(f, s);
+	f->poked |= f->starved && f->settled;    /* the room came when nobody was known to wait for it */
 	return f->first_news != NULL;
 }
 

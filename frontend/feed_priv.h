@@ -59,7 +59,8 @@ struct feed {
 	struct feed_seat *all, *first_news, *last_news;
 	uint64_t bytes;                  /* charged, of all seats */
 	bool stop, poked;                /* poked: a seat came or went, or there is room again */
-	bool starved;                    /* some seat waits for room */
+	bool starved;                    /* some seat waits for room, as of the last round */
+	bool settled;                    /* there is more room than this round sees */
 };
 
 /* One round of reading for all seats; true: there is more to be read at once. */
