@@ -34,16 +34,17 @@ static bool is_stuck(struct http_conn *c)
 	return s->second - c->sent_s > patience;
 }
 
-/* Whether the body comes too slowly. While we do not read it is not the client's fault. */
+/* Whether the body comes too slowly. While we do not take it it is not the client's fault; the socket may be read all the
+ * same, to notice the client's end. */
 static bool body_is_slow(struct http_conn *c)
 {
 	struct http_shared *s = c->shared;
 	const struct http_limits *l = &s->limits;
-	bool slow;
+	bool takes = c->reading && (!c->body || http_body__wants(c)), slow;
 
-	if (c->reading && s->second - c->body_s <= l->body_s)
+	if (takes && s->second - c->body_s <= l->body_s)
 		return false;
-	slow = c->reading && c->body_input < (uint64_t)l->body_rate * l->body_s;
+	slow = takes && c->body_input < (uint64_t)l->body_rate * l->body_s;
 	c->body_s = s->second;
 	c->body_input = 0;
 	return slow;

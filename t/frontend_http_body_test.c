@@ -2,7 +2,7 @@
 /*
  * Bodies in pieces. The handler of these tests: POST /sum adds the bytes up and answers "count sum" at the end, or
  * the problem; /late is the same but begun by command 's'; /pause stops behind each piece until 'r', and after 'c' no
- * more; /some answers
+ * more; /told does so, too, and begins to answer meanwhile; /some answers
  * "some" with the first piece; /refuse is answered 404 at once; all other paths are answered with the path, and
  * their bodies come whole.
  */
@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "frontend/gzip.h"
+#include "frontend/http_stream.h"
 #include "t/frontend_http_rig.h"
 
 static struct http_request *_Atomic late, *_Atomic paused;
@@ -20,8 +21,32 @@ static uint64_t count, sum;
 static bool no_pause;
 static atomic_bool keeps;
 static enum problem last_problem;
+static struct http_stream *stream;       /* of /told */
 
 /* ---- the server's side ---- */
+
+static void on_more(void *ctx, struct http_stream *s)
+{
+	(void)ctx, (void)s;
+}
+
+static void on_gone(void *ctx)
+{
+	(void)ctx;
+	stream = NULL;
+}
+
+static void begin_to_tell(struct http_request *r)
+{
+	static const struct http_stream_ops stream_ops = { .more = on_more, .gone = on_gone };
+	static const struct http_stream_head head = { .status = 200, .type = "text/plain" };
+
+	if (stream)
+		return;
+	stream = http_stream_begin(r, &head, &stream_ops, NULL);
+	if (stream)
+		http_stream_write(stream, slice_str("going on\n"));
+}
 
 static void on_piece(void *ctx, struct http_request *r, struct slice bytes)
 {
@@ -35,7 +60,9 @@ static void on_piece(void *ctx, struct http_request *r, struct slice bytes)
 	taken = taken + bytes.n;
 	if (slice_eq(r->path, slice_str("/some"))) {
 		http_answer_json(r, slice_str("some"));
-	} else if (slice_eq(r->path, slice_str("/pause")) && !no_pause) {
+	} else if (!no_pause && !slice_eq(r->path, slice_str("/sum")) && !slice_eq(r->path, slice_str("/late"))) {
+		if (slice_eq(r->path, slice_str("/told")))
+			begin_to_tell(r);
 		http_body_pause(r);
 		paused = r;
 	}
@@ -52,7 +79,10 @@ static void on_end(void *ctx, struct http_request *r, enum problem p)
 	if (!r->conn)
 		orphans++;
 	paused = NULL;
-	if (p)
+	if (stream) {
+		http_stream_write(stream, p ? slice_str(problem_code(p)) : slice_of(text, (size_t)n));
+		http_stream_end(&stream);
+	} else if (p)
 		http_answer_problem(r, p, NULL);
 	else
 		http_answer_json(r, slice_of(text, (size_t)n));
@@ -62,7 +92,7 @@ static const struct http_body_ops ops = { .piece = on_piece, .end = on_end };
 
 static enum http_plan plan(void *ctx, const struct http_request *r)
 {
-	static const char *const paths[] = { "/sum", "/late", "/pause", "/some", "/refuse" };
+	static const char *const paths[] = { "/sum", "/late", "/pause", "/told", "/some", "/refuse" };
 	size_t i;
 
 	(void)ctx;
@@ -421,6 +451,43 @@ START_TEST(a_paused_body_has_all_the_time)
 }
 END_TEST
 
+static void expect_bytes(int fd, const char *bytes)
+{
+	char got[100] = "";
+
+	ck_assert(read_exactly(fd, got, strlen(bytes)));
+	ck_assert_str_eq(got, bytes);
+}
+
+START_TEST(so_has_one_whose_answer_has_begun)
+{
+	struct answer a = { 0 };
+	int fd, other;
+
+	rig_is_impatient = true;
+	start();
+	fd = dial();
+	say_head(fd, "/told", "Content-Length: 6\r\n");
+	say_text(fd, "xxx");
+	ck_assert(hear(fd, &a, false));
+	expect_bytes(fd, "000009\r\ngoing on\n\r\n");
+	say_text(fd, "xxx");             /* the server reads it, and does not hand it on */
+	other = dial();                  /* whose time-out shows that ticks went by */
+	say_head(other, "/echo", "Content-Length: 6\r\n");
+	expect_answer(other, 408, "request_timeout");
+	close(other);
+	while (taken < 6 && ends == 0) {
+		tell('r');
+		new_canary();
+	}
+	tell('r');
+	expect_bytes(fd, "000005\r\n6 720\r\n0\r\n\r\n");
+	ask_canary(fd);
+	close(fd);
+	stop();
+}
+END_TEST
+
 /* n bytes 'x' as gzip, in buf. */
 static struct slice coded(size_t n, struct buf *b)
 {
@@ -564,6 +631,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_body_that_breaks_off_is_told);
 	tcase_add_test(tc, a_body_that_comes_too_slowly_is_told);
 	tcase_add_test(tc, a_paused_body_has_all_the_time);
+	tcase_add_test(tc, so_has_one_whose_answer_has_begun);
 	tcase_add_test(tc, coded_bodies_arrive_decoded);
 	tcase_add_test(tc, who_sends_no_body_does_not_suffer_for_those_of_others);
 	tcase_add_test(tc, a_pause_stops_a_coded_body_too);
