@@ -272,6 +272,18 @@ static void refuse_record(struct import *i, enum problem p, uint64_t offset)
 	i->problem = p;
 }
 
+/* It ends before the place where it was to go on: this is another body. */
+static void refuse_skip(struct import *i)
+{
+	buf_reset(&i->complaint);
+	buf_append_str(&i->complaint, "skip=");
+	buf_append_u64(&i->complaint, i->skip);
+	buf_append_str(&i->complaint, " passes over more records than the body has: ");
+	buf_append_u64(&i->complaint, i->records);
+	buf_append_byte(&i->complaint, '.');
+	i->problem = PROBLEM_PARAMETER_INVALID;
+}
+
 /* Is it known, without looking at all of a long line again and again, that it is not there to its end? */
 static bool has_no_line(struct import *i, struct slice rest)
 {
@@ -335,6 +347,8 @@ static void go_on(struct import *i)
 		return;
 	while (i->r && !i->problem && more && !is_full(i))
 		more = take_record(i);
+	if (!more && i->body_ended && !i->problem && i->records < i->skip)
+		refuse_skip(i);
 	drop_taken(i);
 	if (!i->batch_records)
 		mark_done(i);

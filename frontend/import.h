@@ -9,7 +9,7 @@
  * 1. One batch is at the engine at a time; while it is, nothing is read from the client. A batch is applied whole or
  *    not at all, so what is applied is always a beginning of the body.
  * 2. The answer tells how far that reaches: records and bytes, from the beginning of the body. Whoever goes on asks with
- *    skip=records and sends the same body again.
+ *    skip=records and sends the same body again. One that has fewer is another one, and refused.
  * 3. A record that is none ends the import with its number and place. What stands in front of it is applied, nothing
  *    behind it.
  * 4. An import that takes longer than a second answers with lines of progress while it goes on.

@@ -100,6 +100,8 @@ def what_is_no_import_is_refused():
     assert load(server, b"x", "text/plain")[0] == 415
     assert load(server, b"x", LINES, "?skip=-1")[0] == 400
     assert load(server, b"x", LINES, "?skp=1")[0] == 400
+    status, lines = load(server, b'{"key":"a","value":"1"}\n', LINES, "?skip=2")
+    assert (status, lines[-1]["code"], lines[-1]["line"]) == (400, "parameter_invalid", 1), lines
     status, lines = load(server, b"", LINES)
     assert status == 200 and lines == [{"done": True, "imported": 0, "bytes": 0, "line": 0}], lines
     status, lines = load(server, b"\n\n {\"key\":\"a\",\"value\":\"\"}", LINES)

@@ -226,6 +226,21 @@ START_TEST(a_bad_record_ends_it_behind_what_was_good)
 }
 END_TEST
 
+START_TEST(who_passes_over_more_than_there_is_is_told)
+{
+	static const char two[] = "{\"key\":\"a\",\"value\":\"1\"}\n\n{\"key\":\"b\",\"value\":\"2\"}\n";
+
+	start(IMPORT_PATIENCE_US);
+	expect_of("/skip2", two, sizeof two - 1, 200, "{\"done\":true,\"imported\":0,\"bytes\":49,\"line\":2}");
+	expect_of("/skip2", two, 24, 400, "\"code\":\"parameter_invalid\"");
+	expect_of("/skip2", two, 24, 400, "skip=2 passes over more records than the body has: 1.");
+	expect_of("/skip2", two, 24, 400, "\"imported\":0,\"bytes\":24,\"line\":1");
+	expect_of("/skip2", "", 0, 400, "\"imported\":0,\"bytes\":0,\"line\":0");
+	ck_assert_uint_eq(atomic_load(&sent), 0);
+	finish();
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, records_are_cut_wherever_the_pieces_end);
@@ -234,6 +249,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, patience_is_with_the_batch_and_not_with_the_client);
 	tcase_add_test(tc, for_a_client_that_is_gone_nothing_is_tried_again);
 	tcase_add_test(tc, a_bad_record_ends_it_behind_what_was_good);
+	tcase_add_test(tc, who_passes_over_more_than_there_is_is_told);
 }
 
 CHECK_MAIN("frontend/import", add)
