@@ -210,8 +210,8 @@ static void tell_asked(const struct asked_status *s, struct buf *text)
 {
 	uint64_t until = s->state == ASKED_UNDER_WAY ? clock_mono_us() : s->ended_us;
 
-	buf_printf(text, "everything up to sequence %" PRIu64 ": %" PRIu64 " jobs, %.1f MiB merged to %.1f MiB, %.1f s", s->up_to.v,
-		   s->jobs, (double)s->bytes_in / (1 << 20), (double)s->bytes_out / (1 << 20),
+	buf_printf(text, "everything up to sequence %" PRIu64 ": %" PRIu64 " job%s, %.1f MiB merged to %.1f MiB, %.1f s", s->up_to.v,
+		   s->jobs, s->jobs == 1 ? "" : "s", (double)s->bytes_in / (1 << 20), (double)s->bytes_out / (1 << 20),
 		   (double)(until - s->began_us) / 1e6);
 	if (s->state != ASKED_DONE)
 		buf_printf(text, "; %zu tables (%.1f MiB) are left", s->left, (double)s->left_bytes / (1 << 20));

@@ -138,7 +138,7 @@ static struct control_reply ask_supervisor(struct session *s, const struct contr
 	if (control_reply_decode(got, &s->memory, &r) != ST_OK)
 		refuse(EXIT_NO_SERVER, "the server's answer is of another version", NULL);
 	if (r.status != ST_OK)
-		refuse(EXIT_REFUSED, r.detail, NULL);
+		refuse(r.status == ST_INVALID ? EXIT_CONFIG : EXIT_REFUSED, r.detail, NULL);
 	return r;
 }
 
@@ -323,7 +323,10 @@ static int reload(struct session *s)
 		refuse(EXIT_REFUSED, "a file could not be taken, and what was in force stays so; the log says which and why", NULL);
 	if (r.reloads - taken < frontends)
 		refuse(EXIT_REFUSED, "asked, but not every frontend has done it yet; see the log", NULL);
-	printf("%llu frontends have taken their files anew\n", (unsigned long long)(r.reloads - taken));
+	if (frontends == 1)
+		puts("1 frontend has taken its files anew");
+	else
+		printf("%llu frontends have taken their files anew\n", (unsigned long long)(r.reloads - taken));
 	return EXIT_DONE;
 }
 
