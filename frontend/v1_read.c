@@ -49,9 +49,11 @@ static bool asks(const struct http_request *r, enum http_field_id id)
 	return r->fields && http_request_field(r, id).p;
 }
 
+/* Not in the words of a write: there was nothing to be changed. */
 static void refuse_match(struct http_request *r, uint64_t version, struct buf *out)
 {
-	struct problem_answer a = { .detail = NULL };
+	struct problem_answer a = { .detail = version ? "The key has another version than the request asks for."
+						      : "No value is stored under this key, and the request asks for one." };
 	struct buf fields = BUF_INIT;
 
 	buf_append_str(out, ",\"version\":");

@@ -144,7 +144,10 @@ def a_client_that_has_the_value_is_told_so():
     for field in ("", "17", '"1" "2"', '"1'):
         problem(c.request("GET", path("cached"), headers={"If-None-Match": field}), 400, "condition_invalid")
     equal(c.request("GET", path("cached"), headers={"If-Match": f'"{version}"'})[0], 200)
-    equal(problem(c.request("GET", path("cached"), headers={"If-Match": '"1"'}), 412, "precondition_failed")["version"], version)
+    told = problem(c.request("GET", path("cached"), headers={"If-Match": '"1"'}), 412, "precondition_failed")
+    equal((told["version"], told["detail"]), (version, "The key has another version than the request asks for."))
+    told = problem(c.request("GET", path("nobody"), headers={"If-Match": "*"}), 412, "precondition_failed")
+    equal((told["version"], told["detail"]), (0, "No value is stored under this key, and the request asks for one."))
     equal(c.request("GET", path("nobody"), headers={"If-None-Match": "*"})[0], 404)
 
 
