@@ -422,6 +422,217 @@ START_TEST(one_that_leaves_hands_its_leases_over_and_each_goes_to_one)
 }
 END_TEST
 
+/* All that a worker has, taken over by another; the next one in its place begins. */
+static void hand_all_over(struct place *p, struct leases **from, unsigned worker, struct leases *to)
+{
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
+		struct lease lease;
+		uint64_t id;
+
+		ck_assert_int_eq(lease_take(*from, p->board, &p->desc, seq(17), 60000, &id), ST_OK);
+		lease_show(*from, id, 8);
+		ck_assert_int_eq(lease_find(to, id, &lease), ST_OK);
+		ck_assert(lease_take_over(to, &lease, 20));
+	}
+	leases_detach(from);
+	ck_assert_int_eq(leases_attach(p->fd, worker, from), ST_OK);
+}
+
+/* What others have taken over takes no room away from who comes next, wherever it stands. */
+START_TEST(a_worker_has_as_many_when_others_hold_those_in_its_stripe)
+{
+	struct place p;
+	uint64_t id, other, last = 0;
+
+	place_begin(&p);
+	hand_all_over(&p, &p.reader, READER, p.another);
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
+		id = take(&p, 1000);
+		ck_assert_uint_ne(id, last);
+		last = id;
+	}
+	ck_assert_int_eq(lease_take(p.reader, p.board, &p.desc, seq(1), 1000, &id), ST_BUSY);
+	ck_assert_uint_eq(count(&p), 2 * LEASES_PER_WORKER);
+	lease_release(p.another, last);
+	last = take(&p, 60000);
+	pass(1001000);                   /* all but the last have run out */
+	ck_assert_uint_eq(count(&p), LEASES_PER_WORKER + 1);
+	ck_assert_int_eq(lease_take(p.another, p.board, &p.desc, seq(1), 1000, &other), ST_OK);
+	leases_detach(&p.reader);        /* which ends what it holds in the stripes of others, too */
+	ck_assert_int_eq(lease_find(p.another, last, &(struct lease){ 0 }), ST_NOT_FOUND);
+	ck_assert_uint_eq(count(&p), LEASES_PER_WORKER + 1);
+	place_end(&p);
+}
+END_TEST
+
+struct taker { struct place *p; struct leases *leases; unsigned granted; };
+
+static void *take_and_release(void *ctx)
+{
+	struct taker *t = ctx;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t id[3];
+
+		for (unsigned k = 0; k < 3; k++) {
+			ck_assert_int_eq(lease_take(t->leases, t->p->board, &t->p->desc, seq(1), 60000, &id[k]), ST_OK);
+			t->granted++;
+		}
+		for (unsigned k = 0; k < 3; k++) {
+			struct lease lease;
+
+			ck_assert_int_eq(lease_find(t->leases, id[k], &lease), ST_OK);
+			ck_assert(lease_is_held_here(t->leases, &lease));
+			lease_release(t->leases, id[k]);
+		}
+	}
+	return NULL;
+}
+
+/* Two whose stripes are full look for places elsewhere, and find the same ones. */
+START_TEST(no_two_workers_take_the_same_place)
+{
+	struct place p;
+	struct taker one = { .p = &p }, two = { .p = &p };
+	pthread_t thread;
+
+	place_begin(&p);
+	hand_all_over(&p, &p.reader, READER, p.engine);
+	hand_all_over(&p, &p.another, ANOTHER, p.engine);
+	one.leases = p.reader;
+	two.leases = p.another;
+	ck_assert_int_eq(pthread_create(&thread, NULL, take_and_release, &one), 0);
+	take_and_release(&two);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_uint_eq(one.granted, two.granted);
+	ck_assert_uint_eq(count(&p), 2 * LEASES_PER_WORKER);
+	place_end(&p);
+}
+END_TEST
+
+/* The next lease in its slot may have the same holder and the same descriptor. */
+START_TEST(what_was_seen_is_taken_over_and_not_what_came_after_it)
+{
+	struct place p;
+	struct lease seen, now;
+	uint64_t id;
+
+	place_begin(&p);
+	id = take(&p, 60000);
+	lease_show(p.reader, id, 8);
+	leases_leave(p.reader);
+	ck_assert_int_eq(lease_find(p.another, id, &seen), ST_OK);
+	leases_detach(&p.reader);
+	ck_assert(!lease_take_over(p.another, &seen, 20));       /* ended */
+	ck_assert_int_eq(leases_attach(p.fd, READER, &p.reader), ST_OK);
+	id = take(&p, 60000);
+	lease_show(p.reader, id, 8);
+	ck_assert(!lease_take_over(p.another, &seen, 20));
+	ck_assert_int_eq(lease_find(p.another, id, &now), ST_OK);
+	ck_assert(now.worker == READER && now.shown == 8);
+	lease_release(p.another, id);
+	ck_assert(!lease_take_over(p.another, &now, 20));
+	place_end(&p);
+}
+END_TEST
+
+START_TEST(who_gives_a_lease_up_ends_only_what_it_holds)
+{
+	struct place p;
+	struct lease lease;
+	uint64_t id, other;
+
+	place_begin(&p);
+	id = take(&p, 60000);
+	other = take(&p, 60000);
+	lease_show(p.reader, id, 8);
+	leases_leave(p.reader);
+	ck_assert_int_eq(lease_find(p.another, id, &lease), ST_OK);
+	ck_assert(lease_take_over(p.another, &lease, 20));
+	lease_give_up(p.reader, id);
+	lease_give_up(p.another, other);
+	ck_assert_uint_eq(count(&p), 2);
+	lease_give_up(p.another, id);
+	lease_give_up(p.reader, other);
+	lease_give_up(p.reader, other);
+	lease_give_up(p.reader, 0);
+	lease_give_up(p.reader, UINT64_MAX);
+	ck_assert_uint_eq(count(&p), 0);
+	place_end(&p);
+}
+END_TEST
+
+#define LEAVES 300u
+
+struct leave {
+	struct place *p;
+	struct lease seen[LEASES_PER_WORKER];
+	bool got[LEASES_PER_WORKER];
+};
+
+static void *take_all_over(void *ctx)
+{
+	struct leave *v = ctx;
+
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++)
+		v->got[i] = lease_take_over(v->p->another, &v->seen[i], 20);
+	return NULL;
+}
+
+/* A worker ends while another takes over what it shows: either one ends the lease, or the other has it. */
+START_TEST(what_was_taken_over_in_the_last_moment_stays)
+{
+	struct place p;
+	struct leave v = { .p = &p };
+
+	place_begin(&p);
+	for (unsigned n = 0; n < LEAVES; n++) {
+		pthread_t thread;
+
+		for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
+			uint64_t id = take(&p, 60000);
+
+			lease_show(p.reader, id, 8);
+			ck_assert_int_eq(lease_find(p.another, id, &v.seen[i]), ST_OK);
+		}
+		leases_leave(p.reader);
+		ck_assert_int_eq(pthread_create(&thread, NULL, take_all_over, &v), 0);
+		leases_detach(&p.reader);
+		ck_assert_int_eq(pthread_join(thread, NULL), 0);
+		for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
+			struct lease lease;
+
+			ck_assert_int_eq(lease_find(p.another, v.seen[i].id, &lease), v.got[i] ? ST_OK : ST_NOT_FOUND);
+			lease_release(p.another, v.seen[i].id);
+		}
+		ck_assert_int_eq(leases_attach(p.fd, READER, &p.reader), ST_OK);
+	}
+	place_end(&p);
+}
+END_TEST
+
+/* Killed between choosing a place and standing there. */
+START_TEST(a_place_that_a_worker_died_over_is_free_when_it_starts_anew)
+{
+	const uint64_t mark = READER + 1;
+	const off_t stripe = 4096 + READER * LEASES_PER_WORKER * 128;
+	struct place p;
+	uint64_t id;
+
+	place_begin(&p);
+	id = take(&p, 60000);
+	lease_release(p.reader, id);
+	for (unsigned i = 0; i < LEASES_PER_WORKER; i++)
+		ck_assert_int_eq(pwrite(p.fd, &mark, sizeof mark, stripe + 128 * (off_t)i), sizeof mark);
+	ck_assert_uint_eq(count(&p), 0);
+	ck_assert_uint_ne(take(&p, 60000) & 8191, id & 8191);
+	leases_detach(&p.reader);
+	ck_assert_int_eq(leases_attach(p.fd, READER, &p.reader), ST_OK);
+	ck_assert_uint_eq(take(&p, 60000) & 8191, id & 8191);
+	place_end(&p);
+}
+END_TEST
+
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, a_lease_tells_what_it_is_on);
@@ -439,6 +650,12 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, rubbish_in_the_segment_harms_nobody);
 	tcase_add_test(tc, a_lease_that_was_granted_is_on_files_that_are_there);
 	tcase_add_test(tc, one_that_leaves_hands_its_leases_over_and_each_goes_to_one);
+	tcase_add_test(tc, a_worker_has_as_many_when_others_hold_those_in_its_stripe);
+	tcase_add_test(tc, no_two_workers_take_the_same_place);
+	tcase_add_test(tc, what_was_seen_is_taken_over_and_not_what_came_after_it);
+	tcase_add_test(tc, who_gives_a_lease_up_ends_only_what_it_holds);
+	tcase_add_test(tc, what_was_taken_over_in_the_last_moment_stays);
+	tcase_add_test(tc, a_place_that_a_worker_died_over_is_free_when_it_starts_anew);
 }
 
 CHECK_MAIN("view/lease", suite)

@@ -8,7 +8,7 @@
  *                  at least every second from its main loop (heartbeat). End of file = the supervisor is gone: exit.
  *   5  board       memory file; the engine gets it read-write, everybody else read-only
  *   6  scoreboard  memory file, read-write; a worker writes its own slot only
- *   7  leases      memory file, read-write; a worker writes its own stripe only (common/view/lease.h)
+ *   7  leases      memory file, read-write, for all workers (common/view/lease.h)
  *   8  listener    frontends only: a listening TCP socket
  *
  * argv: <program> <role name> <slot>, for ps. Slots number the scoreboard: supervisor 0, engine 1, then compactors,

@@ -5,24 +5,26 @@
  *	segment := header (one page) stripe*       one stripe a worker
  *	header  := magic version | shut revoked | leaving*
  *	stripe  := slot*                           LEASES_PER_WORKER of them, two lines each
- *	slot    := id generation newest_table seq taken expires pinned uses | shown
- *	id      := uses (upper bits) place of the slot (lower 13)
- *	shown   := 0 | holder:u32 1 + descriptor:u32       0: the stripe's worker holds it and shows it to nobody
+ *	slot    := id generation newest_table seq taken expires pinned uses | held
+ *	id      := 0 | 1 + worker that fills it | uses (upper bits) place of the slot (lower 13)
+ *	held    := 0 | holder:u8 uses:u24 1 + descriptor:u32       descriptor -1: shown to nobody
  *
- * 1. A slot is taken when its id is not 0. Its fields are written before the id and not while it stands there, but for
- *    `expires` and `shown`. A reader that finds the same id before and after has read fields of that lease.
+ * 1. A slot has a lease while its id has the slot's place and a use. Its fields are written before the id and not while that
+ *    stands there, but for `expires` and `held`. A reader that finds the same id before and after has read fields of that lease.
+ *    A slot without one that counts is marked by compare-and-swap before it is filled, so that workers may look for places in
+ *    each other's stripes. A mark that its worker died over goes when that is started anew.
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
  *    consistent: id stored, generation, shut and revoked loaded here; one of these stored, ids loaded there.
  * 3. `uses` stays when a slot is free, and when its worker is started anew: ids are not used again.
  * 4. Any worker may renew or release a lease: `expires` and the id are changed by compare-and-swap from what was looked at,
- *    so that nothing happens to the slot's next lease. `shown` is changed so too by who takes a lease over: the slot has no
- *    next lease then, as who leaves takes none.
+ *    so that nothing happens to the slot's next lease.
+ * 5. Who takes a lease over and who gives it up change `held` so: one of them gets it. Its uses are those of the id, so it is
+ *    this lease's and not the next one's of the same holder and descriptor.
  */
 #include "common/view/lease.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -36,17 +38,20 @@
 
 #define LEASES_MAGIC 0x1ea5e5edu
 #define LEASES_FILE_MAGIC 0x6573616c6d736cu      /* "lsmlase" in a dump */
-#define LEASES_VERSION 2u
+#define LEASES_VERSION 3u
 #define LEASES_PAGE 4096u
 #define PLACE_BITS 13u
 #define SLOT_COUNT (SLOT_MAX * LEASES_PER_WORKER)
-_Static_assert(SLOT_COUNT <= 1u << PLACE_BITS, "a slot's place fits into an id");
+#define PLACE_MASK ((UINT64_C(1) << PLACE_BITS) - 1)
+#define HELD_USES 0xffffffu
+_Static_assert(SLOT_COUNT <= 1u << PLACE_BITS && SLOT_MAX < 1u << PLACE_BITS, "a slot's place fits into an id, and a mark is none");
+_Static_assert(SLOT_MAX <= 256, "a holder fits into its byte");
 
 typedef _Atomic uint64_t lease_word;
 
 struct lease_slot {
 	_Alignas(128) lease_word id;
-	lease_word generation, newest_table, seq, taken, expires, pinned, uses, shown;
+	lease_word generation, newest_table, seq, taken, expires, pinned, uses, held;
 };
 
 struct lease_segment {
@@ -62,10 +67,9 @@ struct leases {
 	uint32_t magic;
 	unsigned worker;
 	struct lease_segment *segment;
-	pthread_mutex_t lock;            /* among threads of this process that take */
 };
 
-/* ---- life ---- */
+/* ---- the segment ---- */
 
 static bool leases_sign(int fd)
 {
@@ -93,29 +97,73 @@ static bool leases_are_sound(const struct lease_segment *s)
 	return s->magic == LEASES_FILE_MAGIC && s->version == LEASES_VERSION && s->slot_count == SLOT_COUNT;
 }
 
-static struct lease_slot *own_slots(const struct leases *l)
+/* ---- words ---- */
+
+static uint64_t word_get(const lease_word *w)
 {
-	return &l->segment->slots[l->worker * LEASES_PER_WORKER];
+	return atomic_load_explicit(w, memory_order_acquire);
 }
 
-static unsigned stripe_of(const struct leases *l, const struct lease_slot *s)
+static void word_set(lease_word *w, uint64_t v)
 {
-	return (unsigned)(s - l->segment->slots) / LEASES_PER_WORKER;
+	atomic_store_explicit(w, v, memory_order_release);
 }
 
-static unsigned holder_of(const struct leases *l, const struct lease_slot *s, uint64_t shown)
+/* The slot in which this lease could stand; NULL: there is no such place. */
+static struct lease_slot *slot_of(const struct leases *l, uint64_t id)
 {
-	return shown ? (unsigned)(shown >> 32) : stripe_of(l, s);
+	uint64_t place = id & PLACE_MASK;
+
+	return id >> PLACE_BITS && place < SLOT_COUNT ? &l->segment->slots[place] : NULL;
 }
 
-/* What this worker holds, in whichever stripe. */
+/* Of a slot that a worker is about to fill. */
+static uint64_t mark_of(unsigned worker)
+{
+	return 1 + worker;
+}
+
+static bool is_mark(uint64_t id)
+{
+	return id >= mark_of(0) && id <= mark_of(SLOT_MAX - 1);
+}
+
+static uint64_t held_word(unsigned worker, uint64_t id, int fd)
+{
+	return (uint64_t)worker << 56 | (id >> PLACE_BITS & HELD_USES) << 32 | ((uint32_t)fd + 1);
+}
+
+static bool is_held_by(uint64_t held, unsigned worker, uint64_t id)
+{
+	return held >> 32 == held_word(worker, id, -1) >> 32;
+}
+
+/* ---- life ---- */
+
+/* Ends a lease unless another worker takes it over. */
+static void give_up(struct leases *l, uint64_t id)
+{
+	struct lease_slot *s = slot_of(l, id);
+	uint64_t held = s ? word_get(&s->held) : 0;
+
+	while (s && is_held_by(held, l->worker, id))
+		if (atomic_compare_exchange_strong(&s->held, &held, 0)) {
+			(void)atomic_compare_exchange_strong(&s->id, &id, 0);
+			return;
+		}
+}
+
+/* What this worker holds, in whichever stripe, and places that it was about to fill. */
 static void end_own(struct leases *l)
 {
 	for (unsigned i = 0; i < SLOT_COUNT; i++) {
 		struct lease_slot *s = &l->segment->slots[i];
+		uint64_t id = word_get(&s->id);
 
-		if (holder_of(l, s, atomic_load_explicit(&s->shown, memory_order_acquire)) == l->worker)
-			atomic_store_explicit(&s->id, 0, memory_order_release);
+		if (id == mark_of(l->worker))
+			(void)atomic_compare_exchange_strong(&s->id, &id, 0);
+		else if (slot_of(l, id) == s)
+			give_up(l, id);
 	}
 }
 
@@ -143,7 +191,6 @@ enum st leases_attach(int fd, unsigned worker, struct leases **lp)
 	obj_init(l, LEASES_MAGIC);
 	l->worker = worker;
 	l->segment = map;
-	must(pthread_mutex_init(&l->lock, NULL) == 0);
 	end_own(l);
 	atomic_store(&l->segment->leaving[worker], 0);
 	*lp = l;
@@ -161,37 +208,28 @@ void leases_detach(struct leases **lp)
 	end_own(l);
 	atomic_store(&l->segment->leaving[l->worker], 0);
 	(void)munmap(l->segment, sizeof(struct lease_segment));
-	pthread_mutex_destroy(&l->lock);
 	obj_fini(l);
 	mem_free(l);
 }
 
 /* ---- what counts ---- */
 
-static uint64_t word_get(const lease_word *w)
-{
-	return atomic_load_explicit(w, memory_order_acquire);
-}
-
-static void word_set(lease_word *w, uint64_t v)
-{
-	atomic_store_explicit(w, v, memory_order_release);
-}
-
 /* The lease that stands in a slot; false: none does, or it changed meanwhile, so one has ended. */
 static bool slot_look(const struct leases *l, const struct lease_slot *s, struct lease *out)
 {
-	uint64_t id = atomic_load_explicit(&s->id, memory_order_seq_cst), shown;
+	uint64_t id = atomic_load_explicit(&s->id, memory_order_seq_cst), held;
+	unsigned holder;
 
-	if (id == 0)
+	if (slot_of(l, id) != s)
 		return false;
-	shown = word_get(&s->shown);
-	if (shown >> 32 >= SLOT_MAX)     /* nobody's: of a worker that is out of its mind */
-		shown = 0;
+	held = word_get(&s->held);
+	holder = (unsigned)(held >> 56);
+	if (holder >= SLOT_MAX || !is_held_by(held, holder, id))         /* nobody's, any more */
+		held = holder = 0;
 	*out = (struct lease){ .id = id, .generation = word_get(&s->generation), .seq = seq(word_get(&s->seq)),
 			       .newest_table = file_id(word_get(&s->newest_table)), .taken_us = word_get(&s->taken),
 			       .expires_us = word_get(&s->expires), .pinned_bytes = word_get(&s->pinned),
-			       .worker = holder_of(l, s, shown), .shown = (int)(uint32_t)shown - 1 };
+			       .worker = holder, .shown = (int)(uint32_t)held - 1 };
 	return word_get(&s->id) == id;
 }
 
@@ -245,23 +283,43 @@ static struct file_id newest_table(const struct view_desc *d)
 	return file_id(newest);
 }
 
-/* A slot of ours in which no lease counts; NULL: there is none. Lock held. */
-static struct lease_slot *free_slot(struct leases *l, uint64_t now_us)
+/* Marks a slot in which no lease counts; false: one does, or another is quicker. */
+static bool slot_mark(struct leases *l, struct lease_slot *s, uint64_t now_us)
 {
+	uint64_t id = word_get(&s->id);
 	struct lease lease;
 
-	for (unsigned i = 0; i < LEASES_PER_WORKER; i++) {
-		struct lease_slot *s = &own_slots(l)[i];
+	if (is_mark(id) || (slot_look(l, s, &lease) && lease_counts(l, &lease, now_us)))
+		return false;
+	return atomic_compare_exchange_strong(&s->id, &id, mark_of(l->worker));
+}
 
-		if (slot_look(l, s, &lease) && lease_counts(l, &lease, now_us))
-			continue;
-		word_set(&s->id, 0);
-		return s;
+static unsigned held_count(const struct leases *l, uint64_t now_us)
+{
+	struct lease lease;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SLOT_COUNT; i++)
+		n += slot_look(l, &l->segment->slots[i], &lease) && lease.worker == l->worker && lease_counts(l, &lease, now_us);
+	return n;
+}
+
+/* A place for a lease, marked; NULL: this worker has enough. In its own stripe, or where others have taken over what stood there,
+ * anywhere: there are as many places as all workers together may hold. */
+static struct lease_slot *find_place(struct leases *l, uint64_t now_us)
+{
+	for (unsigned i = 0; i < SLOT_COUNT; i++) {
+		struct lease_slot *s = &l->segment->slots[(l->worker * LEASES_PER_WORKER + i) % SLOT_COUNT];
+
+		if (i == LEASES_PER_WORKER && held_count(l, now_us) >= LEASES_PER_WORKER)
+			return NULL;
+		if (slot_mark(l, s, now_us))
+			return s;
 	}
 	return NULL;
 }
 
-/* Puts the lease into the slot; its id. */
+/* Puts the lease into a slot that was marked for it; its id. */
 static uint64_t slot_fill(struct leases *l, struct lease_slot *s, const struct lease *lease)
 {
 	uint64_t uses = word_get(&s->uses) + 1, id = uses << PLACE_BITS | (uint64_t)(s - l->segment->slots);
@@ -273,7 +331,7 @@ static uint64_t slot_fill(struct leases *l, struct lease_slot *s, const struct l
 	word_set(&s->taken, lease->taken_us);
 	word_set(&s->expires, lease->expires_us);
 	word_set(&s->pinned, 0);
-	word_set(&s->shown, 0);
+	word_set(&s->held, held_word(l->worker, id, -1));
 	atomic_store_explicit(&s->id, id, memory_order_seq_cst);
 	return id;
 }
@@ -292,30 +350,18 @@ enum st lease_take(struct leases *l, const struct board *b, const struct view_de
 	struct lease lease = { .generation = d->generation, .seq = seq, .newest_table = newest_table(d), .taken_us = now,
 			       .expires_us = until(now, now, ttl_ms) };
 	struct lease_slot *s;
-	enum st st = ST_BUSY;
 
 	*idp = 0;
 	obj_check(l, LEASES_MAGIC);
-	pthread_mutex_lock(&l->lock);
-	s = free_slot(l, now);
-	if (s != NULL) {
-		*idp = slot_fill(l, s, &lease);
-		st = is_too_late(l, b, lease.generation) ? ST_UNAVAILABLE : ST_OK;
-		if (st) {
-			word_set(&s->id, 0);
-			*idp = 0;
-		}
-	}
-	pthread_mutex_unlock(&l->lock);
-	return st;
-}
-
-/* The slot in which this lease could stand; NULL: there is no such place. */
-static struct lease_slot *slot_of(const struct leases *l, uint64_t id)
-{
-	uint64_t place = id & ((1u << PLACE_BITS) - 1);
-
-	return id != 0 && place < SLOT_COUNT ? &l->segment->slots[place] : NULL;
+	s = find_place(l, now);
+	if (s == NULL)
+		return ST_BUSY;
+	*idp = slot_fill(l, s, &lease);
+	if (!is_too_late(l, b, lease.generation))
+		return ST_OK;
+	lease_release(l, *idp);
+	*idp = 0;
+	return ST_UNAVAILABLE;
 }
 
 enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease)
@@ -350,18 +396,22 @@ void lease_release(struct leases *l, uint64_t id)
 		(void)atomic_compare_exchange_strong(&s->id, &id, 0);
 }
 
-static uint64_t shown_word(unsigned worker, int fd)
+void lease_give_up(struct leases *l, uint64_t id)
 {
-	return (uint64_t)worker << 32 | ((uint32_t)fd + 1);
+	obj_check(l, LEASES_MAGIC);
+	give_up(l, id);
 }
 
 void lease_show(struct leases *l, uint64_t id, int fd)
 {
 	struct lease lease;
+	uint64_t before;
 
 	obj_check(l, LEASES_MAGIC);
-	if (lease_find(l, id, &lease) == ST_OK && lease_is_held_here(l, &lease))
-		word_set(&slot_of(l, id)->shown, shown_word(l->worker, fd));
+	if (lease_find(l, id, &lease) != ST_OK || !lease_is_held_here(l, &lease))
+		return;
+	before = held_word(l->worker, id, lease.shown);
+	(void)atomic_compare_exchange_strong(&slot_of(l, id)->held, &before, held_word(l->worker, id, fd));
 }
 
 /* ---- from one that leaves to one that stays ---- */
@@ -393,10 +443,13 @@ bool leases_any_leaving(const struct leases *l)
 
 bool lease_take_over(struct leases *l, const struct lease *seen, int fd)
 {
-	uint64_t before = shown_word(seen->worker, seen->shown);
+	uint64_t before = held_word(seen->worker, seen->id, seen->shown);
+	struct lease_slot *s = slot_of(l, seen->id);
 
 	obj_check(l, LEASES_MAGIC);
-	return atomic_compare_exchange_strong(&slot_of(l, seen->id)->shown, &before, shown_word(l->worker, fd));
+	return s && seen->shown >= 0
+	    && atomic_compare_exchange_strong(&s->held, &before, held_word(l->worker, seen->id, fd))
+	    && word_get(&s->id) == seen->id;
 }
 
 /* ---- the engine ---- */
@@ -416,9 +469,9 @@ void leases_revoke(struct leases *l, uint64_t generation)
 
 void lease_set_pinned(struct leases *l, uint64_t id, uint64_t bytes)
 {
-	uint64_t place = id & ((1u << PLACE_BITS) - 1);
+	struct lease_slot *s = slot_of(l, id);
 
 	obj_check(l, LEASES_MAGIC);
-	if (place < SLOT_COUNT)
-		word_set(&l->segment->slots[place].pinned, bytes);
+	if (s != NULL)
+		word_set(&s->pinned, bytes);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Leases: who reads an older view says so here, and the files of its tables stay until the lease ends. A segment of
- * memory made by the supervisor; every worker has a stripe of its own in it, the engine looks at all of them.
+ * memory made by the supervisor; every worker takes places in it, the engine looks at all of them.
  *
  * A view keeps its memtables by itself, but of its tables only those that are open. A lease lets the rest be opened by name
  * whenever the reader comes to them, however many there are and however long it takes.
@@ -14,10 +14,11 @@
  * 3. What an ended lease pinned may be gone: then a read answers ST_UNAVAILABLE, never something else (view.h rule 3).
  *    lease_renew() tells whether it has ended.
  * 4. Leases outlive the engine. While one starts, none is granted.
- * 5. Leases are taken in the own stripe only; any worker may renew or release one, as a frontend does for whom another one
- *    has begun a scan. Who took a lease holds it, until another worker takes it over from one that is about to leave and
- *    takes none any more; the lease stays where it stands. The pinned bytes are written by the engine only. Nobody believes what stands there: the engine keeps
- *    no file for more than an hour, whatever it reads here.
+ * 5. Who took a lease holds it, until another worker takes it over from one that is about to leave and takes none any more.
+ *    Any worker may renew or release one, as a frontend does for whom another one has begun a scan. The pinned bytes are written
+ *    by the engine only. Nobody believes what stands there: the engine keeps no file for more than an hour, whatever it reads here.
+ * 6. A lease stays where it stands, whoever holds it. There are LEASES_PER_WORKER places for each worker that there can be, and each
+ *    holds no more than that of what it took and what it took over: so there is always a place for one that holds less.
  *
  * Any thread. Times are of clock_mono_us(), which all processes of a machine share.
  */
@@ -47,14 +48,14 @@ struct lease {
 /* A new segment, for the supervisor; the descriptor, -1 when refused. */
 int leases_create(void);
 
-/* Maps it; fd stays the caller's. What the former owner of the worker's stripe held ends. ST_CORRUPT: it is no such segment. */
+/* Maps it; fd stays the caller's. What this worker held before it was started anew ends. ST_CORRUPT: it is no such segment. */
 enum st leases_attach(int fd, unsigned worker, struct leases **lp) MUST_USE;
 void leases_detach(struct leases **lp);          /* ends its own; NULL is fine */
 
 /* ---- readers ---- */
 
 /* Takes a lease on the view that d tells, for ttl_ms from now. ST_UNAVAILABLE: it is not the current one any more, or no
- * engine is there to know: load the current view and try again. ST_BUSY: this worker has as many as it may. */
+ * engine is there to know: load the current view and try again. ST_BUSY: this worker holds as many as it may. */
 enum st lease_take(struct leases *l, const struct board *b, const struct view_desc *d, struct seq seq, uint64_t ttl_ms,
 		   uint64_t *idp) MUST_USE;
 /* What stands there now. ST_NOT_FOUND: it has ended. */
@@ -62,6 +63,7 @@ enum st lease_find(const struct leases *l, uint64_t id, struct lease *lease) MUS
 /* For ttl_ms from now. ST_NOT_FOUND: it has ended. */
 enum st lease_renew(struct leases *l, uint64_t id, uint64_t ttl_ms) MUST_USE;
 void lease_release(struct leases *l, uint64_t id);       /* one that has ended is fine */
+void lease_give_up(struct leases *l, uint64_t id);       /* the same, unless another worker has taken it over */
 /* Tells where what is read is shown: fd of this process, which holds the lease. */
 void lease_show(struct leases *l, uint64_t id, int fd);
 
@@ -72,7 +74,7 @@ void leases_leave(struct leases *l);
 bool lease_is_held_here(const struct leases *l, const struct lease *lease);
 bool leases_is_leaving(const struct leases *l, unsigned worker);
 bool leases_any_leaving(const struct leases *l);         /* cheaper than a look at all leases */
-/* This worker holds it from now on, and shows it as fd. false: seen is not what stands there any more. */
+/* This worker holds it from now on, and shows it as fd. false: it has ended, or what was seen is not so any more. */
 bool lease_take_over(struct leases *l, const struct lease *seen, int fd);
 
 /* All that count now, of every worker; heap memory of the caller. */
