@@ -49,7 +49,7 @@ static void drop(struct snapshots *s, struct snapshot *snap)
 	*at = snap->next;
 	s->count--;
 	if (snap->own)
-		lease_release(leases_of(s), snap->facts.lease);
+		lease_give_up(leases_of(s), snap->facts.lease);
 	if (snap->share >= 0)
 		close(snap->share);
 	view_unref(&snap->view);
@@ -245,10 +245,13 @@ static size_t kept_count(const struct snapshots *s)
 	return n;
 }
 
+/* Who leaves keeps all for those that take it over: they know whether they have room. */
 static void make_room(struct snapshots *s)
 {
 	struct snapshot *snap;
 
+	if (s->leaving)
+		return;
 	while (kept_count(s) > s->setup.max)
 		drop(s, oldest(s, false));
 	while (s->list && old_bytes(s) > s->setup.max_bytes) {
@@ -260,7 +263,7 @@ static void make_room(struct snapshots *s)
 		snap = oldest(s, true);
 		snap->over = true;
 		if (snap->own)
-			lease_release(leases_of(s), snap->facts.lease);
+			lease_give_up(leases_of(s), snap->facts.lease);
 	}
 }
 
@@ -285,7 +288,8 @@ static void take_over(struct snapshots *s, const struct lease *lease)
 
 	if (open_one(s, lease, &snap) != ST_OK)
 		return;
-	snap->share = snapshot_share_new(&snap->facts, snap->view);
+	if (!snap->over)
+		snap->share = snapshot_share_new(&snap->facts, snap->view);
 	snap->own = snap->share >= 0 && lease_take_over(leases_of(s), lease, snap->share);
 	if (!snap->own && snap->share >= 0) {
 		close(snap->share);

@@ -48,7 +48,7 @@ struct snapshots_setup {
 };
 
 void snapshots_new(const struct snapshots_setup *setup, struct snapshots **sp);
-void snapshots_free(struct snapshots **sp);      /* none may be used */
+void snapshots_free(struct snapshots **sp);      /* none may be used. What others have taken over stays theirs */
 
 /* The newest state. ST_UNAVAILABLE: not now, again in some milliseconds; ST_BUSY: too many are used. */
 enum st snapshots_take(struct snapshots *s, struct snapshot **snapp) MUST_USE;

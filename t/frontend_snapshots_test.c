@@ -419,6 +419,107 @@ START_TEST(what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder)
 }
 END_TEST
 
+/* It ends before it has looked once more at what became of its snapshots. */
+START_TEST(who_ends_in_haste_ends_nothing_that_was_taken_over)
+{
+	struct place p;
+	struct cursor c[2];
+
+	begin(&p, 4, UINT64_MAX);
+	for (unsigned i = 0; i < 2; i++)
+		c[i] = keep_one(&p);
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	snapshots_free(&p.owner);
+	leases_detach(&p.owner_attach.leases);
+	ck_assert(finds(p.other, &c[0]) && finds(p.other, &c[1]));
+	begin_owner(&p, 4);
+	end(&p);
+}
+END_TEST
+
+/* Whoever takes over decides whether there is room. */
+START_TEST(who_leaves_gives_up_nothing_for_want_of_room)
+{
+	struct place p;
+	struct cursor kept, used[2];
+	struct snapshot *snap[2];
+
+	begin(&p, 1, UINT64_MAX);
+	snapshots_free(&p.other);
+	begin_other(&p, 4, UINT64_MAX);
+	kept = keep_one(&p);
+	for (unsigned i = 0; i < 2; i++) {
+		pass(10);
+		ck_assert_int_eq(snapshots_take(p.owner, &snap[i]), ST_OK);
+		ck_assert(snapshots_name(p.owner, snap[i], &used[i]));
+	}
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_done(p.owner, &snap[0], true);         /* two wait now, and may be taken over */
+	snapshots_tick(p.owner);
+	snapshots_tick(p.other);
+	snapshots_done(p.owner, &snap[1], true);         /* three, which have been */
+	snapshots_tick(p.owner);
+	ck_assert(snapshots_leave(p.owner));
+	ck_assert(finds(p.other, &kept) && finds(p.other, &used[0]) && finds(p.other, &used[1]));
+	end(&p);
+}
+END_TEST
+
+/* What is given up here as soon as it is not used any more is left to those that have room for it. */
+START_TEST(who_has_given_one_up_does_not_take_it_over)
+{
+	struct place p;
+	struct cursor c;
+	struct snapshot *snap;
+	struct lease lease;
+
+	begin(&p, 4, 0);
+	c = keep_one(&p);
+	ck_assert_int_eq(snapshots_find(p.other, &c, &snap), ST_OK);
+	newest.memtable_count = 0;
+	snapshots_tick(p.other);
+	ck_assert(!snapshots_renew(p.other, snap));
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert_int_eq(lease_find(p.other_attach.leases, c.lease, &lease), ST_OK);
+	ck_assert_uint_eq(lease.worker, OWNER);
+	snapshots_done(p.other, &snap, true);
+	ck_assert_int_eq(lease_find(p.other_attach.leases, c.lease, &lease), ST_OK);
+	end(&p);
+}
+END_TEST
+
+enum { KEPT_MOST = 32, USED_MOST = 32 };
+
+/* Restart after restart: those that were taken over stand where their first holder had them. */
+START_TEST(what_is_taken_over_takes_no_room_from_scans)
+{
+	struct place p;
+	struct snapshot *used[USED_MOST];
+	struct cursor c[KEPT_MOST];
+
+	begin(&p, KEPT_MOST, UINT64_MAX);
+	for (unsigned i = 0; i < KEPT_MOST; i++)
+		c[i] = keep_one(&p);
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert(snapshots_leave(p.owner));
+	snapshots_free(&p.owner);
+	leases_detach(&p.owner_attach.leases);
+	begin_owner(&p, KEPT_MOST);
+	for (unsigned i = 0; i < KEPT_MOST; i++)
+		(void)keep_one(&p);
+	for (unsigned i = 0; i < USED_MOST; i++)
+		ck_assert_int_eq(snapshots_take(p.owner, &used[i]), ST_OK);
+	for (unsigned i = 0; i < KEPT_MOST; i++)
+		ck_assert(finds(p.other, &c[i]));
+	for (unsigned i = 0; i < USED_MOST; i++)
+		snapshots_done(p.owner, &used[i], false);
+	end(&p);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_cursor_finds_its_snapshot_at_every_frontend);
@@ -432,6 +533,10 @@ static void add(TCase *tc)
 	tcase_add_test(tc, what_is_taken_over_goes_by_when_it_was_used);
 	tcase_add_test(tc, what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder);
 	tcase_add_test(tc, what_one_that_leaves_keeps_is_taken_over);
+	tcase_add_test(tc, who_ends_in_haste_ends_nothing_that_was_taken_over);
+	tcase_add_test(tc, who_leaves_gives_up_nothing_for_want_of_room);
+	tcase_add_test(tc, who_has_given_one_up_does_not_take_it_over);
+	tcase_add_test(tc, what_is_taken_over_takes_no_room_from_scans);
 }
 
 CHECK_MAIN("frontend/snapshots", add)
