@@ -17,6 +17,7 @@
 
 #include <stdatomic.h>
 
+#include "common/base/buf.h"
 #include "common/table/table_cache.h"
 #include "common/table/view_desc.h"
 #include "common/view/memtable.h"
