@@ -342,6 +342,13 @@ static void make_scans(struct front *f, struct loop *loop)
 					.imports = f->imports };
 }
 
+/* Among all frontends, before and after a restart: a client does not notice which one it comes to. */
+static void share_sessions(struct front *f)
+{
+	if (f->tls)
+		http_tls_share_sessions(f->tls, board_secret(attach_board(f->attach)));
+}
+
 static enum st make_parts(struct front *f, const struct front_setup *setup)
 {
 	const struct conf *conf = setup->conf;
@@ -370,6 +377,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	f->operate = (struct operate){ .conf = conf, .attach = f->attach, .pending = f->pending };
 	f->v1.reads = f->reads;
 	f->v1.pending = f->pending;
+	share_sessions(f);
 	make_scans(f, setup->loop);
 	watch.attach = f->attach;
 	return watch_new(&watch, &f->watch);
@@ -459,6 +467,7 @@ void front_reload(struct front *f)
 
 	watch_tokens_changed(f->watch, f->access);
 	fine &= load_tls(f, "; the certificate read before stays in use") == ST_OK;
+	share_sessions(f);
 	http_server_tls(f->server, f->tls);
 	request_log_reopen(f->log);
 	stats_add(fine ? M_reloads : M_reload_failures, 1);

@@ -211,6 +211,18 @@ enum st http_tls_context_new(const char *cert_path, const char *key_path, struct
 	return st;
 }
 
+void http_tls_share_sessions(struct http_tls_context *c, struct slice secret)
+{
+	uint8_t keys[256];
+
+	obj_check(c, HTTP_TLS_CONTEXT_MAGIC);
+	if (secret.n > sizeof keys || (long)secret.n != SSL_CTX_set_tlsext_ticket_keys(c->ctx, NULL, 0))
+		return;
+	memcpy(keys, secret.p, secret.n);
+	must(SSL_CTX_set_tlsext_ticket_keys(c->ctx, keys, (long)secret.n) == 1);
+	OPENSSL_cleanse(keys, sizeof keys);
+}
+
 void http_tls_context_free(struct http_tls_context **cp)
 {
 	struct http_tls_context *c = *cp;

@@ -10,7 +10,7 @@
  * 1. It never touches the socket, so a connection reads, writes, waits and ends in one way, with TLS or without: what a
  *    turn answers leaves with one send(2), what comes is read once, however many records it is.
  * 2. TLS 1.2 with forward secrecy and TLS 1.3; no renegotiation, no compression, no early data. Sessions are resumed by
- *    tickets, which this process keeps the keys of; nothing is stored.
+ *    tickets; nothing is stored.
  * 3. A context that was replaced lives on in the connections that began with it.
  *
  * Event loop thread only.
@@ -28,6 +28,9 @@ struct http_tls;
 /* The certificate with its chain and the key, both PEM. ST_INVALID with a sentence in complaint. */
 enum st http_tls_context_new(const char *cert_path, const char *key_path, struct http_tls_context **cp,
 			     struct buf *complaint) MUST_USE;
+/* Sessions that another context with the same secret began are resumed here, too: its bytes are the keys of the tickets. Without
+ * it, or when it has not the length that OpenSSL wants, a context resumes its own ones only. */
+void http_tls_share_sessions(struct http_tls_context *c, struct slice secret);
 void http_tls_context_free(struct http_tls_context **cp);
 
 struct http_tls *http_tls_new(struct http_tls_context *c);

@@ -43,6 +43,23 @@ static void expect(struct board *b, const char *view, uint64_t expected_generati
 
 /* ---- one thread ---- */
 
+START_TEST(every_board_has_a_secret_of_its_own)
+{
+	int fds[2] = { board_create(), board_create() };
+	struct board *a = attach(fds[0], true), *again = attach(fds[0], false), *b = attach(fds[1], false);
+
+	ck_assert_uint_eq(board_secret(a).n, BOARD_SECRET_BYTES);
+	publish(a, "view", 1);
+	ck_assert(slice_eq(board_secret(a), board_secret(again)));
+	ck_assert(!slice_eq(board_secret(a), board_secret(b)));
+	board_detach(&a);
+	board_detach(&again);
+	board_detach(&b);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 START_TEST(fresh_board_has_no_view)
 {
 	int fd = board_create();
@@ -333,6 +350,7 @@ END_TEST
 
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, every_board_has_a_secret_of_its_own);
 	tcase_add_test(tc, fresh_board_has_no_view);
 	tcase_add_test(tc, what_is_set_is_seen_through_another_mapping);
 	tcase_add_test(tc, next_engine_goes_on_where_the_last_one_ended);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random numbers: a small fast generator (splitmix64, Steele et al. 2014) and true ids from the kernel. */
+/* Random numbers: a small fast generator (splitmix64, Steele et al. 2014) and true ones from the kernel. */
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct rnd { uint64_t state; };
@@ -20,5 +21,6 @@ static inline uint64_t rnd_below(struct rnd *r, uint64_t n) { return rnd_next(r)
 
 /* 64 bits from getrandom(2), never 0: origins and database ids. */
 uint64_t rand_id(void);
+void rand_bytes(uint8_t *p, size_t n);           /* at most 256: so many come at once (getrandom(2)) */
 
 #endif

@@ -3,7 +3,7 @@
  * The board: where everything visible is, in one shared segment.
  *
  *	segment := header (one page) slot slot
- *	header  := magic version slot_bytes | visible | generation | incarnation state replay  (| = a line)
+ *	header  := magic version slot_bytes secret | visible | generation | incarnation state replay  (| = a line)
  *	slot    := length (8 bytes) bytes, zero-filled to 8
  *
  * Publishing generation g + 1 while g is current:
@@ -34,6 +34,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/must.h"
+#include "common/base/rand.h"
 
 #define BOARD_MAGIC 0xb0a2db0au
 #define BOARD_FILE_MAGIC 0x6472616f626d736cu    /* "lsmboard" in a dump */
@@ -48,6 +49,7 @@ typedef _Atomic uint64_t board_word;
 struct board_header {
 	uint64_t magic;
 	uint32_t version, slot_bytes;
+	uint8_t secret[BOARD_SECRET_BYTES];
 	_Alignas(64) board_word visible;
 	_Alignas(64) board_word generation;
 	_Alignas(64) board_word incarnation;
@@ -77,6 +79,7 @@ static bool board_sign(int fd)
 		.magic = BOARD_FILE_MAGIC, .version = BOARD_VERSION, .slot_bytes = BOARD_SLOT_BYTES,
 	};
 
+	rand_bytes(h.secret, sizeof h.secret);
 	return ftruncate(fd, (off_t)BOARD_BYTES) == 0
 	    && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0
 	    && pwrite(fd, &h, sizeof h, 0) == (ssize_t)sizeof h;
@@ -249,6 +252,14 @@ void board_replay(const struct board *b, uint64_t *donep, uint64_t *totalp)
 {
 	*donep = atomic_load_explicit(&b->header->replay_done, memory_order_relaxed);
 	*totalp = atomic_load_explicit(&b->header->replay_total, memory_order_relaxed);
+}
+
+struct slice board_secret(const struct board *b)
+{
+	static const uint8_t none[BOARD_SECRET_BYTES];
+	const uint8_t *secret = b->header->secret;
+
+	return slice_of(secret, memcmp(secret, none, sizeof none) == 0 ? 0 : sizeof none);
 }
 
 /* Copies the slot of a generation into out; whether it was still that one's is for the caller to ask. */

@@ -12,6 +12,8 @@
  *    yet.
  * 6. A writer that dies inside (2) leaves the current slot whole.
  *
+ * A secret stands here as well, random bytes that the supervisor made and that all its workers share.
+ *
  * The engine's state for people (recovery progress, incarnation) stands here too, so that it can be told
  * while the engine is replaying.
  */
@@ -49,6 +51,10 @@ uint64_t board_generation(const struct board *b);
 uint64_t board_incarnation(const struct board *b);
 enum board_state board_state(const struct board *b);
 void board_replay(const struct board *b, uint64_t *donep, uint64_t *totalp);
+
+#define BOARD_SECRET_BYTES 80u
+/* On loan from the board, the same for its whole life. Empty: made by a supervisor that knew of none. */
+struct slice board_secret(const struct board *b);
 
 /* The current view's bytes appended to out (reset first), and its generation. ST_NOT_FOUND: none yet. */
 enum st board_load(const struct board *b, struct buf *out, uint64_t *generationp) MUST_USE;
