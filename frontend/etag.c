@@ -62,6 +62,8 @@ struct etag_set etag_read(struct slice field, uint64_t version, bool weak)
 		uint64_t v;
 
 		skip_spaces(&field);
+		if (field.n == 0 || field.p[0] == ',')
+			continue;                /* an empty element, as of a list built from parts */
 		if (!take_tag(&field, &tag))
 			return malformed;
 		v = tag.weak && !weak ? 0 : version_of(tag.text);

@@ -4,6 +4,7 @@
  *
  *	If-Match, If-None-Match = "*" | tag ("," tag)*            tag = ["W/"] '"' bytes but '"' '"'
  *
+ * Empty elements of a list mean nothing (RFC 9110 5.6.1); one of these alone is none.
  * A tag that is no version of ours is sound and matches nothing.
  */
 #ifndef FRONTEND_ETAG_H

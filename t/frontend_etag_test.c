@@ -23,6 +23,9 @@ static const struct {
 	{ "\"1\", \"17\"", ETAG_LIST, 17, true, true },
 	{ "\"17\",\"1\" , W/\"2\"", ETAG_LIST, 0, true, true },
 	{ "\"1\",\"2\"", ETAG_LIST, 2, false, false },
+	{ "\"17\",", ETAG_ONE, 17, true, true },
+	{ ", \"17\"", ETAG_ONE, 17, true, true },
+	{ "\"1\", ,\t,\"17\" ,", ETAG_LIST, 17, true, true },
 };
 
 START_TEST(fields_mean_what_the_table_says)
@@ -43,7 +46,7 @@ END_TEST
 
 START_TEST(what_is_no_list_of_tags_is_malformed)
 {
-	static const char *const wrong[] = { "", " ", "17", "\"17", "17\"", "w/\"17\"", "W\"17\"", "W/ \"17\"", "\"1\",", ",\"1\"",
+	static const char *const wrong[] = { "", " ", "17", "\"17", "17\"", "w/\"17\"", "W\"17\"", "W/ \"17\"", ",", " , ,", "\"1\",x", "x,\"1\"",
 					     "\"1\" \"2\"", "*,\"1\"", "\"1\",*", "**", "\"1\"x" };
 	size_t i;
 
