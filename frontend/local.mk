@@ -36,6 +36,7 @@ libfrontend_a_SOURCES = \
 	frontend/http_answer.c \
 	frontend/http_server.c frontend/http_server.h \
 	frontend/access.c frontend/access.h \
+	frontend/conditions.c frontend/conditions.h \
 	frontend/request_line.c frontend/request_line.h \
 	frontend/request_log.c frontend/request_log.h \
 	frontend/routes.c frontend/routes.h \

@@ -74,11 +74,3 @@ bool v1_takes_json(struct http_request *r)
 	http_answer_problem(r, PROBLEM_MEDIA_TYPE, "The body must be application/json.");
 	return false;
 }
-
-bool v1_takes_no_conditions(struct http_request *r)
-{
-	if (!http_request_field(r, HTTP_FIELD_IF_MATCH).p && !http_request_field(r, HTTP_FIELD_IF_NONE_MATCH).p)
-		return true;
-	http_answer_problem(r, PROBLEM_CONDITION, "If-Match and If-None-Match have no meaning here.");
-	return false;
-}

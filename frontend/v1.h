@@ -36,6 +36,5 @@ bool v1_take_flag(struct v1 *v, struct http_request *r, const struct query_param
 
 bool v1_is_type(struct slice content_type, const char *type);     /* whatever its parameters */
 bool v1_takes_json(struct http_request *r);                       /* the body is JSON, or does not say */
-bool v1_takes_no_conditions(struct http_request *r);              /* and there are none */
 
 #endif

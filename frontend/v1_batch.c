@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/stats/stats.h"
 #include "frontend/access.h"
+#include "frontend/conditions.h"
 #include "frontend/v1_ops.h"
 
 enum { BATCH_KEEP_BYTES = 256 << 10 };
@@ -89,7 +90,7 @@ bool v1_batch(struct v1 *v, struct http_request *r)
 		http_answer_problem(r, PROBLEM_MEDIA_TYPE, "A batch is application/json, application/x-ndjson or application/x-protobuf.");
 		return true;
 	}
-	if (!v1_takes_no_conditions(r) || !v1_take_query(v, r, params, 1) || !v1_take_flag(v, r, &params[0], &sync))
+	if (!conditions_take_none(r) || !v1_take_query(v, r, params, 1) || !v1_take_flag(v, r, &params[0], &sync))
 		return true;
 	buf_reset(&v->batch);
 	buf_reset(&v->complaint);

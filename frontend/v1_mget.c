@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "frontend/access.h"
+#include "frontend/conditions.h"
 #include "frontend/json_in.h"
 #include "frontend/reads_many.h"
 #include "frontend/text.h"
@@ -188,7 +189,7 @@ void v1_mget(struct v1 *v, struct http_request *r)
 	struct reads_many *m;
 	enum problem p;
 
-	if (!v1_takes_json(r) || !v1_takes_no_conditions(r) || !v1_take_query(v, r, NULL, 0))
+	if (!v1_takes_json(r) || !conditions_take_none(r) || !v1_take_query(v, r, NULL, 0))
 		return;
 	buf_reset(&v->complaint);
 	p = read_keys(v, r, &keys);

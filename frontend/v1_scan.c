@@ -4,6 +4,7 @@
 
 #include "common/stats/stats.h"
 #include "frontend/access.h"
+#include "frontend/conditions.h"
 #include "frontend/media.h"
 #include "frontend/write_refuse.h"
 
@@ -141,6 +142,8 @@ void v1_import(struct v1_scan *v, struct http_request *r)
 	uint64_t skip = 0;
 	enum problem p;
 
+	if (!conditions_take_none(r))
+		return;
 	buf_reset(&v->complaint);
 	if (!protobuf && !media_is(type, MEDIA_NDJSON)) {
 		http_answer_problem(r, PROBLEM_MEDIA_TYPE, "An import is application/x-ndjson or application/x-protobuf.");
@@ -269,6 +272,8 @@ void v1_delete_range(struct v1_scan *v, struct http_request *r)
 	struct key_range range;
 	enum problem p;
 
+	if (!conditions_take_none(r))
+		return;
 	buf_reset(&v->complaint);
 	p = read_delete(v, r, &range, &send.sync);
 	if (p) {

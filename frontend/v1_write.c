@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/stats/stats.h"
+#include "frontend/conditions.h"
 #include "frontend/etag.h"
 #include "frontend/json_in.h"
 #include "frontend/write_refuse.h"
@@ -79,6 +80,8 @@ static bool take_conditions(struct http_request *r, struct write_ask *ask)
 	struct slice match = http_request_field(r, HTTP_FIELD_IF_MATCH), none = http_request_field(r, HTTP_FIELD_IF_NONE_MATCH);
 	bool fine = !(match.p && none.p);
 
+	if (!conditions_take_no_date(r))
+		return false;
 	if (fine && match.p)
 		fine = take_match(match, ask);
 	if (fine && none.p) {
@@ -154,7 +157,7 @@ bool v1_put(struct v1 *v, struct http_request *r, struct slice argument)
 	if (v1_must_wait(r))
 		return false;
 	r->op = OP_WRITE;
-	if (!take_write(v, r, argument, &ask, &sync, &ttl))
+	if (!conditions_take_no_part(r) || !take_write(v, r, argument, &ask, &sync, &ttl))
 		return true;
 	if (r->body.n > VALUE_MAX_BYTES) {
 		http_answer_problem(r, PROBLEM_VALUE_TOO_LARGE, NULL);

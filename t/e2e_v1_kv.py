@@ -174,6 +174,24 @@ def conditions_decide_whether_a_write_is_applied():
     problem(c.request("GET", path("cond")), 404, "not_found")
 
 
+def what_would_make_a_write_another_one_is_not_passed_over():
+    c, date = client(), {"If-Unmodified-Since": "Mon, 22 Jan 2024 14:00:00 GMT"}
+    tag = put("whole", b"0123456789", c)[1]["etag"]
+    for method, target in (("PUT", path("whole")), ("DELETE", path("whole")), ("POST", path("whole", "increment")),
+                           ("POST", "/v1/batch"), ("DELETE", "/v1/kv?prefix=whole"), ("POST", "/v1/import")):
+        kind = "application/x-ndjson" if target == "/v1/import" else "application/json"
+        told = problem(c.request(method, target, b"", {"Content-Type": kind, **date}), 400, "condition_invalid")
+        assert "If-Unmodified-Since" in told["detail"], told
+    for target in ("/v1/kv?prefix=whole", "/v1/kv?all=true"):
+        for name, text in (("If-Match", tag), ("If-None-Match", "*")):
+            problem(c.request("DELETE", target, None, {name: text}), 400, "condition_invalid")
+    told = problem(c.request("PUT", path("whole"), b"45", {"Content-Range": "bytes 4-5/10"}), 400, "invalid")
+    assert "Content-Range" in told["detail"], told
+    equal(c.request("GET", path("whole"))[2], b"0123456789")
+    equal(c.request("GET", path("whole"), None, date)[0], 200, "a read goes by tags")
+    equal(put("whole", b"1", c, If_Match=tag, If_Unmodified_Since=date["If-Unmodified-Since"])[0], 204, "with If-Match the date is not looked at")
+
+
 def of_two_writers_exactly_one_wins():
     rounds, wins = 100, [[], []]
     put("race", b"start")
@@ -496,7 +514,8 @@ def the_examples_of_the_documents_work_as_printed():
 
 run(the_server_starts, what_was_put_comes_back_with_its_version, a_deleted_key_is_gone, values_hold_every_byte_and_keys_too,
     values_of_every_size_up_to_the_limit, wrong_requests_are_told_what_is_wrong, a_value_with_a_ttl_expires,
-    a_client_that_has_the_value_is_told_so, conditions_decide_whether_a_write_is_applied, of_two_writers_exactly_one_wins,
+    a_client_that_has_the_value_is_told_so, conditions_decide_whether_a_write_is_applied,
+    what_would_make_a_write_another_one_is_not_passed_over, of_two_writers_exactly_one_wins,
     of_many_who_create_exactly_one_wins, increments_of_eight_connections_add_up, a_counter_says_why_it_does_not_count,
     a_batch_is_applied_whole_or_not_at_all, a_wrong_batch_changes_nothing, lines_and_protobuf_are_batches_too,
     many_keys_come_in_the_order_asked, many_keys_are_of_one_snapshot, answers_to_writes_tell_their_durability,
