@@ -318,8 +318,9 @@ static void flush(void *ctx)
 	http_server_flush(f->server);
 }
 
-static void make_scans(struct front *f, struct loop *loop)
+static void make_scans(struct front *f, const struct front_setup *setup)
 {
+	struct loop *loop = setup->loop;
 	const struct conf *conf = f->conf;
 	struct snapshots_setup snapshots = {
 		.attach = f->attach,
@@ -327,6 +328,7 @@ static void make_scans(struct front *f, struct loop *loop)
 		.life_ms = conf->snapshot_life_s * 1000,
 		.max = conf->snapshots_max,
 		.max_bytes = conf->memtable_size_limit * SNAPSHOT_MEMTABLES,
+		.max_descriptors = setup->snapshot_descriptors,
 	};
 	struct scans_setup scans = { .loop = loop, .pending = f->pending, .flush = flush, .ctx = f };
 	struct imports_setup imports = { .loop = loop, .pending = f->pending, .patience_us = IMPORT_PATIENCE_US,
@@ -378,7 +380,7 @@ static enum st make_parts(struct front *f, const struct front_setup *setup)
 	f->v1.reads = f->reads;
 	f->v1.pending = f->pending;
 	share_sessions(f);
-	make_scans(f, setup->loop);
+	make_scans(f, setup);
 	watch.attach = f->attach;
 	return watch_new(&watch, &f->watch);
 }

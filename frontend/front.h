@@ -25,7 +25,7 @@ struct front_setup {
 	int board_fd, listener;
 	struct leases *leases;           /* on loan; NULL: no snapshots are held (tests) */
 	uint64_t max_connections;
-	size_t max_open_tables;
+	size_t max_open_tables, snapshot_descriptors;
 };
 
 enum st front_new(const struct front_setup *setup, struct front **fp) MUST_USE;

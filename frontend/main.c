@@ -150,6 +150,7 @@ static bool share_descriptors(const struct conf *c, struct front_setup *setup)
 			 share.connections, share.tables);
 	setup->max_connections = share.connections;
 	setup->max_open_tables = share.tables;
+	setup->snapshot_descriptors = share.snapshots;
 	return true;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  *	memory        MEMORY_LIMIT = memtables + engine + frontends x { indexes and filters + blocks }
- *	descriptors   limit = RESERVE (sockets to other processes, epoll, logs) + connections + tables
+ *	descriptors   limit = RESERVE (sockets to other processes, epoll, logs) + snapshots + connections + tables
  *
  * 1. Memtables come first: they hold what is not in a table yet. Then what the engine reads by, a tenth at most (engine/sight.c);
  *    then what open tables need, up to 7/8 of the rest.
  *    Blocks get what is left, and never less than 1/8.
  * 2. Tables get at least TABLES_LEAST_BYTES, whatever was set: without an index nothing is read.
- * 3. Connections get what was asked for, as long as a quarter is left for tables.
+ * 3. Snapshots get an eighth of what is not reserved, at least SNAPSHOTS_LEAST, and no more than they can ever hold.
+ * 4. Connections get what was asked for, as long as a quarter of the rest is left for tables.
  */
 #include "frontend/shares.h"
 
@@ -15,6 +16,13 @@
 #define TABLES_LEAST_BYTES (8u << 20)
 #define MEMTABLES 4u                         /* the active one and those that wait for flush */
 #define RESERVE 64u
+#define SNAPSHOTS_LEAST 16u
+#define SNAPSHOTS_MOST ((32u + 32u) * (1u + MEMTABLES))  /* of those that wait and of scans: what shows each, and its memtables */
+
+static uint64_t within(uint64_t n, uint64_t least, uint64_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
 
 static uint64_t without(uint64_t all, uint64_t taken)
 {
@@ -48,6 +56,8 @@ bool descriptor_share(uint64_t limit, uint64_t max_connections, struct descripto
 	if (limit < DESCRIPTORS_LEAST)
 		return false;
 	rest = limit - RESERVE;
+	sp->snapshots = (size_t)within(rest / PARTS, SNAPSHOTS_LEAST, SNAPSHOTS_MOST);
+	rest -= sp->snapshots;
 	sp->connections = max_connections < rest - rest / 4 ? max_connections : rest - rest / 4;
 	sp->tables = (size_t)(rest - sp->connections);
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who gets how much of what is bounded: memory between blocks and tables, descriptors between tables and connections.
+/* Who gets how much of what is bounded: memory between blocks and tables, descriptors between snapshots, tables and connections.
  * Pure. */
 #ifndef FRONTEND_SHARES_H
 #define FRONTEND_SHARES_H
@@ -35,7 +35,7 @@ uint64_t memory_budget_part(const struct memory_setup *m);
 
 #define DESCRIPTORS_LEAST 128u
 
-struct descriptor_share { uint64_t connections; size_t tables; };
+struct descriptor_share { uint64_t connections; size_t tables, snapshots; };
 
 /* Of `limit` descriptors; false when they are too few to serve anybody. */
 bool descriptor_share(uint64_t limit, uint64_t max_connections, struct descriptor_share *sp);

@@ -56,7 +56,79 @@ static void drop(struct snapshots *s, struct snapshot *snap)
 	mem_free(snap);
 }
 
+/* ---- bounds ---- */
+
+static bool has_memtable(const struct view *v, const struct memtable *m)
+{
+	size_t n = view_desc(v)->memtable_count;
+
+	for (size_t i = 0; i < n; i++)
+		if (view_memtable(v, i) == m)
+			return true;
+	return false;
+}
+
+/* Does a snapshot in front of this one hold it open? */
+static bool is_open_before(const struct snapshots *s, const struct snapshot *snap, const struct memtable *m)
+{
+	for (const struct snapshot *other = s->list; other != snap; other = other->next)
+		if (has_memtable(other->view, m))
+			return true;
+	return false;
+}
+
+/* What they have open or will come to: what shows each of them, and their memtables, those of the newest view too, as a flush
+ * leaves them to the snapshots. */
+static size_t descriptors(const struct snapshots *s)
+{
+	size_t n = s->count;
+
+	for (const struct snapshot *snap = s->list; snap; snap = snap->next)
+		for (size_t i = 0; i < view_desc(snap->view)->memtable_count; i++)
+			n += !is_open_before(s, snap, view_memtable(snap->view, i));
+	return n;
+}
+
+static bool goes_before(const struct snapshot *a, const struct snapshot *b)
+{
+	return a->ended != b->ended ? a->ended : a->used_us < b->used_us;
+}
+
+/* The one that goes first; used: among those that are used now. */
+static struct snapshot *oldest(struct snapshots *s, bool used)
+{
+	struct snapshot *snap, *found = NULL;
+
+	for (snap = s->list; snap; snap = snap->next)
+		if (!snap->over && (snap->users > 0) == used && (!found || goes_before(snap, found)))
+			found = snap;
+	return found;
+}
+
+/* false: those that are used, or may be taken over, have too many descriptors by themselves. */
+static bool free_descriptors(struct snapshots *s)
+{
+	struct snapshot *snap;
+
+	while (descriptors(s) > s->setup.max_descriptors) {
+		snap = s->leaving ? NULL : oldest(s, false);
+		if (!snap)
+			return false;
+		drop(s, snap);
+	}
+	return true;
+}
+
 /* ---- use ---- */
+
+/* The newest in use may stay; ST_BUSY: it went, as there are no descriptors for it. */
+static enum st admit(struct snapshots *s, struct snapshot **snapp)
+{
+	if (free_descriptors(s))
+		return ST_OK;
+	snapshots_done(s, snapp, false);
+	return ST_BUSY;
+}
 
 enum st snapshots_take(struct snapshots *s, struct snapshot **snapp)
 {
@@ -75,7 +147,7 @@ enum st snapshots_take(struct snapshots *s, struct snapshot **snapp)
 	snap.facts.taken_us = lease.taken_us;
 	snap.facts.now_ms = clock_wall_ms();
 	*snapp = add(s, &snap);
-	return ST_OK;
+	return admit(s, snapp);
 }
 
 static bool is_named(const struct cursor *c, uint64_t lease, uint64_t taken_us, struct seq seq)
@@ -142,6 +214,8 @@ enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snaps
 	if (st || !is_named(c, lease.id, lease.taken_us, lease.seq))
 		return ST_NOT_FOUND;
 	st = open_where_it_is(s, &lease, &snap);
+	if (!st)
+		st = admit(s, &snap);
 	if (st)
 		return st;
 	if (snapshots_renew(s, snap)) {
@@ -182,7 +256,7 @@ bool snapshots_name(struct snapshots *s, struct snapshot *snap, struct cursor *c
 	return !snap->own || show(s, snap);
 }
 
-/* ---- bounds ---- */
+/* ---- room ---- */
 
 static bool names(const struct view_desc *d, struct file_id memtable)
 {
@@ -220,22 +294,6 @@ static uint64_t old_bytes(struct snapshots *s)
 	return bytes;
 }
 
-static bool goes_before(const struct snapshot *a, const struct snapshot *b)
-{
-	return a->ended != b->ended ? a->ended : a->used_us < b->used_us;
-}
-
-/* The one that goes first; used: among those that are used now. */
-static struct snapshot *oldest(struct snapshots *s, bool used)
-{
-	struct snapshot *snap, *found = NULL;
-
-	for (snap = s->list; snap; snap = snap->next)
-		if (!snap->over && (snap->users > 0) == used && (!found || goes_before(snap, found)))
-			found = snap;
-	return found;
-}
-
 static size_t kept_count(const struct snapshots *s)
 {
 	size_t n = 0;
@@ -254,6 +312,7 @@ static void make_room(struct snapshots *s)
 		return;
 	while (kept_count(s) > s->setup.max)
 		drop(s, oldest(s, false));
+	(void)free_descriptors(s);
 	while (s->list && old_bytes(s) > s->setup.max_bytes) {
 		snap = oldest(s, false);
 		if (snap) {
@@ -300,6 +359,7 @@ static void take_over(struct snapshots *s, const struct lease *lease)
 		snap->used_us = lease->expires_us - s->setup.idle_ms * 1000;     /* when it was renewed */
 	if (snap->users == 0 && !snap->own)
 		drop(s, snap);
+	make_room(s);
 }
 
 static void take_over_left(struct snapshots *s)

@@ -12,7 +12,8 @@
  * 2. What is gone is never answered from another state: a cursor tells lease, moment and sequence, and all must fit.
  * 3. A snapshot of another frontend is opened from what that shows (snapshot_share.h). Its lease stays the other's, and
  *    ends with it, unless that one was replaced: then it leaves, and before it ends those that stay take over what it keeps.
- * 4. Kept ones are bounded: by number (max), and all by the memory of replaced memtables that only they hold (max_bytes).
+ * 4. Kept ones are bounded: by number (max), and all by the memory of replaced memtables that only they hold (max_bytes) and by
+ *    what they hold open (max_descriptors): so that connections and tables have theirs, whatever is read.
  *    Beyond that the one that was not used for longest goes: first those whose scans have ended, which are kept for who asks for
  *    a page once more, last those that are used.
  * 5. Expiry is judged by the moment the snapshot was taken: all pages show one state.
@@ -45,12 +46,13 @@ struct snapshots_setup {
 	uint64_t idle_ms, life_ms;
 	size_t max;
 	uint64_t max_bytes;
+	size_t max_descriptors;
 };
 
 void snapshots_new(const struct snapshots_setup *setup, struct snapshots **sp);
 void snapshots_free(struct snapshots **sp);      /* none may be used. What others have taken over stays theirs */
 
-/* The newest state. ST_UNAVAILABLE: not now, again in some milliseconds; ST_BUSY: too many are used. */
+/* The newest state. ST_UNAVAILABLE: not now, again in some milliseconds; ST_BUSY: too many are used, or those have too much open. */
 enum st snapshots_take(struct snapshots *s, struct snapshot **snapp) MUST_USE;
 
 /* The one that a cursor names. ST_NOT_FOUND: it is gone. ST_BUSY: it is another frontend's, and there is no room to open it now. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is bounded stays so: open files with many more tables than may be open, and memory under one budget."""
+import contextlib
 import os
 import random
 import re
@@ -104,6 +105,34 @@ def too_few_open_files_to_serve_anybody_are_a_clear_error():
         assert "Only 100 open files are allowed, at least 128 are needed" in f.read(), small.log_tail()
 
 
+def connections_are_accepted_whatever_snapshots_hold_open():
+    """Each cursor's snapshot has a memtable of its own, which only it holds since a flush."""
+    small = harness.Server(SNAPSHOTS_MAX=32, MAX_CONNECTIONS=1000)
+    small.launcher = ["prlimit", "--nofile=128:128"]
+    small.start()
+    cursors = []
+    for n in range(32):
+        with contextlib.closing(small.client()) as c:
+            harness.equal(c.batch([{"type": "write", "key": f"k{i}", "value": f"{n}"} for i in range(3)])[0], 200)
+            cursors.append(c.json("GET", "/v1/kv?limit=1")[1]["cursor"])
+        harness.equal(small.ctl("flush").returncode, 0)
+    for round in ("before", "after"):
+        with open(small.log_path, errors="replace") as f:
+            allowed = int(re.findall("only (\\d+) connections at once", f.read())[-1])
+        clients = [small.client() for _ in range(allowed)]
+        for c in clients:
+            harness.equal(c.read("k0")[0], 200, f"{round} a restart")
+        got = [clients[0].json("GET", f"/v1/kv?cursor={c}")[0] for c in cursors]
+        for c in clients:
+            c.close()
+        kept = got.count(200)
+        assert 4 < kept < 16 and got == [410] * (32 - kept) + [200] * kept, got
+        harness.equal(small.ctl("restart", "frontend.0").returncode, 0)
+    with open(small.log_path, errors="replace") as f:
+        harness.equal(re.findall("no descriptor or memory|Too many open files", f.read()), [], "what the log says")
+    small.stop()
+
+
 def a_budget_that_memtables_alone_exceed_is_refused():
     small = harness.Server(MEMORY_LIMIT=1 << 20, MEMTABLE_SIZE_LIMIT=1 << 20)
     try:
@@ -118,4 +147,5 @@ harness.run(many_more_tables_are_written_than_may_be_open, every_key_is_read_and
             decisions_read_tables_within_the_budget_too,
             memory_is_told_by_part_and_stays_within_the_budget,
             a_block_is_a_miss_when_it_comes_from_a_file_and_a_hit_when_it_is_read_again, the_server_stops_cleanly,
-            too_few_open_files_to_serve_anybody_are_a_clear_error, a_budget_that_memtables_alone_exceed_is_refused)
+            too_few_open_files_to_serve_anybody_are_a_clear_error,
+            connections_are_accepted_whatever_snapshots_hold_open, a_budget_that_memtables_alone_exceed_is_refused)

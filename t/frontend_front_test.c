@@ -57,7 +57,7 @@ static void on_stop(void *ctx)
 static void *serve(void *arg)
 {
 	struct front_setup setup = { .conf = &rig.conf, .board_fd = rig.board_fd, .listener = rig.listener,
-				     .max_connections = 100, .max_open_tables = 10 };
+				     .max_connections = 100, .max_open_tables = 10, .snapshot_descriptors = 100 };
 
 	rig.loop = setup.loop = loop_new();
 	ck_assert_int_eq(front_new(&setup, &rig.front), ST_OK);

@@ -66,21 +66,21 @@ END_TEST
 
 START_TEST(connections_get_what_was_asked_for_and_tables_at_least_a_quarter)
 {
-	static const struct { uint64_t limit, asked, connections; size_t tables; } rows[] = {
-		{ 1048576, 10000, 10000, 1038512 },
-		{ 20000, 10000, 10000, 9936 },
-		{ 13397, 10000, 10000, 3333 },
-		{ 1024, 10000, 720, 240 },
-		{ 1024, 16, 16, 944 },
-		{ 128, 10000, 48, 16 },
+	static const struct { uint64_t limit, asked, connections; size_t tables, snapshots; } rows[] = {
+		{ 1048576, 10000, 10000, 1038192, 320 },
+		{ 20000, 10000, 10000, 9616, 320 },
+		{ 13717, 10000, 10000, 3333, 320 },
+		{ 1024, 10000, 630, 210, 120 },
+		{ 1024, 16, 16, 824, 120 },
+		{ 128, 10000, 36, 12, 16 },
 	};
 	struct descriptor_share s;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		ck_assert(descriptor_share(rows[i].limit, rows[i].asked, &s));
-		ck_assert_msg(s.connections == rows[i].connections && s.tables == rows[i].tables, "row %zu: %llu, %zu", i,
-			      (unsigned long long)s.connections, s.tables);
-		ck_assert_uint_le(s.connections + s.tables, rows[i].limit - 64);
+		ck_assert_msg(s.connections == rows[i].connections && s.tables == rows[i].tables && s.snapshots == rows[i].snapshots,
+			      "row %zu: %llu, %zu, %zu", i, (unsigned long long)s.connections, s.tables, s.snapshots);
+		ck_assert_uint_le(s.connections + s.tables + s.snapshots, rows[i].limit - 64);
 	}
 	ck_assert(!descriptor_share(127, 16, &s));
 	ck_assert(!descriptor_share(0, 16, &s));

@@ -5,6 +5,7 @@
  */
 #include "frontend/snapshots.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -55,7 +56,7 @@ static struct view_desc desc, newest;
 static struct memtable *find(void *ctx, struct file_id id)
 {
 	(void)ctx;
-	return id.v == 1 ? memtable_ref(memtable) : NULL;
+	return id.v == memtable_ids[0].v ? memtable_ref(memtable) : NULL;
 }
 
 struct leases *attach_leases(struct attach *a)
@@ -88,12 +89,13 @@ struct place {
 	int fd;
 	struct attach owner_attach, other_attach;
 	struct snapshots *owner, *other;
+	size_t max_descriptors;          /* 0: many */
 };
 
 static void begin_owner(struct place *p, size_t max)
 {
 	struct snapshots_setup setup = { .attach = &p->owner_attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = max,
-					 .max_bytes = UINT64_MAX };
+					 .max_bytes = UINT64_MAX, .max_descriptors = 1000 };
 
 	ck_assert_int_eq(leases_attach(p->fd, OWNER, &p->owner_attach.leases), ST_OK);
 	snapshots_new(&setup, &p->owner);
@@ -102,7 +104,8 @@ static void begin_owner(struct place *p, size_t max)
 static void begin_other(struct place *p, size_t max, uint64_t max_bytes)
 {
 	struct snapshots_setup setup = { .attach = &p->other_attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = max,
-					 .max_bytes = max_bytes };
+					 .max_bytes = max_bytes,
+					 .max_descriptors = p->max_descriptors ? p->max_descriptors : 1000 };
 
 	snapshots_new(&setup, &p->other);
 }
@@ -113,10 +116,11 @@ static void begin(struct place *p, size_t max, uint64_t other_bytes)
 	int fd = board_create();
 
 	stats_begin_private();
-	p->fd = leases_create();
+	*p = (struct place){ .fd = leases_create() };
 	ck_assert_int_eq(board_attach(fd, true, &board), ST_OK);
 	close(fd);
 	ck_assert_int_eq(leases_attach(p->fd, OTHER, &p->other_attach.leases), ST_OK);
+	memtable_ids[0] = file_id(1);
 	ck_assert_int_eq(memtable_new(memtable_ids[0], 1 << 20, &memtable), ST_OK);
 	memtable_insert(memtable, &e);
 	newest = desc = (struct view_desc){ .incarnation = 1, .memtables = memtable_ids, .memtable_count = 1 };
@@ -401,7 +405,8 @@ START_TEST(what_is_taken_over_while_it_is_opened_is_found_at_its_new_holder)
 {
 	struct place p;
 	struct attach attach;
-	struct snapshots_setup setup = { .attach = &attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = 4, .max_bytes = UINT64_MAX };
+	struct snapshots_setup setup = { .attach = &attach, .idle_ms = IDLE_MS, .life_ms = LIFE_MS, .max = 4, .max_bytes = UINT64_MAX,
+					 .max_descriptors = 1000 };
 	struct cursor c;
 
 	begin(&p, 4, UINT64_MAX);
@@ -520,6 +525,124 @@ START_TEST(what_is_taken_over_takes_no_room_from_scans)
 }
 END_TEST
 
+/* What was written is in a table now: only snapshots hold the memtable. */
+static void flush(void)
+{
+	memtable_unref(&memtable);
+	memtable_ids[0].v++;
+	ck_assert_int_eq(memtable_new(memtable_ids[0], 1 << 20, &memtable), ST_OK);
+}
+
+static size_t open_files(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void begin_other_with(struct place *p, size_t max_descriptors)
+{
+	snapshots_free(&p->other);
+	p->max_descriptors = max_descriptors;
+	begin_other(p, 100, UINT64_MAX);
+}
+
+/* Each has a memtable of its own and a file that shows it. */
+START_TEST(what_snapshots_that_wait_hold_open_is_bounded)
+{
+	struct place p;
+	struct cursor c[20];
+	struct snapshot *snap;
+	size_t before;
+
+	begin(&p, 4, UINT64_MAX);
+	begin_other_with(&p, 10);
+	before = open_files();
+	for (unsigned i = 0; i < 20; i++, pass(10), flush()) {
+		ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
+		ck_assert(snapshots_name(p.other, snap, &c[i]));
+		snapshots_done(p.other, &snap, true);
+		ck_assert_uint_le(open_files(), before + 10);
+	}
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert(finds(p.other, &c[i]) == (i >= 15));
+	end(&p);
+}
+END_TEST
+
+START_TEST(who_may_hold_no_more_open_takes_and_opens_none_that_is_used)
+{
+	struct place p;
+	struct cursor c[2];
+	struct snapshot *snap[6], *adopted;
+	size_t before;
+
+	begin(&p, 4, UINT64_MAX);
+	begin_other_with(&p, 10);
+	for (unsigned i = 0; i < 2; i++, flush())
+		c[i] = keep_one(&p);
+	before = open_files();
+	for (unsigned i = 0; i < 4; i++, flush())
+		ck_assert_int_eq(snapshots_take(p.other, &snap[i]), ST_OK);
+	ck_assert_int_eq(snapshots_find(p.other, &c[0], &adopted), ST_OK);
+	ck_assert_int_eq(snapshots_find(p.other, &c[1], &snap[5]), ST_BUSY);
+	ck_assert_int_eq(snapshots_take(p.other, &snap[5]), ST_BUSY);
+	ck_assert_ptr_null(snap[5]);
+	ck_assert_uint_le(open_files(), before + 10);
+	snapshots_done(p.other, &adopted, true);         /* it waits: one that is used goes before it */
+	ck_assert_int_eq(snapshots_find(p.other, &c[1], &adopted), ST_OK);
+	snapshots_done(p.other, &adopted, true);
+	ck_assert_int_eq(snapshots_take(p.other, &snap[4]), ST_OK);
+	ck_assert_uint_le(open_files(), before + 10);
+	for (unsigned i = 0; i < 5; i++)
+		snapshots_done(p.other, &snap[i], false);
+	ck_assert(finds(p.other, &c[0]) && finds(p.other, &c[1]));
+	end(&p);
+}
+END_TEST
+
+START_TEST(those_of_one_memtable_hold_it_open_once)
+{
+	struct place p;
+	struct cursor c[10];
+	struct snapshot *snap;
+
+	begin(&p, 4, UINT64_MAX);
+	begin_other_with(&p, 11);
+	for (unsigned i = 0; i < 10; i++, pass(10)) {
+		ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
+		ck_assert(snapshots_name(p.other, snap, &c[i]));
+		snapshots_done(p.other, &snap, true);
+	}
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert(finds(p.other, &c[i]));
+	end(&p);
+}
+END_TEST
+
+START_TEST(of_what_is_taken_over_as_much_stays_as_may_be_open)
+{
+	struct place p;
+	struct cursor c[20];
+	size_t before;
+
+	begin(&p, 20, UINT64_MAX);
+	begin_other_with(&p, 10);
+	for (unsigned i = 0; i < 20; i++, pass(10), flush())
+		c[i] = keep_one(&p);
+	before = open_files();
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert_uint_le(open_files(), before + 10);
+	ck_assert(snapshots_leave(p.owner));
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert(finds(p.other, &c[i]) == (i >= 15));
+	end(&p);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, a_cursor_finds_its_snapshot_at_every_frontend);
@@ -537,6 +660,10 @@ static void add(TCase *tc)
 	tcase_add_test(tc, who_leaves_gives_up_nothing_for_want_of_room);
 	tcase_add_test(tc, who_has_given_one_up_does_not_take_it_over);
 	tcase_add_test(tc, what_is_taken_over_takes_no_room_from_scans);
+	tcase_add_test(tc, what_snapshots_that_wait_hold_open_is_bounded);
+	tcase_add_test(tc, who_may_hold_no_more_open_takes_and_opens_none_that_is_used);
+	tcase_add_test(tc, those_of_one_memtable_hold_it_open_once);
+	tcase_add_test(tc, of_what_is_taken_over_as_much_stays_as_may_be_open);
 }
 
 CHECK_MAIN("frontend/snapshots", add)
