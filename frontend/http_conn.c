@@ -489,6 +489,7 @@ void http_conn_open(struct http_shared *s, int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);       /* AF_UNIX needs none */
 	if (s->tls) {
 		c->tls = http_tls_new(s->tls);
+		c->parser.secure = true;
 		c->plain = evbuffer_new();
 		must(c->plain != NULL);
 	}

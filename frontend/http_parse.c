@@ -145,18 +145,28 @@ static struct slice with_path(struct http_request *r, struct slice rest)
 	return slice_of(p, rest.n + 1);
 }
 
-/* The path of a target: "/path", "http://authority/path" where the authority is what Host says, or the "*" of
- * OPTIONS. */
+/* How many bytes of a target are the scheme and what stands behind it; 0: it begins with none that is spoken here. */
+static size_t scheme_bytes(const struct http_parser *p, struct slice target)
+{
+	const char *t = (const char *)target.p;
+
+	if (target.n > 7 && strncasecmp(t, "http://", 7) == 0)
+		return 7;
+	return p->secure && target.n > 8 && strncasecmp(t, "https://", 8) == 0 ? 8 : 0;
+}
+
+/* The path of a target: "/path", "http://authority/path" where the authority is what Host says, over TLS "https://" as
+ * well, or the "*" of OPTIONS. */
 static bool origin_form(struct http_parser *p, struct slice *targetp)
 {
 	struct slice t = *targetp, authority;
-	size_t n = 0;
+	size_t n = 0, scheme = scheme_bytes(p, t);
 
 	if (t.p[0] == '/' || (p->req->method == HTTP_M_OPTIONS && slice_eq(t, slice_str("*"))))
 		return true;
-	if (t.n < 8 || strncasecmp((const char *)t.p, "http://", 7) != 0)
+	if (scheme == 0)
 		return false;
-	authority = slice_of(t.p + 7, t.n - 7);
+	authority = slice_of(t.p + scheme, t.n - scheme);
 	while (n < authority.n && authority.p[n] != '/' && authority.p[n] != '?')
 		n++;
 	*targetp = with_path(p->req, slice_of(authority.p + n, authority.n - n));

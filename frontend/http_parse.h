@@ -38,6 +38,7 @@ struct http_parser {
 	uint64_t max_body, limit;        /* of any body, and of this request's */
 	http_parse_plan_f *plan;         /* NULL: max_body it is */
 	void *ctx;
+	bool secure;                     /* what it reads came over TLS */
 	bool in_head, in_body;           /* neither: between two requests */
 	bool skipped_line, cr_seen;      /* the empty line before the request: was one, its CR was */
 

@@ -89,6 +89,16 @@ def the_api_is_served_over_tls():
     t.stop()
 
 
+def a_target_may_name_the_whole_address():
+    t = Secure()
+    for target, status in (("https://a", b"404"), ("https://A/readyz", b"200"), ("HTTPS://a/readyz?", b"200"), ("http://a/readyz", b"200"),
+                           ("https://b/readyz", b"400"), ("https:/a/readyz", b"400"), ("wss://a/readyz", b"400")):
+        with t.connect() as s:
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            harness.equal(read_all(s).split(b" ", 2)[1], status, target)
+    t.stop()
+
+
 def large_bodies_and_pipelined_requests_pass():
     t = Secure()
     client, value = t.client(), "x" * (6 << 20)
@@ -267,7 +277,7 @@ def many_clients_at_once_get_what_they_asked_for():
     t.stop()
 
 
-harness.run(the_api_is_served_over_tls,
+harness.run(the_api_is_served_over_tls, a_target_may_name_the_whole_address,
             large_bodies_and_pipelined_requests_pass,
             a_session_ends_with_a_word,
             sessions_are_resumed,

@@ -3,6 +3,7 @@
 #include "frontend/http_parse.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 #include "common/base/mem.h"
 #include "t/check_main.h"
@@ -143,6 +144,34 @@ START_TEST(known_fields_are_kept_and_lists_are_joined)
 	ck_assert_ptr_nonnull(http_request_field(rig.req, HTTP_FIELD_ORIGIN).p);
 	ck_assert_uint_eq(http_request_field(rig.req, HTTP_FIELD_ORIGIN).n, 0);
 	rig_end(&rig);
+}
+END_TEST
+
+static enum http_parse ask_for(const char *target, bool secure)
+{
+	char text[100];
+	enum http_parse got;
+	struct rig rig;
+
+	snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
+	rig_begin(&rig);
+	rig.parser.secure = secure;
+	got = feed(&rig, text, strlen(text));
+	ck_assert(got == HTTP_PARSE_DONE ? slice_eq(rig.req->path, slice_str("/k")) : rig.parser.problem == PROBLEM_TARGET);
+	rig_end(&rig);
+	return got;
+}
+
+START_TEST(https_is_a_target_where_it_is_spoken)
+{
+	ck_assert_int_eq(ask_for("https://a/k", true), HTTP_PARSE_DONE);
+	ck_assert_int_eq(ask_for("Https://A/k?q", true), HTTP_PARSE_DONE);
+	ck_assert_int_eq(ask_for("http://a/k", true), HTTP_PARSE_DONE);
+	ck_assert_int_eq(ask_for("http://a/k", false), HTTP_PARSE_DONE);
+	ck_assert_int_eq(ask_for("https://a/k", false), HTTP_PARSE_BAD);
+	ck_assert_int_eq(ask_for("https://b/k", true), HTTP_PARSE_BAD);
+	ck_assert_int_eq(ask_for("https://", true), HTTP_PARSE_BAD);
+	ck_assert_int_eq(ask_for("https:a/k", true), HTTP_PARSE_BAD);
 }
 END_TEST
 
@@ -352,6 +381,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, a_request_is_told_in_full);
 	tcase_add_test(tc, known_fields_are_kept_and_lists_are_joined);
 	tcase_add_test(tc, every_field_of_the_table_is_found);
+	tcase_add_test(tc, https_is_a_target_where_it_is_spoken);
 	tcase_add_test(tc, chunks_become_one_body);
 	tcase_add_test(tc, a_request_ends_where_the_next_begins);
 	tcase_add_test(tc, a_client_that_waits_is_told_to_continue_once);
