@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dates as IMF-fixdate (RFC 9110 5.6.7); Server and Date as one piece of text. Event loop thread only. */
+/* Dates as IMF-fixdate (RFC 9110 5.6.7); Server, Date and Cache-Control as one piece of text. Event loop thread only. */
 #include "frontend/http_date.h"
 
 #include <time.h>
 
 #define LAST_SECOND 253402300799ll       /* of the year 9999 */
 
-static char fields[96];
+#define NOT_FROM_A_CACHE "Cache-Control: no-cache\r\n"
+
+static char fields[128];                 /* the last of them NOT_FROM_A_CACHE */
 static size_t length;
 
 void http_date_refresh(void)
@@ -15,15 +17,15 @@ void http_date_refresh(void)
 	struct tm tm;
 
 	gmtime_r(&now, &tm);
-	length = strftime(fields, sizeof fields, "Server: lsm-engine\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n",
-			  &tm);
+	length = strftime(fields, sizeof fields, "Server: lsm-engine\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n"
+			  NOT_FROM_A_CACHE, &tm);
 }
 
-struct slice http_date_fields(void)
+struct slice http_date_fields(bool read)
 {
 	if (length == 0)
 		http_date_refresh();
-	return slice_of(fields, length);
+	return slice_of(fields, read ? length : length - (sizeof NOT_FROM_A_CACHE - 1));
 }
 
 static uint8_t *put_two(uint8_t *o, int64_t v)

@@ -32,7 +32,7 @@ static const char *entry_fields(struct buf *out, const struct read_outcome *o)
 	etag_append(out, o->entry->seq.v);
 	buf_append_str(out, "Last-Modified: ");
 	http_date_append(out, o->entry->timestamp_ms / 1000);
-	buf_append_str(out, "\r\nCache-Control: no-cache\r\n");
+	buf_append(out, "\r\n", 2);
 	append_timing(out, o);
 	return buf_cstr(out);
 }

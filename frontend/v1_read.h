@@ -2,7 +2,7 @@
 /*
  * GET and HEAD /v1/kv/{key}: the bytes of a value as they were put.
  *
- *	ETag: "<version>"  Last-Modified  Cache-Control: no-cache
+ *	ETag: "<version>"  Last-Modified
  *	Server-Timing: wait;dur=0.012, memory;dur=0.002, disk;dur=0.310      milliseconds; disk only when it was asked
  *
  * wait: from the request's last byte until the look-up began; memory: on the event loop; disk: with a reading thread.

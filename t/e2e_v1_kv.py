@@ -192,6 +192,20 @@ def what_would_make_a_write_another_one_is_not_passed_over():
     equal(put("whole", b"1", c, If_Match=tag, If_Unmodified_Since=date["If-Unmodified-Since"])[0], 204, "with If-Match the date is not looked at")
 
 
+def no_cache_answers_in_our_place():
+    c = client()
+    put("cached", b"1", c)
+    for target, status in ((path("cached"), 200), (path("nobody"), 404), ("/v1/kv?limit=1", 200), ("/v1/kv?limit=x", 400), ("/v1/export", 200),
+                           ("/api/read/cached", 200), ("/api/read/nobody", 404), ("/api/stats", 200), ("/openapi.json", 200), ("/none", 404),
+                           ("/v1/watch?since=99999999", 410), ("/v1/mget", 405)):
+        for method in ("GET", "HEAD"):
+            if (method, status) != ("HEAD", 410):        # a watch that is not begun
+                got = c.request(method, target)
+                equal((got[0], got[1].get("cache-control")), (status, "no-cache"), method + " " + target)
+    equal(c.request("GET", path("cached"), headers={"If-None-Match": "*"})[1]["cache-control"], "no-cache")
+    assert "cache-control" not in put("cached", b"1", c)[1], "not even a cache would keep that"
+
+
 def of_two_writers_exactly_one_wins():
     rounds, wins = 100, [[], []]
     put("race", b"start")
@@ -515,7 +529,7 @@ def the_examples_of_the_documents_work_as_printed():
 run(the_server_starts, what_was_put_comes_back_with_its_version, a_deleted_key_is_gone, values_hold_every_byte_and_keys_too,
     values_of_every_size_up_to_the_limit, wrong_requests_are_told_what_is_wrong, a_value_with_a_ttl_expires,
     a_client_that_has_the_value_is_told_so, conditions_decide_whether_a_write_is_applied,
-    what_would_make_a_write_another_one_is_not_passed_over, of_two_writers_exactly_one_wins,
+    what_would_make_a_write_another_one_is_not_passed_over, no_cache_answers_in_our_place, of_two_writers_exactly_one_wins,
     of_many_who_create_exactly_one_wins, increments_of_eight_connections_add_up, a_counter_says_why_it_does_not_count,
     a_batch_is_applied_whole_or_not_at_all, a_wrong_batch_changes_nothing, lines_and_protobuf_are_batches_too,
     many_keys_come_in_the_order_asked, many_keys_are_of_one_snapshot, answers_to_writes_tell_their_durability,
