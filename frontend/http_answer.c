@@ -302,7 +302,7 @@ static void answer(struct http_request *r, const struct http_answer *a, enum fra
 	r->keep_alive &= c->parser.req != r;     /* its body is not read to the end */
 	close = give_up_claims(r, a);
 	out = r == c->first ? &c->out : &r->out;
-	if (r->takes || r->shared->cors || (a->compress && a->body.n > COMPRESS_MIN))
+	if (r->takes || r->shared->cors || (a->compress && (a->body.n > COMPRESS_MIN || framing != FRAMING_LENGTH)))
 		write_special(out, r, a, framing, close);
 	else
 		write_answer(out, r, a, framing, close, slice_of(NULL, 0));

@@ -333,6 +333,20 @@ def scans_survive_kills_of_frontends_or_end_visibly():
     server.stop()
 
 
+def head_of_a_stream_is_its_head():
+    server = Server().start()
+    for target in ("/v1/export", "/v1/watch?heartbeat=1"):
+        raw = [b"", b""]
+        for i, method in enumerate((b"GET", b"HEAD")):
+            with socket.create_connection(("127.0.0.1", server.port), 30) as s:
+                s.sendall(method + b" " + target.encode() + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+                while b"\r\n\r\n" not in raw[i]:
+                    raw[i] += s.recv(65536)
+        heads = [sorted(x for x in r.split(b"\r\n\r\n")[0].split(b"\r\n") if not x.startswith(b"Date")) for r in raw]
+        assert heads[0] == heads[1], heads
+    server.stop()
+
+
 # ---- range deletes ----
 
 def a_range_delete_deletes_what_is_in_the_range():
@@ -389,4 +403,4 @@ harness.run(pages_have_every_key_once_in_either_direction, a_page_is_limited_by_
             a_client_that_does_not_read_costs_no_memory_and_its_state_stays, a_client_that_goes_away_ends_its_scan,
             a_stream_whose_snapshot_ends_says_so_and_is_incomplete, scans_at_once_are_bounded,
             scans_survive_kills_of_frontends_or_end_visibly, a_range_delete_deletes_what_is_in_the_range, a_long_way_over_what_was_deleted_is_gone_in_steps,
-            keys_of_any_bytes_are_scanned)
+            head_of_a_stream_is_its_head, keys_of_any_bytes_are_scanned)
