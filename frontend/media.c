@@ -4,6 +4,8 @@
 
 #include <strings.h>
 
+enum { FULL = 1000 };                    /* weights are thousandths */
+
 static bool is_space(uint8_t c)
 {
 	return c == ' ' || c == '\t';
@@ -33,20 +35,33 @@ static bool is_word(struct slice s, const char *word, size_t n)
 	return s.n == n && strncasecmp((const char *)s.p, word, n) == 0;
 }
 
-/* Do the parameters say q=0? */
-static bool says_no(struct slice parameters)
+/* "q=0.5" in thousandths into *qp; false: it is another parameter, or none that can be read. */
+static bool is_weight(struct slice s, unsigned *qp)
 {
-	while (parameters.n) {
-		struct slice one = cut(&parameters, ';');
-		size_t i;
+	unsigned q, place = FULL / 10;
+	size_t i;
 
-		if (one.n < 3 || (one.p[0] | 0x20) != 'q' || one.p[1] != '=' || one.p[2] != '0')
-			continue;
-		for (i = 3; i < one.n && (one.p[i] == '.' || one.p[i] == '0'); i++)
-			;
-		return i == one.n;
+	if (s.n < 3 || s.n > 7 || (s.p[0] | 0x20) != 'q' || s.p[1] != '=' || (s.p[2] != '0' && s.p[2] != '1') ||
+	    (s.n > 3 && s.p[3] != '.'))
+		return false;
+	q = (unsigned)(s.p[2] - '0') * FULL;
+	for (i = 4; i < s.n; i++, place /= 10) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		q += (unsigned)(s.p[i] - '0') * place;
 	}
-	return false;
+	*qp = q;
+	return q <= FULL;
+}
+
+static unsigned weight(struct slice parameters)
+{
+	unsigned q;
+
+	while (parameters.n)
+		if (is_weight(cut(&parameters, ';'), &q))
+			return q;
+	return FULL;
 }
 
 /* 3: the type itself, 2: all with its first half, 1: all; 0: another one. */
@@ -61,25 +76,37 @@ static unsigned fit(struct slice range, const char *type)
 	return is_word(range, "*/*", 3);
 }
 
-enum media_wish media_wish(struct slice accept, const char *type)
-{
-	unsigned best = 0;
-	bool no = true;
+/* What the most specific member says of a type. */
+struct verdict { unsigned fits, weight; };
 
-	if (!accept.p)
-		return MEDIA_TAKEN;
+static struct verdict judge(struct slice accept, const char *type)
+{
+	struct verdict v = { 0, accept.p ? 0 : FULL };
+
 	while (accept.n) {
 		struct slice parameters = cut(&accept, ','), range = cut(&parameters, ';');
 		unsigned fits = fit(range, type);
 
-		if (fits <= best)
-			continue;
-		best = fits;
-		no = says_no(parameters);
+		if (fits > v.fits)
+			v = (struct verdict){ fits, weight(parameters) };
 	}
-	if (no)
+	return v;
+}
+
+enum media_wish media_wish(struct slice accept, const char *type)
+{
+	struct verdict v = judge(accept, type);
+
+	if (v.weight == 0)
 		return MEDIA_REFUSED;
-	return best == 3 ? MEDIA_NAMED : MEDIA_TAKEN;
+	return v.fits == 3 ? MEDIA_NAMED : MEDIA_TAKEN;
+}
+
+bool media_is_preferred(struct slice accept, const char *type, const char *usual)
+{
+	struct verdict v = judge(accept, type);
+
+	return v.fits == 3 && v.weight > 0 && v.weight >= judge(accept, usual).weight;
 }
 
 bool media_is(struct slice content_type, const char *type)

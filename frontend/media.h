@@ -17,6 +17,9 @@ enum media_wish {
 };
 enum media_wish media_wish(struct slice accept, const char *type);
 
+/* Is this type to be sent in place of the usual one? It is named, and weighs no less. */
+bool media_is_preferred(struct slice accept, const char *type, const char *usual);
+
 /* Is a Content-Type this one, whatever its parameters? */
 bool media_is(struct slice content_type, const char *type);
 

@@ -92,7 +92,7 @@ static void begin(struct v1_scan *v, struct http_request *r, const struct scan_a
 void v1_list(struct v1_scan *v, struct http_request *r)
 {
 	struct slice accept = http_request_field(r, HTTP_FIELD_ACCEPT);
-	bool lines = media_wish(accept, MEDIA_NDJSON) == MEDIA_NAMED;
+	bool lines = media_is_preferred(accept, MEDIA_NDJSON, MEDIA_JSON);
 	struct scan_ask ask = { .form = lines ? SCAN_LINES : SCAN_PAGE, .limit = V1_LIMIT_DEFAULT };
 	struct cursor c;
 	enum problem p;
@@ -113,7 +113,7 @@ void v1_list(struct v1_scan *v, struct http_request *r)
 void v1_export(struct v1_scan *v, struct http_request *r)
 {
 	struct slice accept = http_request_field(r, HTTP_FIELD_ACCEPT);
-	bool protobuf = media_wish(accept, MEDIA_PROTOBUF) == MEDIA_NAMED;
+	bool protobuf = media_is_preferred(accept, MEDIA_PROTOBUF, MEDIA_NDJSON);
 	struct scan_ask ask = { .form = protobuf ? SCAN_PROTOBUF : SCAN_LINES };
 	struct query_param params[] = {
 		[P_PREFIX] = { .name = "prefix" }, [P_START] = { .name = "start" }, [P_END] = { .name = "end" },

@@ -33,6 +33,35 @@ START_TEST(accept_says_how_far_a_type_is_wanted)
 }
 END_TEST
 
+START_TEST(another_form_is_sent_to_who_names_it_and_likes_it_no_less)
+{
+	static const struct { const char *accept; bool lines; } cases[] = {
+		{ NULL, false },
+		{ "*/*", false },
+		{ "application/x-ndjson", true },
+		{ "application/x-ndjson;q=0", false },
+		{ "application/x-ndjson, application/json", true },
+		{ "application/json, application/x-ndjson;q=0.1", false },
+		{ "application/x-ndjson;q=0.5, */*", false },
+		{ "application/x-ndjson, */*;q=0.1", true },
+		{ "application/x-ndjson;q=0.5, application/json;q=0.500", true },
+		{ "application/x-ndjson;q=0.5, application/json;Q=0.501", false },
+		{ "application/x-ndjson;q=0.5, application/json;q=0", true },
+		{ "application/x-ndjson;q=0.25, application/*;q=0.3, */*;q=0.2", false },
+		{ "application/x-ndjson;q=1.5, application/json", true },
+		{ "application/x-ndjson;q=1.0, application/json;q=1", true },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *a = cases[i].accept;
+		struct slice s = a ? slice_str(a) : slice_of(NULL, 0);
+
+		ck_assert_msg(media_is_preferred(s, MEDIA_NDJSON, MEDIA_JSON) == cases[i].lines, "%s", a);
+	}
+}
+END_TEST
+
 START_TEST(a_content_type_is_compared_without_its_parameters)
 {
 	ck_assert(media_is(slice_str("application/json"), MEDIA_JSON));
@@ -46,6 +75,7 @@ END_TEST
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, accept_says_how_far_a_type_is_wanted);
+	tcase_add_test(tc, another_form_is_sent_to_who_names_it_and_likes_it_no_less);
 	tcase_add_test(tc, a_content_type_is_compared_without_its_parameters);
 }
 
