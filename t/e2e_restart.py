@@ -152,6 +152,35 @@ def a_long_answer_goes_on_for_the_time_that_it_is_given():
     server.stop()
 
 
+def cursors_outlive_a_predecessor_that_is_hurried():
+    """An export that nobody reads holds the predecessor; the next restart has it end within seconds, with all that it keeps."""
+    server = harness.Server(FRONTEND_WORKERS=1).start()
+    value = "v" * 2000
+    for at in range(0, 8000, 1000):
+        server.client().batch([{"type": "write", "key": f"k{i}", "value": value} for i in range(at, at + 1000)])
+    cursors = [server.client().json("GET", f"/v1/kv?limit={n + 1}")[1]["cursor"] for n in range(12)]
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.sendall(b"GET /v1/export HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(1000).startswith(b"HTTP/1.1 200 ")
+        harness.equal(server.ctl("restart", "frontend.0").returncode, 0)
+        got = []
+        again = harness.background(lambda: got.append(server.ctl("restart", "frontend.0").returncode))
+        pages = 0
+        while again.is_alive():
+            for c in cursors:
+                status, page = server.client(patient=True).json("GET", f"/v1/kv?limit=1&cursor={c}")
+                harness.equal(status, 200, page)
+                pages += 1
+            time.sleep(0.1)
+        again.join()
+        harness.equal(got, [0], "the second restart")
+        assert pages > len(cursors), pages
+    for c in cursors:
+        status, page = server.client(patient=True).json("GET", f"/v1/kv?limit=1&cursor={c}")
+        harness.equal(status, 200, page)
+    server.stop()
+
+
 def the_successor_serves_while_its_predecessor_finishes():
     """A connection that is in the middle of a request holds the predecessor; another one is served meanwhile."""
     server = harness.Server().start()
@@ -219,6 +248,7 @@ harness.run(restarts_of_frontends_fail_no_request,
             restarts_of_two_frontends_fail_no_request,
             cursors_outlive_restarts,
             cursors_outlive_restarts_of_two_frontends,
+            cursors_outlive_a_predecessor_that_is_hurried,
             a_long_answer_goes_on_for_the_time_that_it_is_given,
             the_successor_serves_while_its_predecessor_finishes,
             a_successor_that_cannot_serve_changes_nothing,
