@@ -121,12 +121,16 @@ static bool free_descriptors(struct snapshots *s)
 
 /* ---- use ---- */
 
-/* The newest in use may stay; ST_BUSY: it went, as there are no descriptors for it. */
+/* One that has come may stay; ST_BUSY: it went, as there are no descriptors for it. */
 static enum st admit(struct snapshots *s, struct snapshot **snapp)
 {
+	struct snapshot *snap = *snapp;
+
 	if (free_descriptors(s))
 		return ST_OK;
-	snapshots_done(s, snapp, false);
+	*snapp = NULL;
+	if (--snap->users == 0)
+		drop(s, snap);
 	return ST_BUSY;
 }
 
@@ -214,7 +218,7 @@ enum st snapshots_find(struct snapshots *s, const struct cursor *c, struct snaps
 	if (st || !is_named(c, lease.id, lease.taken_us, lease.seq))
 		return ST_NOT_FOUND;
 	st = open_where_it_is(s, &lease, &snap);
-	if (!st)
+	if (!st && !snap->own)
 		st = admit(s, &snap);
 	if (st)
 		return st;
@@ -333,12 +337,24 @@ void snapshots_done(struct snapshots *s, struct snapshot **snapp, bool keep)
 	*snapp = NULL;
 	snap->used_us = clock_mono_us();
 	snap->ended = !keep;
+	if (snap->share >= 0 || !snap->own)
+		lease_set_ended(leases_of(s), snap->facts.lease, snap->ended);
 	if (--snap->users == 0 && (snap->over || (!keep && (!snap->own || snap->share < 0))))
 		drop(s, snap);
 	make_room(s);
 }
 
 /* ---- what others leave behind ---- */
+
+/* What was done with it at other frontends. */
+static void learn(const struct snapshots *s, struct snapshot *snap, const struct lease *lease)
+{
+	uint64_t idle_us = s->setup.idle_ms * 1000, renewed_us = lease->expires_us > idle_us ? lease->expires_us - idle_us : 0;
+
+	if (renewed_us > snap->used_us)
+		snap->used_us = renewed_us;
+	snap->ended = lease->ended;
+}
 
 /* From one that leaves; of those that try, one gets it. Its turn to go for want of room comes as if it had been here all the time. */
 static void take_over(struct snapshots *s, const struct lease *lease)
@@ -355,8 +371,10 @@ static void take_over(struct snapshots *s, const struct lease *lease)
 		snap->share = -1;
 	}
 	snap->users--;
-	if (snap->users == 0 && snap->own)
-		snap->used_us = lease->expires_us - s->setup.idle_ms * 1000;     /* when it was renewed */
+	if (snap->users == 0 && snap->own) {
+		snap->used_us = 0;
+		learn(s, snap, lease);
+	}
 	if (snap->users == 0 && !snap->own)
 		drop(s, snap);
 	make_room(s);
@@ -383,7 +401,11 @@ void snapshots_tick(struct snapshots *s)
 
 	for (snap = s->list; snap; snap = next) {
 		next = snap->next;
-		if (snap->users == 0 && lease_find(leases_of(s), snap->facts.lease, &lease) != ST_OK)
+		if (snap->users)
+			continue;
+		if (lease_find(leases_of(s), snap->facts.lease, &lease) == ST_OK)
+			learn(s, snap, &lease);
+		else
 			drop(s, snap);
 	}
 	if (!s->leaving)

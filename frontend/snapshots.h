@@ -15,7 +15,8 @@
  * 4. Kept ones are bounded: by number (max), and all by the memory of replaced memtables that only they hold (max_bytes) and by
  *    what they hold open (max_descriptors): so that connections and tables have theirs, whatever is read.
  *    Beyond that the one that was not used for longest goes: first those whose scans have ended, which are kept for who asks for
- *    a page once more, last those that are used.
+ *    a page once more, last those that are used. What is done with one at other frontends counts as if it was done here, at the
+ *    next tick.
  * 5. Expiry is judged by the moment the snapshot was taken: all pages show one state.
  *
  * Event loop thread only; the views may be read by any thread.
@@ -37,7 +38,7 @@ struct snapshot {
 	int share;                       /* own: what shows it to others; -1: not yet */
 	unsigned users;
 	bool over;                       /* used, and to be given up at the next step */
-	bool ended;                      /* its scan came to the end: nobody waits for a next page, as far as is known here */
+	bool ended;                      /* its scan came to the end: nobody waits for a next page, as far as is known */
 	uint64_t used_us;
 };
 

@@ -391,6 +391,82 @@ START_TEST(what_is_taken_over_goes_by_when_it_was_used)
 }
 END_TEST
 
+/* The last page of a cursor's scan is read. */
+static void end_scan(struct snapshots *s, const struct cursor *c)
+{
+	struct snapshot *snap;
+
+	ck_assert_int_eq(snapshots_find(s, c, &snap), ST_OK);
+	snapshots_done(s, &snap, false);
+}
+
+START_TEST(of_what_is_taken_over_that_of_scans_that_ended_goes_first)
+{
+	struct place p;
+	struct snapshot *snap;
+	struct cursor waits, ended, here;
+
+	begin(&p, 2, UINT64_MAX);
+	waits = keep_one(&p);
+	pass(10);
+	ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
+	ck_assert(snapshots_name(p.other, snap, &here));
+	snapshots_done(p.other, &snap, true);
+	pass(10);
+	ended = keep_one(&p);
+	end_scan(p.owner, &ended);
+	ck_assert(!snapshots_leave(p.owner));
+	snapshots_tick(p.other);
+	ck_assert(snapshots_leave(p.owner));
+	ck_assert(finds(p.other, &waits) && finds(p.other, &here) && !finds(p.other, &ended));
+	end(&p);
+}
+END_TEST
+
+/* Wherever that was. */
+START_TEST(a_scan_that_ended_at_another_frontend_has_ended)
+{
+	struct place p;
+	struct cursor waits, ended, more;
+
+	begin(&p, 2, UINT64_MAX);
+	waits = keep_one(&p);
+	pass(10);
+	ended = keep_one(&p);
+	end_scan(p.other, &ended);
+	snapshots_tick(p.owner);
+	more = keep_one(&p);
+	ck_assert(finds(p.owner, &waits) && !finds(p.owner, &ended));
+	pass(10);
+	ck_assert(finds(p.owner, &more));
+	ended = more;
+	end_scan(p.other, &ended);
+	pass(10);
+	ck_assert(finds(p.other, &ended));               /* and waits again */
+	snapshots_tick(p.owner);
+	more = keep_one(&p);
+	ck_assert(finds(p.owner, &ended) && finds(p.owner, &more) && !finds(p.owner, &waits));
+	end(&p);
+}
+END_TEST
+
+START_TEST(one_that_is_used_at_another_frontend_is_used)
+{
+	struct place p;
+	struct cursor c[3];
+
+	begin(&p, 2, UINT64_MAX);
+	for (unsigned i = 0; i < 2; i++, pass(10))
+		c[i] = keep_one(&p);
+	ck_assert(finds(p.other, &c[0]));
+	snapshots_tick(p.owner);
+	pass(10);
+	c[2] = keep_one(&p);
+	ck_assert(finds(p.other, &c[0]) && !finds(p.owner, &c[1]) && finds(p.owner, &c[2]));
+	end(&p);
+}
+END_TEST
+
 static struct place *in_turn;
 static struct snapshots *third;
 
@@ -577,6 +653,7 @@ START_TEST(who_may_hold_no_more_open_takes_and_opens_none_that_is_used)
 	struct place p;
 	struct cursor c[2];
 	struct snapshot *snap[6], *adopted;
+	struct lease lease;
 	size_t before;
 
 	begin(&p, 4, UINT64_MAX);
@@ -591,6 +668,8 @@ START_TEST(who_may_hold_no_more_open_takes_and_opens_none_that_is_used)
 	ck_assert_int_eq(snapshots_take(p.other, &snap[5]), ST_BUSY);
 	ck_assert_ptr_null(snap[5]);
 	ck_assert_uint_le(open_files(), before + 10);
+	ck_assert_int_eq(lease_find(p.other_attach.leases, c[1].lease, &lease), ST_OK);
+	ck_assert(!lease.ended);                         /* who was refused comes again */
 	snapshots_done(p.other, &adopted, true);         /* it waits: one that is used goes before it */
 	ck_assert_int_eq(snapshots_find(p.other, &c[1], &adopted), ST_OK);
 	snapshots_done(p.other, &adopted, true);
@@ -659,6 +738,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, who_ends_in_haste_ends_nothing_that_was_taken_over);
 	tcase_add_test(tc, who_leaves_gives_up_nothing_for_want_of_room);
 	tcase_add_test(tc, who_has_given_one_up_does_not_take_it_over);
+	tcase_add_test(tc, of_what_is_taken_over_that_of_scans_that_ended_goes_first);
+	tcase_add_test(tc, a_scan_that_ended_at_another_frontend_has_ended);
+	tcase_add_test(tc, one_that_is_used_at_another_frontend_is_used);
 	tcase_add_test(tc, what_is_taken_over_takes_no_room_from_scans);
 	tcase_add_test(tc, what_snapshots_that_wait_hold_open_is_bounded);
 	tcase_add_test(tc, who_may_hold_no_more_open_takes_and_opens_none_that_is_used);

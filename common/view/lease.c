@@ -5,12 +5,14 @@
  *	segment := header (one page) stripe*       one stripe a worker
  *	header  := magic version | shut revoked | leaving*
  *	stripe  := slot*                           LEASES_PER_WORKER of them, two lines each
- *	slot    := id generation newest_table seq taken expires pinned uses | held
+ *	slot    := id generation newest_table seq taken expires pinned uses | held ended
  *	id      := 0 | 1 + worker that fills it | uses (upper bits) place of the slot (lower 13)
  *	held    := 0 | holder:u8 uses:u24 1 + descriptor:u32       descriptor -1: shown to nobody
  *
+ *	ended   := the id once nobody waits for what more could be read of it
+ *
  * 1. A slot has a lease while its id has the slot's place and a use. Its fields are written before the id and not while that
- *    stands there, but for `expires` and `held`. A reader that finds the same id before and after has read fields of that lease.
+ *    stands there, but for `expires`, `held` and `ended`. A reader that finds the same id before and after has read fields of that lease.
  *    A slot without one that counts is marked by compare-and-swap before it is filled, so that workers may look for places in
  *    each other's stripes. A mark that its worker died over goes when that is started anew.
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
@@ -51,7 +53,7 @@ typedef _Atomic uint64_t lease_word;
 
 struct lease_slot {
 	_Alignas(128) lease_word id;
-	lease_word generation, newest_table, seq, taken, expires, pinned, uses, held;
+	lease_word generation, newest_table, seq, taken, expires, pinned, uses, held, ended;
 };
 
 struct lease_segment {
@@ -229,7 +231,7 @@ static bool slot_look(const struct leases *l, const struct lease_slot *s, struct
 	*out = (struct lease){ .id = id, .generation = word_get(&s->generation), .seq = seq(word_get(&s->seq)),
 			       .newest_table = file_id(word_get(&s->newest_table)), .taken_us = word_get(&s->taken),
 			       .expires_us = word_get(&s->expires), .pinned_bytes = word_get(&s->pinned),
-			       .worker = holder, .shown = (int)(uint32_t)held - 1 };
+			       .worker = holder, .shown = (int)(uint32_t)held - 1, .ended = word_get(&s->ended) == id };
 	return word_get(&s->id) == id;
 }
 
@@ -412,6 +414,15 @@ void lease_show(struct leases *l, uint64_t id, int fd)
 		return;
 	before = held_word(l->worker, id, lease.shown);
 	(void)atomic_compare_exchange_strong(&slot_of(l, id)->held, &before, held_word(l->worker, id, fd));
+}
+
+void lease_set_ended(struct leases *l, uint64_t id, bool ended)
+{
+	struct lease_slot *s = slot_of(l, id);
+
+	obj_check(l, LEASES_MAGIC);
+	if (s != NULL)
+		word_set(&s->ended, ended ? id : 0);
 }
 
 /* ---- from one that leaves to one that stays ---- */

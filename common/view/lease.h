@@ -38,6 +38,7 @@ struct lease {
 	uint64_t id;                     /* never 0, never used again */
 	unsigned worker;                 /* who holds it, by slot (heritage.h) */
 	int shown;                       /* that one's descriptor which shows others what is read; -1: none does */
+	bool ended;                      /* as lease_set_ended() told */
 	uint64_t generation;
 	struct seq seq;                  /* what is read; for people */
 	struct file_id newest_table;     /* no table of its view has a higher id */
@@ -66,6 +67,8 @@ void lease_release(struct leases *l, uint64_t id);       /* one that has ended i
 void lease_give_up(struct leases *l, uint64_t id);       /* the same, unless another worker has taken it over */
 /* Tells where what is read is shown: fd of this process, which holds the lease. */
 void lease_show(struct leases *l, uint64_t id, int fd);
+/* Tells whoever holds it whether anybody waits for what more could be read, as far as is known. */
+void lease_set_ended(struct leases *l, uint64_t id, bool ended);
 
 /* ---- from one that leaves to one that stays ---- */
 
