@@ -228,18 +228,24 @@ void http_answer__tell(const struct http_request *r, const struct http_done *d)
 		r->shared->done(r->shared->done_ctx, r, d);
 }
 
-/* r claims nothing of its connection any more. Whether the connection ends with its answer: in a drain that is the last of
- * those that were taken. */
-static bool give_up_claims(struct http_request *r, const struct http_answer *a)
+/* r claims nothing of its connection any more: what waited for it goes on. */
+static void give_up_claims(struct http_request *r)
 {
 	struct http_conn *c = r->conn;
-	bool draining = c->shared->draining, close = a->close || !r->keep_alive || (draining && r == c->last);
 
 	must(!r->stream);
 	c->changing -= r->changes;
 	c->deciding -= r->decides;
 	c->slow -= r->slow;
-	r->changes = r->slow = false;
+	r->changes = r->decides = r->slow = false;
+}
+
+/* The answer of r begins. Whether the connection ends with it: in a drain that is the last of those that were taken. */
+static bool begin_answer(struct http_request *r, const struct http_answer *a)
+{
+	struct http_conn *c = r->conn;
+	bool draining = c->shared->draining, close = a->close || !r->keep_alive || (draining && r == c->last);
+
 	r->final = close;
 	c->no_more |= close || draining;
 	http_conn__take_buffer(c);
@@ -249,7 +255,7 @@ static bool give_up_claims(struct http_request *r, const struct http_answer *a)
 
 void http_answer__begin(struct http_request *r, struct buf *out, const struct http_answer *head, bool coded)
 {
-	bool close = give_up_claims(r, head);
+	bool close = begin_answer(r, head);
 
 	count(head);
 	add_fields(r, head->compress, coded);
@@ -260,6 +266,7 @@ void http_answer__finish(struct http_request *r)
 {
 	struct http_conn *c = r->conn;
 
+	give_up_claims(r);
 	if (r == c->body)
 		http_body__drop(c);
 	http_conn__mark_dirty(c);
@@ -300,7 +307,7 @@ static void answer(struct http_request *r, const struct http_answer *a, enum fra
 		return;
 	}
 	r->keep_alive &= c->parser.req != r;     /* its body is not read to the end */
-	close = give_up_claims(r, a);
+	close = begin_answer(r, a);
 	out = r == c->first ? &c->out : &r->out;
 	if (r->takes || r->shared->cors || (a->compress && (a->body.n > COMPRESS_MIN || framing != FRAMING_LENGTH)))
 		write_special(out, r, a, framing, close);

@@ -140,7 +140,8 @@ const char *http_request_client(const struct http_request *r);
 void http_request_changes(struct http_request *r);
 bool http_request_must_wait(const struct http_request *r);
 
-/* r changes something depending on what is stored: whatever its client asks behind it waits. */
+/* r changes something depending on what is stored, or bit by bit: whatever its client asks behind it waits for its answer, to
+ * the end of it when that is a stream. */
 void http_request_decides(struct http_request *r);
 bool http_request_is_behind_a_decision(const struct http_request *r);
 

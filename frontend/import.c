@@ -408,7 +408,7 @@ void imports_begin(struct imports *s, struct http_request *r, enum import_form f
 	i->carrier->written_ctx = i;
 	i->retry = loop_later(s->setup.loop, on_retry, i);
 	s->count++;
-	http_request_changes(r);
+	http_request_decides(r);
 	http_body_start(r, &body_ops, i);
 }
 

@@ -14,6 +14,7 @@
  *    behind it.
  * 4. An import that takes longer than a second answers with lines of progress while it goes on.
  * 5. When the client goes away the batch under way is the last one, and is not tried again.
+ * 6. What the client asks behind it on the same connection waits until it is over.
  *
  * Event loop thread only.
  */

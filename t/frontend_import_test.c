@@ -19,6 +19,7 @@ static struct imports *imports;
 static atomic_uint sent, passing;        /* batches that came; so many are turned away */
 static atomic_uint batches;              /* different ones */
 static atomic_bool away;                 /* all are */
+static atomic_uint followers;            /* GET /next that were taken */
 static uint64_t patience_us;
 static uint8_t last[LAST_MAX];           /* the batch before */
 static size_t last_n;
@@ -64,6 +65,9 @@ static bool handle(void *ctx, struct http_request *r)
 	bool protobuf = slice_eq(r->path, slice_str("/protobuf"));
 
 	(void)ctx;
+	if (http_request_is_behind_a_decision(r))
+		return false;
+	followers += slice_eq(r->path, slice_str("/next"));
 	if (!imports)
 		imports_new(&setup, &imports);
 	if (r->method == HTTP_M_POST)
@@ -213,6 +217,38 @@ START_TEST(for_a_client_that_is_gone_nothing_is_tried_again)
 }
 END_TEST
 
+/* Neither while its batch waits, nor when it has begun to answer. */
+START_TEST(what_is_asked_behind_it_waits_for_its_end)
+{
+	static const char next[] = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n";
+	char told[4096] = "";
+	struct answer a = { 0 };
+	size_t n = 0;
+	int fd;
+
+	start(IMPORT_PATIENCE_US);
+	atomic_store(&away, true);
+	fd = post("/lines", sizeof three - 1);
+	say(fd, three, sizeof three - 1);
+	say_text(fd, next);
+	wait_until_sent(1);
+	new_canary();
+	ck_assert_uint_eq(followers, 0);
+	ck_assert(hear(fd, &a, false));          /* it tells its progress */
+	ck_assert_ptr_nonnull(strstr(a.head, "chunked"));
+	new_canary();
+	ck_assert_uint_eq(followers, 0);
+	atomic_store(&away, false);
+	while (!strstr(told, "0\r\n\r\n")) {
+		ck_assert(n + 1 < sizeof told && read_exactly(fd, told + n, 1));
+		n++;
+	}
+	ck_assert_ptr_nonnull(strstr(told, "\"done\":true"));
+	expect(fd, 200, "/next");
+	finish();
+}
+END_TEST
+
 START_TEST(a_bad_record_ends_it_behind_what_was_good)
 {
 	static const char bad[] = "{\"key\":\"a\",\"value\":\"1\"}\n{\"key\":7}\n{\"key\":\"c\",\"value\":\"3\"}\n";
@@ -248,6 +284,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, patience_ends_and_what_was_written_is_told);
 	tcase_add_test(tc, patience_is_with_the_batch_and_not_with_the_client);
 	tcase_add_test(tc, for_a_client_that_is_gone_nothing_is_tried_again);
+	tcase_add_test(tc, what_is_asked_behind_it_waits_for_its_end);
 	tcase_add_test(tc, a_bad_record_ends_it_behind_what_was_good);
 	tcase_add_test(tc, who_passes_over_more_than_there_is_is_told);
 }
