@@ -26,7 +26,9 @@ libengine_a_SOURCES += \
 	engine/datalock.c engine/datalock.h \
 	engine/idpool.c engine/idpool.h \
 	engine/publish.c engine/publish.h \
-	engine/truth.c engine/truth.h \
+	engine/truth.c engine/truth.h engine/truth_priv.h \
+	engine/truth_memtables.c \
+	engine/truth_edits.c \
 	engine/retain.c engine/retain.h \
 	engine/reserve.c engine/reserve.h \
 	engine/spare.c engine/spare.h \

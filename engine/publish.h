@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Puts the next view onto the board: which memtables and tables hold every visible entry (view.proto).
- * Called under the truth lock only, so that generations follow the order of changes.
+ * Called under the state lock (truth.h) only, so that generations follow the order of changes.
  */
 #ifndef ENGINE_PUBLISH_H
 #define ENGINE_PUBLISH_H

@@ -11,10 +11,11 @@
  * 2. A memtable is handed to the readers before the view that names it is published, and retired after the view that
  *    no longer does.
  * 3. A manifest commit whose outcome is unknown ends the process (EXIT_IO): recovery reads what happened.
- * 4. The commit thread takes the state lock only, which nobody holds while waiting for a disk.
+ * 4. The commit thread takes the state lock only, which nobody holds while waiting for a disk. It needs the edit lock when no
+ *    segment is in stock and it has to take an id itself (spare.h).
  *
  * Locks, by rank: edit lock (manifest, ids, who may change the version), then state lock (memtables, version, board).
- * The version is read under either, changed under both. Any thread.
+ * The version is read under either, changed under both; which tables are busy is the state lock's alone. Any thread.
  */
 #ifndef ENGINE_TRUTH_H
 #define ENGINE_TRUTH_H

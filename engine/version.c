@@ -6,7 +6,7 @@
  *   by_id:     the same tables by id, for look-ups
  *
  * An edit is applied by building the touched levels anew: check and apply share that code, so what was
- * checked is what becomes true. Runs under the truth lock (truth.h).
+ * checked is what becomes true. Runs under the truth's locks (truth.h).
  */
 #include "engine/version.h"
 

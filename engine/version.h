@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The live tables by level, in memory. Level 0 newest first (by max sequence), deeper levels by key,
- * disjoint. Not thread-safe: guarded by the truth lock (truth.h).
+ * disjoint. Not thread-safe: guarded by the truth's locks (truth.h).
  */
 #ifndef ENGINE_VERSION_H
 #define ENGINE_VERSION_H
