@@ -17,6 +17,7 @@ libengine_a_SOURCES = \
 	engine/manifest_schema.c engine/manifest_schema.h \
 	engine/manifest_db.c engine/manifest_db.h \
 	engine/manifest_setup.c engine/manifest_setup.h \
+	engine/manifest_state.c engine/manifest_state.h \
 	engine/manifest_image.c engine/manifest_image.h \
 	engine/manifest.c engine/manifest.h
 ENGINE_LIBS = libengine.a $(WAL_LIBS) $(PROTO_LIBS) $(VIEW_LIBS) $(STATS_LIBS) $(IPC_LIBS) $(SQLITE_LIBS)

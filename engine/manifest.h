@@ -15,23 +15,9 @@
 
 #include "common/base/buf.h"
 #include "common/vfs/vfs.h"
-#include "engine/edit.h"
+#include "engine/manifest_state.h"
 
 struct manifest;
-
-struct manifest_state {
-	uint64_t database;               /* random id of this database */
-	uint64_t incarnation;            /* of this opening: one more than the last, durable */
-	struct file_id wal_floor;
-	struct seq flushed_seq;
-	struct seq promised_seq;         /* see manifest_promise() */
-	struct file_id next_id;          /* smallest id never given out */
-	uint64_t next_job;
-	struct live_table *tables;  size_t table_count;      /* owned by the state */
-	struct table_damage *damage;  size_t damage_count;   /* on record and not mended; owned by the state */
-	uint64_t next_damage;            /* number of the next record */
-	bool created;                    /* this opening made it */
-};
 
 /* Opens or creates DATA_DIR/manifest.db. v: for what stands beside it (never for the file itself).
  * sqlite_vfs: name of a registered sqlite VFS, NULL for the default. complaint gets a sentence for people on
@@ -39,7 +25,6 @@ struct manifest_state {
  * then. */
 enum st manifest_open(struct vfs *v, const char *path, const char *sqlite_vfs, struct manifest **mp,
 		      struct manifest_state *sp, struct buf *complaint) MUST_USE;
-void manifest_state_fini(struct manifest_state *s);
 void manifest_close(struct manifest **mp);
 
 /* Makes an edit durable: tables, job with inputs and outputs, damage, WAL floor. ST_FULL, ST_BUSY: nothing was
@@ -55,10 +40,10 @@ enum st manifest_promise(struct manifest *m, struct seq upto) MUST_USE;
 enum st manifest_reserve_ids(struct manifest *m, struct file_id upto) MUST_USE;
 
 /* Calls each with every record of damage that is not mended, in the order of their numbers; rows good during the call. */
-typedef void manifest_damage_f(void *ctx, const struct damage_row *row);
 enum st manifest_list_damage(struct manifest *m, manifest_damage_f *each, void *ctx) MUST_USE;
 
-/* Reads a manifest that nobody has open, and changes nothing: that of a copy. ST_CORRUPT as above, and for an older format. */
+/* Reads a manifest that nobody has open, and changes nothing: that of a copy. ST_CORRUPT as above, and for an older format.
+ * The damage on record is left out. */
 enum st manifest_look(const char *path, const char *sqlite_vfs, struct manifest_state *sp, struct buf *complaint) MUST_USE;
 
 /* All of it as the bytes of a database file (heap, the caller's), for a copy whose log begins at wal_floor and goes up to
