@@ -293,6 +293,47 @@ START_TEST(summary_and_properties_tell_the_same_truth)
 }
 END_TEST
 
+/* What table_verify_file() logs, with stderr led into a file. */
+static const char *said_by_the_check(struct table_reader *r, uint32_t crc, enum st *stp)
+{
+	static char text[4096];
+	FILE *log = tmpfile();
+	int keep = dup(STDERR_FILENO);
+	size_t n;
+
+	ck_assert_ptr_nonnull(log);
+	ck_assert_int_eq(dup2(fileno(log), STDERR_FILENO), STDERR_FILENO);
+	*stp = table_verify_file(r, crc);
+	ck_assert_int_eq(dup2(keep, STDERR_FILENO), STDERR_FILENO);
+	close(keep);
+	rewind(log);
+	n = fread(text, 1, sizeof(text) - 1, log);
+	text[n] = '\0';
+	fclose(log);
+	return text;
+}
+
+START_TEST(the_check_of_a_file_that_was_cut_since_it_was_opened_says_so)
+{
+	struct help_set s = { NULL, 0, 0 };
+	struct rnd rnd = { 9 };
+	struct table_reader *r;
+	const char *said;
+	enum st st;
+
+	help_begin();
+	help_random(&s, &rnd, 100, 100);
+	r = help_table(&s, shapes[0], NULL);
+	ck_assert_int_eq(truncate(help_path(), (off_t)table_props(r)->size_bytes / 2), 0);
+	said = said_by_the_check(r, 0, &st);
+	ck_assert_int_eq(st, ST_CORRUPT);
+	ck_assert_msg(strstr(said, "table.sst: damaged at offset 0: the file ends too early"), "%s", said);
+	table_close(&r);
+	help_free(&s);
+	help_end();
+}
+END_TEST
+
 START_TEST(a_foreign_table_is_refused)
 {
 	struct help_set s = { NULL, 0, 0 };
@@ -361,6 +402,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, a_large_index_is_read_by_and_by);
 	tcase_add_test(tc, a_table_without_entries_is_a_table);
 	tcase_add_test(tc, summary_and_properties_tell_the_same_truth);
+	tcase_add_test(tc, the_check_of_a_file_that_was_cut_since_it_was_opened_says_so);
 	tcase_add_test(tc, a_foreign_table_is_refused);
 	tcase_add_test(tc, threads_at_once_read_one_table);
 }

@@ -527,8 +527,10 @@ static enum st crc_of_file(struct table_reader *r, uint8_t *piece, uint32_t *crc
 		bool whole;
 		enum st st = table__read_past(r, piece, n, at, &reads, &whole);
 
-		if (st || !whole)
-			return st ? st : ends_early(r, at);
+		if (st)
+			return st;
+		if (!whole)
+			return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": the file ends too early", r->path, at);
 		*crcp = crc32_of(*crcp, piece, n);
 		at += n;
 	}
