@@ -19,6 +19,7 @@ libtable_a_SOURCES = \
 	common/table/table_reader.h common/table/table_reader_priv.h common/table/table_reader.c \
 	common/table/index_cursor.c \
 	common/table/table_damaged.c \
+	common/table/table_open.c \
 	common/table/table_iter.c \
 	common/table/table_cache.c common/table/table_cache.h
 TABLE_LIBS = libtable.a $(VFS_LIBS) $(LIBDEFLATE_LIBS) $(ZSTD_LIBS)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads one table: open, point reads, the whole-file check. The grammar stands in format.h.
+ * Reads an open table: blocks, point reads, the whole-file check. Opening: table_open.c; scans: table_iter.c.
  *
  * A point read: key range -> filter -> index -> one data block (cache, or read + check + inflate) -> its
  * hash index -> one restart interval. It is one block for certain: the index tells apart the versions of a key
  * that lie in different blocks.
  *
- * Any thread once open.
+ * Any thread.
  */
 #include "common/table/table_reader.h"
 
 #include <inttypes.h>
 
-#include "common/base/coding.h"
 #include "common/base/crc.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
@@ -57,13 +56,12 @@ enum st table__read_past(struct table_reader *r, void *p, size_t n, uint64_t off
 	return st;
 }
 
-/* What is wrong with the block at h, whose stored bytes and trailer begin at stored; NULL: nothing. */
-static const char *block_wrong(const struct table_reader *r, const uint8_t *stored, struct block_handle h,
-			       enum block_type type, enum block_codec *codecp, uint32_t *raw_np)
+const char *table__wrong(const struct table_reader *r, struct block_ref b, const uint8_t *stored, struct stored_block *bp)
 {
-	struct block_place place = { r->props.id, h.offset, type };
+	struct block_place place = { r->props.id, b.at.offset, b.type };
 
-	switch (format_check_block(slice_of(stored, h.size + BLOCK_TRAILER_BYTES), place, codecp, raw_np)) {
+	bp->bytes = slice_of(stored, b.at.size);
+	switch (format_check_block(slice_of(stored, b.at.size + BLOCK_TRAILER_BYTES), place, &bp->codec, &bp->raw_n)) {
 	case BLOCK_SOUND:
 		return NULL;
 	case BLOCK_BAD_CRC:
@@ -72,12 +70,6 @@ static const char *block_wrong(const struct table_reader *r, const uint8_t *stor
 		break;
 	}
 	return "the block's trailer makes no sense";
-}
-
-const char *table__wrong(const struct table_reader *r, struct block_ref b, const uint8_t *stored, struct stored_block *bp)
-{
-	bp->bytes = slice_of(stored, b.at.size);
-	return block_wrong(r, stored, b.at, b.type, &bp->codec, &bp->raw_n);
 }
 
 const char *table__inflate(const struct stored_block *b, uint8_t *raw)
@@ -195,247 +187,6 @@ enum st table__block(struct table_reader *r, struct block_ref b, bool nowait, st
 	cost->blocks_read++;
 	*bytesp = block_cache_insert(r->cache, r->props.id, offset, &block, n, pinp);
 	return ST_OK;
-}
-
-/* ---- open ---- */
-
-/* Takes one field of the lsm.SSTable message; keys are copied to r->keys by the caller. */
-static bool take_property(struct table_props *p, const struct wire_field *f, uint64_t *blocksp)
-{
-	switch (f->number) {
-	case 1: p->level = (unsigned)f->value; break;
-	case 2: p->min_key = f->bytes; break;
-	case 3: p->max_key = f->bytes; break;
-	case 5: p->created_at_ms = (int64_t)f->value; break;
-	case 6: p->entry_count = f->value; break;
-	case 7: p->uncompressed_bytes = f->value; break;
-	case 9: return f->value == p->id.v;
-	case 10: p->tombstone_count = f->value; break;
-	case 11: p->min_seq = seq(f->value); break;
-	case 12: p->max_seq = seq(f->value); break;
-	case 13: return f->value == p->database;
-	case 14: *blocksp = f->value; break;
-	case 15: p->expiring_count = f->value; break;
-	case 16: p->min_expires_ms = (int64_t)f->value; break;
-	case 17: p->max_expires_ms = (int64_t)f->value; break;
-	default: break;      /* a later program may know more of a table */
-	}
-	return f->type == (f->number == 2 || f->number == 3 ? WIRE_BYTES : WIRE_VARINT) || f->number > 17;
-}
-
-static void own_keys(struct table_reader *r)
-{
-	struct table_props *p = &r->props;
-	size_t n = p->min_key.n;
-
-	buf_reserve(&r->keys, n + p->max_key.n + 1);
-	buf_append_slice(&r->keys, p->min_key);
-	buf_append_slice(&r->keys, p->max_key);
-	p->min_key = slice_of(r->keys.p, n);
-	p->max_key = slice_of(r->keys.p + n, r->keys.n - n);
-}
-
-/* The properties must be a message and agree with the index. */
-static bool load_properties(struct table_reader *r, struct slice message)
-{
-	struct wire_reader reader = wire_reader(message);
-	struct table_props *p = &r->props;
-	struct wire_field f;
-	uint64_t blocks = 0;
-	int more;
-
-	while ((more = wire_next(&reader, &f)) > 0)
-		if (!take_property(p, &f, &blocks))
-			return false;
-	if (more < 0 || (!r->partitioned && blocks != r->index.count) || (p->entry_count == 0) != (blocks == 0) ||
-	    p->tombstone_count > p->entry_count || p->expiring_count > p->entry_count - p->tombstone_count ||
-	    p->min_expires_ms > p->max_expires_ms || p->min_seq.v > p->max_seq.v ||
-	    slice_cmp(p->min_key, p->max_key) > 0)
-		return false;
-	own_keys(r);
-	return true;
-}
-
-static enum st damaged(const struct table_reader *r, uint64_t offset, const char *what)
-{
-	if (r->first_look)
-		return ST_CORRUPT;
-	return fail(ST_CORRUPT, "%s: damaged at offset %" PRIu64 ": %s", r->path, offset, what);
-}
-
-/* tail: the file's bytes from the filter block to the footer. */
-static enum st load_tail(struct table_reader *r, const struct table_footer *f, const uint8_t *tail)
-{
-	const struct block_handle handles[3] = { f->filter, f->index, f->properties };
-	static const enum block_type types[3] = { BLOCK_FILTER, BLOCK_INDEX, BLOCK_PROPERTIES };
-	struct slice blocks[3];
-	enum block_codec codec;
-	uint32_t raw_n;
-
-	for (int i = 0; i < 3; i++) {
-		const uint8_t *at = tail + (handles[i].offset - f->filter.offset);
-		const char *wrong = block_wrong(r, at, handles[i], types[i], &codec, &raw_n);
-
-		if (wrong)
-			return damaged(r, handles[i].offset, wrong);
-		blocks[i] = slice_of(at, handles[i].size);
-	}
-	if (!filter_load(&r->filter, blocks[0]))
-		return damaged(r, f->filter.offset, "the filter makes no sense");
-	r->partitioned = f->index_depth == 2;
-	if (!table_index_load(&r->index, blocks[1], r->partitioned ? TABLE_INDEX_ANYWHERE : 0, f->filter.offset) ||
-	    (r->partitioned && r->index.count == 0))
-		return damaged(r, f->index.offset, "the index makes no sense");
-	r->data_end = r->partitioned ? r->index.slots[0].offset : f->filter.offset;
-	if (!load_properties(r, blocks[2]))
-		return damaged(r, f->properties.offset, "the properties make no sense");
-	return ST_OK;
-}
-
-static enum st ends_early(const struct table_reader *r, uint64_t offset)
-{
-	return damaged(r, offset, "the file ends too early");
-}
-
-static enum st read_whole(struct table_reader *r, void *p, size_t n, uint64_t offset)
-{
-	bool whole;
-	enum st st = table__read(r, p, n, offset, false, &whole);
-
-	return st || whole ? st : ends_early(r, offset);
-}
-
-static enum st read_tail(struct table_reader *r, const struct table_footer *f)
-{
-	uint64_t n = r->props.size_bytes - TABLE_FOOTER_BYTES - f->filter.offset;
-	uint8_t *tail;
-	enum st st;
-
-	if (n > TABLE_TAIL_MAX)
-		return damaged(r, f->filter.offset, "filter and index are larger than those of any table");
-	tail = mem_try(n);
-	if (!tail)
-		return no_memory(r, n);
-	st = read_whole(r, tail, n, f->filter.offset);
-	if (st == ST_OK)
-		st = load_tail(r, f, tail);
-	mem_free(tail);
-	return st;
-}
-
-static enum st check_identity(const struct table_reader *r, const struct table_footer *f, struct file_id id,
-			      uint64_t database)
-{
-	if (r->first_look)
-		return (id.v != 0 && f->id.v != id.v) || (database != 0 && f->database != database) ? ST_CORRUPT : ST_OK;
-	if (id.v != 0 && f->id.v != id.v)
-		return fail(ST_CORRUPT,
-			    "%s: damaged at offset %" PRIu64 ": it is table %" PRIu64 ", not %" PRIu64,
-			    r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->id.v, id.v);
-	if (database != 0 && f->database != database)
-		return fail(ST_CORRUPT,
-			    "%s: damaged at offset %" PRIu64 ": it belongs to database %016" PRIx64
-			    ", not %016" PRIx64,
-			    r->path, r->props.size_bytes - TABLE_FOOTER_BYTES, f->database, database);
-	return ST_OK;
-}
-
-static enum st load(struct table_reader *r, struct file_id id, uint64_t database)
-{
-	uint8_t bytes[TABLE_FOOTER_BYTES];
-	struct table_footer footer;
-	const char *wrong;
-	uint64_t at;
-	enum st st;
-
-	st = vfs_size(r->file, &r->props.size_bytes);
-	if (st)
-		return st;
-	if (r->props.size_bytes < TABLE_FOOTER_BYTES)
-		return damaged(r, 0, "it is too short for a table");
-	at = r->props.size_bytes - TABLE_FOOTER_BYTES;
-	st = read_whole(r, bytes, sizeof(bytes), at);
-	if (st)
-		return st;
-	wrong = format_get_footer(bytes, r->props.size_bytes, &footer);
-	if (wrong)
-		return damaged(r, at, wrong);
-	st = check_identity(r, &footer, id, database);
-	if (st)
-		return st;
-	r->props.id = footer.id;
-	r->props.database = footer.database;
-	return read_tail(r, &footer);
-}
-
-static enum st look_at(struct vfs *v, const char *path, struct file_id id, uint64_t database,
-		       struct block_cache *cache, bool first_look, struct table_reader **rp)
-{
-	struct vfs_file *file;
-	struct table_reader *r;
-	enum st st;
-
-	*rp = NULL;
-	st = vfs_open(v, path, VFS_READ, &file);
-	if (st)
-		return st;
-	r = mem_zalloc(sizeof(*r));
-	obj_init(r, TABLE_READER_MAGIC);
-	r->file = file;
-	r->path = mem_strdup(path);
-	r->cache = cache;
-	r->first_look = first_look;
-	st = load(r, id, database);
-	if (st == ST_CORRUPT && first_look)
-		vfs_forget_cache(file);
-	if (st)
-		table_close(&r);
-	*rp = r;
-	return st;
-}
-
-enum st table_open(struct vfs *v, const char *path, struct file_id id, uint64_t database,
-		   struct block_cache *cache, struct table_reader **rp)
-{
-	enum st st = look_at(v, path, id, database, cache, true, rp);
-
-	return st == ST_CORRUPT ? look_at(v, path, id, database, cache, false, rp) : st;
-}
-
-void table_close(struct table_reader **rp)
-{
-	struct table_reader *r = *rp;
-
-	*rp = NULL;
-	if (!r)
-		return;
-	obj_check(r, TABLE_READER_MAGIC);
-	vfs_close(&r->file);
-	table_index_fini(&r->index);
-	filter_fini(&r->filter);
-	table__forget_damage(r);
-	buf_fini(&r->keys);
-	mem_free(r->path);
-	obj_fini(r);
-	mem_free(r);
-}
-
-const struct table_props *table_props(const struct table_reader *r)
-{
-	obj_check(r, TABLE_READER_MAGIC);
-	return &r->props;
-}
-
-size_t table_memory(const struct table_reader *r)
-{
-	obj_check(r, TABLE_READER_MAGIC);
-	return sizeof(*r) + table_index_memory(&r->index) + r->filter.bytes;
-}
-
-size_t table_filter_memory(const struct table_reader *r)
-{
-	obj_check(r, TABLE_READER_MAGIC);
-	return r->filter.bytes;
 }
 
 /* ---- point reads ---- */

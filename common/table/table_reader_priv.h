@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What table_reader.c and table_iter.c share: the reader's inside and how a data block is got. */
+/* What the files that read tables share: the reader's inside, how a block is got, going over the blocks in order. */
 #ifndef TABLE_TABLE_READER_PRIV_H
 #define TABLE_TABLE_READER_PRIV_H
 
 #include <stdatomic.h>
 
 #include "common/base/buf.h"
+#include "common/table/block.h"
 #include "common/table/filter.h"
 #include "common/table/table_index.h"
 #include "common/table/table_reader.h"
 
-struct known_damage;
+struct known_damages;
 
 #define TABLE_READER_MAGIC 0x74726561u
 
@@ -19,7 +20,7 @@ struct table_reader {
 	/* fixed after open */
 	struct vfs_file *file;
 	char *path;
-	bool first_look;             /* at the file's end: what is damaged is not told yet */
+	bool first_look;             /* table_open.c: what is damaged is not told yet */
 	struct block_cache *cache;
 	struct table_props props;
 	struct buf keys;             /* min_key, max_key */
@@ -65,7 +66,7 @@ static inline struct slice slot_key(const struct table_reader *r, size_t slot)
 enum st table__block(struct table_reader *r, struct block_ref b, bool nowait, struct read_cost *cost,
 		     struct slice *bytesp, struct block_pin *pinp) MUST_USE;
 
-/* A data block as it is in the file, checked. */
+/* A block as it is in the file, checked. */
 struct stored_block {
 	struct slice bytes;
 	enum block_codec codec;
