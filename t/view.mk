@@ -14,6 +14,10 @@ check_PROGRAMS += t/view_view_test
 t_view_view_test_SOURCES = t/view_view_test.c
 t_view_view_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/view_way_test
+t_view_way_test_SOURCES = t/view_way_test.c
+t_view_way_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/view_lease_test
 t_view_lease_test_SOURCES = t/view_lease_test.c
 t_view_lease_test_LDADD = $(VIEW_LIBS) $(CHECK_LIBS)

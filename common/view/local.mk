@@ -9,7 +9,9 @@ libview_a_SOURCES = \
 	common/view/lease.c common/view/lease.h \
 	common/view/read_trace.c common/view/read_trace.h \
 	common/view/view.c common/view/view.h common/view/view_priv.h \
-	common/view/level_iter.c common/view/level_iter.h common/view/view_iter.c \
+	common/view/level_iter.c common/view/level_iter.h \
+	common/view/view_way.c common/view/view_way.h \
+	common/view/view_iter.c \
 	common/view/view_evict.c common/view/view_evict.h
 VIEW_LIBS = libview.a $(TABLE_LIBS)
 EXTRA_DIST += common/view/README.md

@@ -10,7 +10,7 @@
  *    expired.
  * 3. A part that fails ends the whole: no older value shows in the place of one that cannot be read.
  * 4. Blocks on record as damaged are passed over below. Instead every move is held against the records here: it may neither
- *    go over a key of their ranges nor end at an entry that they hide (damage.h).
+ *    go over a key of their ranges nor end at an entry that they hide (view_way.h).
  * 5. Going forward the merge stands at the shown entry. Going back it stands in front of all versions of the
  *    shown key, for only then is it known which of them was the newest visible one; that one is kept as a copy.
  * 6. A move that is stopped is gone on with, or never: what it passed over is held against the records as if it ended there.
@@ -24,6 +24,7 @@
 #include "common/view/level_iter.h"
 #include "common/view/view.h"
 #include "common/view/view_priv.h"
+#include "common/view/view_way.h"
 
 #define STOP_EVERY 256u
 
@@ -35,13 +36,10 @@ struct view_iter {
 	int64_t now_ms;
 	struct buf done;            /* the key that was decided last, shown or hidden */
 	bool has_done;
-	bool back;                  /* the way it goes */
-	struct slice low, high;     /* view_iter_within() */
+	struct view_way way;        /* of the present move */
 	const atomic_bool *stop;    /* view_iter_stop(); NULL: nobody does */
 	uint64_t until_us;          /* view_iter_until(); 0: never */
 	unsigned passed;            /* entries, since these were looked at */
-	bool asked;                 /* of the present move: view_arrive() */
-	struct buf from;            /* where the present move began; kept while there is damage on record */
 	const struct table_damage *damage;   /* what ended it */
 	struct table_damage found;  /* by a part that failed; table 0: nothing */
 	struct entry kept;          /* going back: the newest visible version so far; key in done, value in value */
@@ -73,71 +71,27 @@ static void view_depart(struct view_iter *vi, const struct slice *key)
 {
 	vi->damage = NULL;
 	vi->found.table = file_id(0);
-	if (vi->view->desc.damage_count == 0)
-		return;
-	buf_reset(&vi->from);
-	if (key)
-		buf_append_slice(&vi->from, *key);
-}
-
-/* What is on record as damaged that the move from the departure to the arrival, or to the end (NULL), went over; NULL: nothing.
- * asked: the departure itself belongs to the move. */
-static const struct table_damage *view_went_over(const struct view_iter *vi, const struct slice *arrival, bool asked)
-{
-	struct slice from = buf_slice(&vi->from);
-	const struct slice *departure = from.n > 0 ? &from : NULL;
-	const struct slice *low = vi->back ? arrival : departure, *high = vi->back ? departure : arrival;
-	bool at_low = asked && !vi->back, at_high = asked && vi->back;
-	const struct table_damage *d;
-	int order;
-
-	if (asked && arrival && slice_eq(from, *arrival))
-		return NULL;
-	if (vi->high.n && (!high || slice_cmp(*high, vi->high) >= 0)) {
-		high = &vi->high;
-		at_high = false;
-	}
-	if (vi->low.n && (!low || slice_cmp(*low, vi->low) < 0)) {
-		low = &vi->low;
-		at_low = true;
-	}
-	d = damage_furthest(&vi->view->damage, high, at_high);
-	if (!d || !low)
-		return d;
-	order = slice_cmp(d->max, *low);
-	return order > 0 || (order == 0 && at_low) ? d : NULL;
-}
-
-static bool view_is_within(const struct view_iter *vi, struct slice key)
-{
-	return slice_cmp(key, vi->low) >= 0 && (vi->high.n == 0 || slice_cmp(key, vi->high) < 0);
+	view_way_depart(&vi->way, key);
 }
 
 void view_iter_within(struct iter *it, struct slice low, struct slice high)
 {
 	struct view_iter *vi = view_self(it);
 
-	vi->low = low;
-	vi->high = high;
-}
-
-/* Where a move ended: at an entry to show, where it was stopped, or (NULL) at an end. */
-static const struct slice *view_arrival(const struct view_iter *vi)
-{
-	if (vi->head.status == ST_CANCELLED)
-		return &vi->merge->entry.key;
-	return vi->head.valid ? &vi->head.entry.key : NULL;
+	vi->way.low = low;
+	vi->way.high = high;
 }
 
 /* Ends the iterator when damage on record lies in the way (4). A move that was stopped may never be gone on with. */
 static void view_arrive(struct view_iter *vi, bool asked)
 {
-	vi->asked = asked;
-	if (vi->view->damage.count == 0 || (vi->head.status && vi->head.status != ST_CANCELLED))
+	bool stopped = vi->head.status == ST_CANCELLED;
+
+	vi->way.asked = asked;
+	if (view_way_is_sound(&vi->way) || (vi->head.status && !stopped))
 		return;
-	vi->damage = view_went_over(vi, view_arrival(vi), asked);
-	if (!vi->damage && vi->head.valid && view_is_within(vi, vi->head.entry.key))
-		vi->damage = damage_hides(&vi->view->damage, vi->head.entry.key, vi->head.entry.seq);
+	vi->damage = stopped ? view_way_stopped(&vi->way, vi->merge->entry.key)
+			     : view_way_arrived(&vi->way, vi->head.valid ? &vi->head.entry : NULL);
 	if (!vi->damage)
 		return;
 	vi->head.valid = false;
@@ -177,7 +131,7 @@ static enum view_break view_break(struct view_iter *vi)
 	if (++vi->passed < STOP_EVERY)
 		return GO_ON;
 	vi->passed = 0;
-	if (vi->back ? slice_cmp(key, vi->low) < 0 : vi->high.n > 0 && slice_cmp(key, vi->high) >= 0)
+	if (view_way_has_left(&vi->way, key))
 		return LEFT;
 	if ((vi->stop && atomic_load_explicit(vi->stop, memory_order_relaxed)) ||
 	    (vi->until_us && clock_mono_us() >= vi->until_us))
@@ -199,7 +153,7 @@ static void view_settle(struct view_iter *vi)
 	struct iter *merge = vi->merge;
 	enum view_break how = GO_ON;
 
-	vi->back = false;
+	vi->way.back = false;
 	for (; merge->valid && (how = view_break(vi)) == GO_ON; iter_next(merge)) {
 		if (view_passes_over(vi, &merge->entry))
 			continue;
@@ -247,7 +201,7 @@ static void view_go_back(struct view_iter *vi)
 /* The same from where the merge stands, between two keys. */
 static void view_settle_back(struct view_iter *vi)
 {
-	vi->back = true;
+	vi->way.back = true;
 	vi->has_done = false;
 	view_go_back(vi);
 }
@@ -269,7 +223,7 @@ static void view_prev(struct iter *it)
 
 	must(it->valid);
 	view_depart(vi, &it->entry.key);
-	if (!vi->back)
+	if (!vi->way.back)
 		while (merge->valid && slice_eq(merge->entry.key, buf_slice(&vi->done)))
 			iter_prev(merge);
 	view_settle_back(vi);
@@ -309,7 +263,7 @@ static void view_next(struct iter *it)
 	must(it->valid);
 	view_depart(vi, &it->entry.key);
 	vi->has_done = true;         /* also when it went back: done is the shown key */
-	if (vi->back && !vi->merge->valid)
+	if (vi->way.back && !vi->merge->valid)
 		iter_first(vi->merge);
 	else
 		iter_next(vi->merge);
@@ -338,11 +292,11 @@ void view_iter_resume(struct iter *it)
 	struct view_iter *vi = view_self(it);
 
 	must(it->status == ST_CANCELLED);
-	if (vi->back)
+	if (vi->way.back)
 		view_go_back(vi);
 	else
 		view_settle(vi);
-	view_arrive(vi, vi->asked);
+	view_arrive(vi, vi->way.asked);
 }
 
 void view_iter_left(const struct iter *it, struct buf *bound)
@@ -353,7 +307,7 @@ void view_iter_left(const struct iter *it, struct buf *bound)
 	must(it->status == ST_CANCELLED);
 	buf_reset(bound);
 	buf_append_slice(bound, key);
-	if (vi->back || (vi->has_done && slice_eq(key, buf_slice(&vi->done))))
+	if (vi->way.back || (vi->has_done && slice_eq(key, buf_slice(&vi->done))))
 		buf_append_byte(bound, 0);       /* the smallest key behind it */
 }
 
@@ -364,7 +318,7 @@ static void view_free(struct iter *it)
 	iter_free(&vi->merge);
 	buf_fini(&vi->done);
 	buf_fini(&vi->value);
-	buf_fini(&vi->from);
+	buf_fini(&vi->way.from);
 	view_unref(&vi->view);
 	mem_free(vi);
 }
@@ -404,7 +358,8 @@ static struct view_iter *view_iter_make(struct view *v, struct seq seq, int64_t 
 	vi->view = view_ref(v);
 	vi->seq = seq;
 	vi->now_ms = now_ms;
-	vi->done = vi->value = vi->from = BUF_INIT;
+	vi->way = (struct view_way){ .record = &v->damage, .from = BUF_INIT };
+	vi->done = vi->value = BUF_INIT;
 	return vi;
 }
 

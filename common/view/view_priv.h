@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What view.c and view_iter.c share: a view's insides and its opened tables. */
+/* A view's insides and its opened tables, for the files of this room that read one. */
 #ifndef VIEW_VIEW_PRIV_H
 #define VIEW_VIEW_PRIV_H
 
