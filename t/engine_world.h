@@ -219,7 +219,8 @@ static inline struct memtable *world_find(void *ctx, struct file_id id)
 		if (memtable_id(w->known[i]).v == id.v)
 			return memtable_ref(w->known[i]);
 	m = truth_find_memtable(w->db.truth, id);
-	ck_assert_ptr_nonnull(m);
+	if (!m)
+		return NULL;             /* it became a table since the view was loaded */
 	ck_assert_uint_lt(w->known_count, WORLD_MEMTABLES);
 	w->known[w->known_count++] = memtable_ref(m);
 	return m;
@@ -231,21 +232,34 @@ struct world_reader {
 	struct seq seq;
 };
 
+/* The board's view; ST_UNAVAILABLE: it is no longer the newest. */
+static inline enum st world_attach(struct world *w, struct table_cache *tables, struct view **vp, uint64_t *generationp)
+{
+	struct buf bytes = BUF_INIT;
+	struct view_desc desc;
+	struct arena a;
+	enum st st;
+
+	arena_init(&a);
+	ck_ok(board_load(w->board, &bytes, generationp));
+	ck_ok(view_desc_decode(buf_slice(&bytes), &a, &desc));
+	st = view_new(&desc, world_find, w, tables, vp);
+	arena_fini(&a);
+	buf_fini(&bytes);
+	return st;
+}
+
 static inline struct world_reader world_reader(struct world *w)
 {
 	struct world_reader r = { .seq = board_visible(w->board) };
-	struct buf bytes = BUF_INIT;
-	struct view_desc desc;
 	uint64_t generation;
-	struct arena a;
+	enum st st;
 
-	arena_init(&a);
 	r.tables = table_cache_new(w->vfs, w->dir, truth_database(w->db.truth), NULL, 100);
-	ck_ok(board_load(w->board, &bytes, &generation));
-	ck_ok(view_desc_decode(buf_slice(&bytes), &a, &desc));
-	ck_ok(view_new(&desc, world_find, w, r.tables, &r.view));
-	arena_fini(&a);
-	buf_fini(&bytes);
+	do {
+		st = world_attach(w, r.tables, &r.view, &generation);
+	} while (st == ST_UNAVAILABLE && board_generation(w->board) != generation);
+	ck_ok(st);
 	return r;
 }
 
