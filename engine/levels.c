@@ -58,16 +58,39 @@ static double at_most(double x, double most)
 /* How many tables level 0 waits for, when each has so many bytes. */
 static double due(const struct levels *l, const struct levels_conf *c, double table_bytes)
 {
-	double trigger = (double)c->level0_trigger, met = LEVEL0_MEETS * (double)l->bytes[l->base] / table_bytes;
+	double meets = (double)l->bytes[l->base] + (l->gathers ? (double)l->bytes[l->base + 1] : 0);
+	double trigger = (double)c->level0_trigger, met = LEVEL0_MEETS * meets / table_bytes;
 	double patient = at_most(at_most(met, LEVEL0_PATIENCE * trigger), LEVEL0_PATIENT_MOST);
 
 	return at_most(patient > trigger ? patient : trigger, LEVEL0_DUE_MOST);
+}
+
+/* How many batches go down together where each meets a level of f of them. */
+static double batches(double f)
+{
+	double n = 1;
+
+	while (n * n < 2 * f)
+		n++;
+	return n;
+}
+
+/* Where level 0 goes, when the levels that are not above `top` have a place. */
+static unsigned base_of(const struct levels *l, unsigned top)
+{
+	unsigned base = top;
+
+	for (unsigned n = top; n > 0; n--)
+		if (l->bytes[n] > 0)
+			base = n;
+	return base;
 }
 
 void levels_measure(const struct version *v, const struct levels_conf *c, struct levels *l)
 {
 	double shrink, table_bytes, first, fanout, target;
 	unsigned between = 0, top;
+	bool gathers;
 
 	*l = (struct levels){ 0 };
 	measure_tables(v, l, &shrink);
@@ -85,11 +108,28 @@ void levels_measure(const struct version *v, const struct levels_conf *c, struct
 		target /= fanout;
 		l->target[n] = (uint64_t)target + 1;
 	}
-	l->base = top;
-	for (unsigned n = top; n > 0; n--)
-		if (l->bytes[n] > 0)
-			l->base = n;
+	gathers = fanout >= GATHER_FROM && top > 1;
+	if (gathers)
+		l->target[--top] = (uint64_t)((batches(fanout) - 0.5) * first);
+	l->base = base_of(l, top);
+	l->gathers = gathers && l->base == top;
 	l->level0_due = due(l, c, table_bytes);
+}
+
+unsigned levels_level0_goes_to(const struct levels *l, bool at_once)
+{
+	if (l->gathers && (at_once || l->bytes[0] + l->bytes[l->base] > l->target[l->base]))
+		return l->base + 1;
+	return l->base;
+}
+
+uint64_t levels_level0_meets(const struct levels *l, unsigned output_level)
+{
+	uint64_t sum = l->bytes[0];
+
+	for (unsigned n = l->base; n <= output_level; n++)
+		sum += l->bytes[n];
+	return sum;
 }
 
 double levels_score(const struct levels *l, unsigned level)
@@ -106,12 +146,14 @@ double levels_score(const struct levels *l, unsigned level)
 uint64_t levels_debt(const struct levels *l)
 {
 	double debt = 0, coming = 0;
+	unsigned n = l->base;
 
 	if ((double)l->level0_tables >= l->level0_due) {
-		coming = (double)l->bytes[0];
-		debt = coming + (double)l->bytes[l->base];
+		n = levels_level0_goes_to(l, false);
+		debt = (double)levels_level0_meets(l, n);
+		coming = debt - (double)l->bytes[n];
 	}
-	for (unsigned n = l->base; n < LEVEL_LAST; n++) {
+	for (; n < LEVEL_LAST; n++) {
 		double have = (double)l->bytes[n] + coming, over = have - (double)l->target[n];
 
 		coming = over > 0 ? over : 0;

@@ -8,7 +8,8 @@
  * level_size_ratio:
  *
  *	level 0        B                         f = (S / B) ^ (1 / (levels between + 1)) <= level_size_ratio
- *	base           S / f^2
+ *	gathering      (n - 1/2) B               n = sqrt(2 f), rounded up
+ *	top            S / f^2
  *	               S / f
  *	last           S, without bound
  *
@@ -16,10 +17,17 @@
  * higher one that still holds something. Levels above the highest of those should be empty (target 0). An empty
  * database has no levels between; it grows from the last level upwards.
  *
- * Patience: a job from level 0 rewrites what it meets on the base, whether it brings four tables or sixteen. So level 0
- * waits beyond its trigger until it brings LEVEL0_MEETS times what the base holds, up to LEVEL0_PATIENCE times the trigger.
- * What is written falls by about a third (docs/benchmarks), for up to twelve more filters to ask in a read while writes keep
- * coming; at rest level 0 is merged anyway, and at its trigger where the disk has little room for the job (pick.c).
+ * Gathering: a job from level 0 to the top rewrites all of the top, f times what it brings. So n - 1 batches gather on a
+ * level in front of it, and the n-th takes them along: n batches are written ((n - 1) / 2 + 1 + f / n) times each instead
+ * of 1 + f, which is least at n = sqrt(2 f) (at f = 3: 3 instead of 4; at f = 10: 5 instead of 11). Where keys are written
+ * again no job becomes larger by it. At rest level 0 goes through to the top at once. While f < GATHER_FROM nothing
+ * gathers: less than a sixth would be saved, and lost again when the rest comes before the n-th batch.
+ *
+ * Patience: a job from level 0 rewrites what it meets, whether it brings four tables or sixteen. So level 0 waits beyond its
+ * trigger until it brings LEVEL0_MEETS times what the base holds, and the top where that gathers for it, up to
+ * LEVEL0_PATIENCE times the trigger. What is written falls by about a third (docs/benchmarks), for up to twelve more filters
+ * to ask in a read while writes keep coming; at rest level 0 is merged anyway, and at its trigger where the disk has little
+ * room for the job (pick.c).
  *
  * Space: everything above the last level may turn out to be overwritten or to overwrite, so it is an upper bound of the
  * garbage below. At rest it is brought to SETTLED_SHARE of the last level (pick.c), which bounds the space amplification
@@ -32,6 +40,7 @@
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
 #define LEVEL0_PATIENCE 4.0
+#define GATHER_FROM 2.0
 #define LEVEL0_MEETS 4.0                 /* what it waits to bring, in times of what it meets */
 #define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
 #define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */
@@ -44,6 +53,7 @@ struct levels_conf {
 
 struct levels {
 	unsigned base;                   /* 1 .. LEVEL_LAST */
+	bool gathers;                    /* base does: batches of level 0, for the level below */
 	uint64_t level0_tables;
 	double level0_due;               /* tables from which on level 0 is compacted */
 	uint64_t bytes[LEVEL_COUNT];
@@ -51,6 +61,11 @@ struct levels {
 	uint64_t free_level0_tables;
 	uint64_t target[LEVEL_COUNT];    /* of level 0: unused; of the last: UINT64_MAX */
 };
+
+/* Where a job of all of level 0 goes: base, or, with what has gathered there, the level below. at_once: there in any case. */
+unsigned levels_level0_goes_to(const struct levels *l, bool at_once);
+/* What it reads. */
+uint64_t levels_level0_meets(const struct levels *l, unsigned output_level);
 
 /* Measures the version; keep its lock (truth_lock()) for the call. */
 void levels_measure(const struct version *v, const struct levels_conf *c, struct levels *l);

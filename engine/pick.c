@@ -19,7 +19,7 @@ struct picker {
 	const struct pick_question *q;
 	struct arena *a;
 	struct levels levels;
-	bool level0_waits;               /* for tables of the base that another job has */
+	unsigned level0_waits;           /* for tables down to this level that another job has; 0: it does not */
 };
 
 /* ---- level 0 ---- */
@@ -33,7 +33,7 @@ static bool any_is_busy(const struct level_list *l)
 }
 
 /* The oldest table, when it meets nothing on level 0 and below: it just moves. */
-static bool pick_lonely(struct picker *p, const struct level_list *l, struct pick_job *job)
+static bool pick_lonely(struct picker *p, const struct level_list *l, unsigned output, struct pick_job *job)
 {
 	const struct live_table *oldest = l->tables[l->count - 1];
 
@@ -42,7 +42,7 @@ static bool pick_lonely(struct picker *p, const struct level_list *l, struct pic
 	for (size_t i = 0; i + 1 < l->count; i++)
 		if (pick__overlaps(l->tables[i], oldest->facts.min_key, oldest->facts.max_key))
 			return false;
-	pick__begin(job, 0, p->levels.base);
+	pick__begin(job, 0, output);
 	pick__add(job, p->a, oldest);
 	if (!pick__add_below(p->q, p->a, job) || job->input_count != 1)
 		return false;
@@ -80,21 +80,16 @@ static size_t add_level0(struct picker *p, const struct level_list *l, size_t mo
 
 /* As many as may go at once, or half of them and so on until there is room for what they become: on a full disk level 0 may
  * hold more than there is room for, and nothing else would ever make any. */
-static bool pick_level0(struct picker *p, struct pick_job *job)
+static bool take_level0(struct picker *p, const struct level_list *l, unsigned output, struct pick_job *job)
 {
-	struct level_list l = version_level(p->q->version, 0);
-
-	if (l.count == 0 || any_is_busy(&l))
-		return false;
-	if (pick_lonely(p, &l, job))
-		return true;
 	for (size_t most = PICK_LEVEL0_MOST; most > 0; most /= 2) {
-		pick__begin(job, 0, p->levels.base);
-		most = add_level0(p, &l, most, job);
+		pick__begin(job, 0, output);
+		most = add_level0(p, l, most, job);
 		if (most == 0)
 			return false;
 		if (!pick__add_below(p->q, p->a, job)) {
-			p->level0_waits = !pick__meets_resting(p->q, job);  /* a rest may be long: nobody waits for its end */
+			if (!pick__meets_resting(p->q, job))     /* a rest may be long: nobody waits for its end */
+				p->level0_waits = output;
 			return false;
 		}
 		pick__consider_move(p->q, job);
@@ -104,12 +99,34 @@ static bool pick_level0(struct picker *p, struct pick_job *job)
 	return false;
 }
 
-/* Is there room for a job of all of level 0 only once or twice? Then it is not waited for more (levels.h). */
+/* Is there room for a job of all of level 0 and what it meets only once or twice? Then it is not waited for more (levels.h), and
+ * nothing gathers. */
 static bool level0_is_large_for_the_room(const struct picker *p)
 {
-	uint64_t bytes = p->levels.bytes[0] + p->levels.bytes[p->levels.base];
+	uint64_t bytes = levels_level0_meets(&p->levels, levels_level0_goes_to(&p->levels, true));
 
 	return p->q->room_bytes > 0 && bytes > p->q->room_bytes / 2;
+}
+
+/* What has gathered goes along when it is enough, when there is no more to come, and where space is short. */
+static unsigned level0_goes_to(const struct picker *p)
+{
+	bool at_once = p->q->at_rest || p->q->hurry || p->q->asked.v > 0 || level0_is_large_for_the_room(p);
+
+	return levels_level0_goes_to(&p->levels, at_once);
+}
+
+static bool pick_level0(struct picker *p, struct pick_job *job)
+{
+	struct level_list l = version_level(p->q->version, 0);
+	unsigned output = level0_goes_to(p);
+
+	p->level0_waits = 0;
+	if (l.count == 0 || any_is_busy(&l))
+		return false;
+	if (pick_lonely(p, &l, output, job) || take_level0(p, &l, output, job))
+		return true;
+	return output != p->levels.base && !p->level0_waits && take_level0(p, &l, p->levels.base, job);
 }
 
 /* ---- deeper levels ---- */
@@ -207,8 +224,8 @@ static bool pick_by_score(struct picker *p, double *scores, unsigned *levelp, do
 		if (best == 0 ? pick_level0(p, job) : pick_deep(p, best, UINT64_MAX, job))
 			return true;
 		scores[best] = 0;
-		if (p->level0_waits && p->levels.base < LEVEL_LAST)
-			scores[p->levels.base] = 0;      /* or with several compactors its turn might never come */
+		for (unsigned n = p->levels.base; n <= p->level0_waits && n < LEVEL_LAST; n++)
+			scores[n] = 0;           /* or with several compactors its turn might never come */
 	}
 }
 

@@ -4,7 +4,7 @@
 
 #include "engine/levels.h"
 
-/* A memtable has 1000 bytes, 750 as a table while tables are not compressed; four of them trigger level 0, twelve are B. */
+/* A memtable has 1000 bytes, 750 as a table while tables are not compressed; four of them trigger level 0, sixteen are B, 12000. */
 static const struct levels_conf conf = { 4, 1000, 10 };
 
 static struct version *build(const uint64_t *bytes, unsigned level0_tables, uint64_t raw_factor)
@@ -45,19 +45,25 @@ static const struct shape {
 	{ "four go to the last level while it holds a quarter of that", { 3000, 0, 0, 0, 0, 0, 750 }, 4, 1, 6, { 0 }, 3750 },
 	{ "eight when it holds twice as much, not seven", { 5250, 0, 0, 0, 0, 0, 1500 }, 7, 1, 6, { 0 }, 0 },
 	{ "but eight", { 6000, 0, 0, 0, 0, 0, 1500 }, 8, 1, 6, { 0 }, 7500 },
-	{ "fifteen wait when it is large", { 15000, 0, 0, 0, 0, 0, 25000 }, 15, 1, 6, { 0 }, 0 },
-	{ "sixteen never", { 16000, 0, 0, 0, 0, 0, 25000 }, 16, 1, 6, { 0 }, 41000 },
-	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 89000 }, 0, 1, 6, { 0 }, 0 },
-	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 192000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 48001 }, 0 },
-	{ "and two", { 0, 0, 0, 0, 0, 0, 12000 * 512 }, 0, 1, 4, { 0, 0, 0, 0, 96001, 768001 }, 0 },
-	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 48000 }, 0, 4, 5,
-	  { 0, 0, 0, 0, 0, 12001 }, 0 },
+	{ "fifteen wait when it is large", { 15000, 0, 0, 0, 0, 0, 25000 }, 15, 1, 5, { 0, 0, 0, 0, 0, 30000 }, 0 },
+	{ "sixteen never", { 16000, 0, 0, 0, 0, 0, 25000 }, 16, 1, 5, { 0, 0, 0, 0, 0, 30000 }, 16000 },
+	{ "they are merged with what gathered before them", { 16000, 0, 0, 0, 0, 14000, 25000 }, 16, 1, 5,
+	  { 0, 0, 0, 0, 0, 30000 }, 16000 + 14000 },
+	{ "until that is enough to go on", { 16000, 0, 0, 0, 0, 14001, 25000 }, 16, 1, 5, { 0, 0, 0, 0, 0, 30000 },
+	  16000 + 14001 + 25000 },
+	{ "nothing gathers in front of less than twice B", { 0, 0, 0, 0, 0, 0, 23999 }, 0, 1, 6, { 0 }, 0 },
+	{ "two batches in front of that", { 0, 0, 0, 0, 0, 0, 24000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 18000 }, 0 },
+	{ "a small database needs no level between", { 0, 0, 0, 0, 0, 0, 89000 }, 0, 1, 5, { 0, 0, 0, 0, 0, 42000 }, 0 },
+	{ "a larger one gets one, half way in fan-out", { 0, 0, 0, 0, 0, 0, 192000 }, 0, 1, 4, { 0, 0, 0, 0, 30000, 48001 }, 0 },
+	{ "and two", { 0, 0, 0, 0, 0, 0, 12000 * 343 }, 0, 1, 3, { 0, 0, 0, 42000, 84001, 588001 }, 0 },
+	{ "tables that shrink to a quarter make level 0's batch that small", { 0, 0, 0, 0, 0, 0, 48000 }, 0, 4, 4,
+	  { 0, 0, 0, 0, 7500, 12001 }, 0 },
 	{ "a level above the shape is the base until it is empty", { 0, 0, 0, 500, 0, 0, 192000 }, 0, 1, 3,
-	  { 0, 0, 0, 0, 0, 48001 }, 500 + 500 },
-	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 96002, 192000 }, 0, 1, 5,
-	  { 0, 0, 0, 0, 0, 48001 }, 48001 + 96000 },
-	{ "what level 0 brings may make the base too large", { 48001, 0, 0, 0, 0, 48001, 192000 }, 16, 1, 5,
-	  { 0, 0, 0, 0, 0, 48001 }, 48001 + 48001 + 48001 + 95999 },
+	  { 0, 0, 0, 0, 30000, 48001 }, 500 },
+	{ "a level over its size owes that, and what it meets below", { 0, 0, 0, 0, 0, 96002, 192000 }, 0, 1, 4,
+	  { 0, 0, 0, 0, 30000, 48001 }, 48001 + 96000 },
+	{ "what level 0 brings may make the level below too large", { 48001, 0, 0, 0, 0, 48001, 192000 }, 16, 1, 4,
+	  { 0, 0, 0, 0, 30000, 48001 }, 48001 + 48001 + 48001 + 95999 },
 };
 
 START_TEST(the_ends_decide_the_levels_between_and_what_is_owed)

@@ -6,8 +6,14 @@
 
 #include "engine/pick.h"
 
-#define MOST 16
+#define MOST 24
 #define NOW_MS 1000000
+#define GATHERED(bytes) { 1, 0, "a", "m", 25, 0 }, { 2, 0, "c", "p", 25, 0 }, { 3, 0, "a", "b", 25, 0 }, \
+			{ 4, 0, "a", "d", 25, 0 }, { 5, 5, "a", "b", bytes, 0 }
+#define SIX(id) { id, 0, "a", "d", 6, 0 }
+#define SIXTEEN SIX(20), SIX(21), SIX(22), SIX(23), SIX(24), SIX(25), SIX(26), SIX(27), SIX(28), SIX(29), SIX(30), SIX(31), \
+		SIX(32), SIX(33), SIX(34), { 35, 0, "c", "p", 10, 0 }
+#define THE_SIXTEEN 35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20
 #define LAST_12000 { 9, 6, "zz", "zzz", 12000, 0 }
 
 struct row {
@@ -20,7 +26,8 @@ struct row {
 
 /*
  * A memtable has 25 bytes, four tables trigger level 0, a table is to have 100 bytes: B of levels.h is 300. With 12000
- * bytes on level 6 the fan-out is the root of 40, level 5 may have 1898 bytes, and level 0 goes there.
+ * bytes on level 6 the fan-out is the root of 40, level 5 may have 1898 bytes, and what level 0 brings gathers in front of
+ * it, on level 4, up to 1050 bytes. With 900 on level 6 the fan-out is 3, and it gathers on level 5, up to 750.
  */
 static const struct levels_conf conf = { 4, 25, 10 };
 
@@ -63,7 +70,7 @@ static const struct one_case cases[] = {
 		    { 5, 6, "b", "c", 10, 0 } },
 	  .want = { 4, 3, 2, 1, 5 }, .to = 6 },
 	{ .name = "nor one that would meet too much below its new place: it is rewritten, and cut there",
-	  .rows = { { 1, 4, "b", "c", 700, 0 }, { 2, 6, "a", "b", 500, 0 }, { 3, 6, "c", "d", 501, 0 }, LAST_12000 },
+	  .rows = { { 1, 4, "b", "c", 1200, 0 }, { 2, 6, "a", "b", 500, 0 }, { 3, 6, "c", "d", 501, 0 }, LAST_12000 },
 	  .want = { 1 }, .to = 5, .deeper = "a-b,c-d" },
 	{ .name = "nor one with tombstones to where nothing lies deeper: it is rewritten, and loses them",
 	  .rows = { { 1, 0, "a", "b", 10, 't' }, { 2, 0, "a", "b", 10, 'q' }, { 3, 5, "c", "d", 2000, 't' }, LAST_12000 },
@@ -84,14 +91,38 @@ static const struct one_case cases[] = {
 	{ .name = "a running job that writes there holds level 0 up",
 	  .rows = { { 1, 0, "a", "b", 10, 0 }, { 2, 0, "c", "d", 10, 0 }, { 3, 0, "e", "f", 10, 0 }, { 4, 0, "a", "h", 10, 0 } },
 	  .running = { 5, 6, "a", "k" } },
-	{ .name = "level 0 goes to the base that the last level asks for",
+	{ .name = "level 0 goes to where it gathers",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
 		    { 5, 5, "a", "b", 10, 0 }, { 6, 6, "o", "q", 10, 0 }, LAST_12000 },
-	  .want = { 4, 3, 2, 1, 5 }, .to = 5, .deeper = "o-q" },
+	  .want = { 4, 3, 2, 1 }, .to = 4, .deeper = "a-b,o-q" },
+	{ .name = "to what has gathered there",
+	  .rows = { SIXTEEN, { 5, 5, "a", "b", 650, 0 }, { 6, 6, "o", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { THE_SIXTEEN, 5 }, .to = 5, .deeper = "o-q", .room = 3300 },
+	{ .name = "and goes on with it when that is enough",
+	  .rows = { SIXTEEN, { 5, 5, "a", "b", 651, 0 }, { 6, 6, "o", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { THE_SIXTEEN, 5, 6 }, .to = 6, .room = 4000 },
+	{ .name = "but where there is no room for that",
+	  .rows = { GATHERED(700), { 6, 6, "b", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { 4, 3, 2, 1, 5 }, .to = 5, .deeper = "b-q", .room = 900 },
+	{ .name = "or where it would meet what rests",
+	  .rows = { GATHERED(700), { 6, 6, "o", "q", 200, 'r' }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { 4, 3, 2, 1, 5 }, .to = 5, .deeper = "o-q", .room = 2000 },
+	{ .name = "for what another job has it waits, and nothing more is begun on the way",
+	  .rows = { GATHERED(500), { 7, 5, "s", "t", 300, 0 }, { 6, 6, "o", "q", 200, 'b' }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .hurry = true },
+	{ .name = "when the disk is nearly full nothing gathers",
+	  .rows = { GATHERED(100), { 6, 6, "o", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { 4, 3, 2, 1, 5, 6 }, .to = 6, .hurry = true },
+	{ .name = "nor when nobody writes",
+	  .rows = { GATHERED(100), { 6, 6, "o", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { 4, 3, 2, 1, 5, 6 }, .to = 6, .at_rest = true },
+	{ .name = "nor what was asked for",
+	  .rows = { GATHERED(100), { 6, 6, "o", "q", 200, 0 }, { 9, 6, "zz", "zzz", 700, 0 } },
+	  .want = { 4, 3, 2, 1, 5, 6 }, .to = 6, .asked = 4 },
 	{ .name = "or to a higher level that still holds something",
 	  .rows = { { 1, 0, "a", "m", 10, 0 }, { 2, 0, "c", "p", 10, 0 }, { 3, 0, "a", "b", 10, 0 }, { 4, 0, "a", "d", 10, 0 },
-		    { 5, 4, "b", "b", 10, 0 }, { 6, 5, "a", "b", 10, 0 }, LAST_12000 },
-	  .want = { 4, 3, 2, 1, 5 }, .to = 4, .deeper = "a-b" },
+		    { 5, 3, "b", "b", 10, 0 }, { 6, 5, "a", "b", 10, 0 }, LAST_12000 },
+	  .want = { 4, 3, 2, 1, 5 }, .to = 3, .deeper = "a-b" },
 	{ .name = "a level below its target stays",
 	  .rows = { { 1, 5, "a", "b", 1897, 0 }, LAST_12000 } },
 	{ .name = "an over-full level gives the table that meets least for its size",
