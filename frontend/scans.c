@@ -213,19 +213,29 @@ static bool begin_stream(struct scan *s)
 	return false;
 }
 
-static void end_stream(struct scan *s, const struct scan_problem *p)
+/* It is not complete, and its client can tell: by a last line, or by the last chunk, which is missing. Where there is neither
+ * the end of the connection must not look like that of the stream. */
+static void break_stream(struct scan *s, const struct scan_problem *p)
 {
 	struct buf *text = &s->scans->text;
 
-	if (p->problem == PROBLEM_NONE) {
-		http_stream_end(&s->stream);
-	} else {
-		buf_reset(text);
-		scan_problem_line(text, p);
-		if (s->ask.form == SCAN_LINES)
-			(void)http_stream_write(s->stream, buf_slice(text));
-		http_stream_break(&s->stream);
+	if (s->ask.form != SCAN_LINES && s->r->http10) {
+		http_stream_abort(&s->stream);
+		return;
 	}
+	buf_reset(text);
+	scan_problem_line(text, p);
+	if (s->ask.form == SCAN_LINES)
+		(void)http_stream_write(s->stream, buf_slice(text));
+	http_stream_break(&s->stream);
+}
+
+static void end_stream(struct scan *s, const struct scan_problem *p)
+{
+	if (p->problem == PROBLEM_NONE)
+		http_stream_end(&s->stream);
+	else
+		break_stream(s, p);
 	scan_free(s, false);
 }
 

@@ -290,6 +290,28 @@ def a_stream_whose_snapshot_ends_says_so_and_is_incomplete():
     server.stop()
 
 
+def one_without_chunks_and_lines_is_cut_off_then():
+    """To HTTP/1.0 the end of the connection is the end of the stream, and protobuf has no line that could say why."""
+    server = Server(MEMTABLE_SIZE_LIMIT=1 << 20).start()
+    fill(server, 50000, value="x" * 500)
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", server.port))
+    sock.sendall(b"GET /v1/export HTTP/1.0\r\nAccept: application/x-protobuf\r\n\r\n")
+    client = server.client()
+    listed = wait_until(lambda: get(client, "/v1/snapshots")[1]["snapshots"], what="the snapshot")
+    assert client.request("DELETE", "/v1/snapshots/" + listed[0]["id"])[0] == 204
+    sock.settimeout(60)
+    try:
+        while sock.recv(1 << 16):
+            pass
+        raise AssertionError("it ended as if it were complete")
+    except ConnectionResetError:
+        pass
+    sock.close()
+    server.stop()
+
+
 def scans_at_once_are_bounded():
     server = Server(MEMTABLE_SIZE_LIMIT=1 << 20).start()
     fill(server, 20000, value="x" * 500)
@@ -401,6 +423,6 @@ harness.run(pages_have_every_key_once_in_either_direction, a_page_is_limited_by_
             a_cursor_of_a_server_that_was_started_anew_is_gone, snapshots_that_wait_are_bounded,
             a_stream_has_all_of_the_range, forms_are_chosen_by_accept,
             a_client_that_does_not_read_costs_no_memory_and_its_state_stays, a_client_that_goes_away_ends_its_scan,
-            a_stream_whose_snapshot_ends_says_so_and_is_incomplete, scans_at_once_are_bounded,
+            a_stream_whose_snapshot_ends_says_so_and_is_incomplete, one_without_chunks_and_lines_is_cut_off_then, scans_at_once_are_bounded,
             scans_survive_kills_of_frontends_or_end_visibly, a_range_delete_deletes_what_is_in_the_range, a_long_way_over_what_was_deleted_is_gone_in_steps,
             head_of_a_stream_is_its_head, keys_of_any_bytes_are_scanned)
