@@ -59,7 +59,7 @@ static void check_time(struct http_conn *c)
 		if (age > LINGER_S)
 			http_conn__abandon(c);
 	} else if (is_stuck(c)) {
-		http_conn__abandon(c);
+		http_conn__cut(c);       /* what it got is not all, and the system keeps nothing of the rest */
 	} else if (c->parser.in_body) {
 		if (body_is_slow(c))
 			http_conn__refuse(c, PROBLEM_REQUEST_TIMEOUT);
