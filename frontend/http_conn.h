@@ -104,6 +104,7 @@ void http_conn_open(struct http_shared *s, int fd);      /* takes over a connect
 void http_conn_tick(struct http_shared *s);              /* every second: time-outs */
 void http_conn_drain(struct http_shared *s);             /* each connection ends with its next answers */
 void http_conn_close_idle(struct http_shared *s);        /* those that are between two requests */
+void http_conn_cut_streams(struct http_shared *s);       /* those that are in the middle of one */
 
 /* Writes what was answered since; at the end of every turn that answered outside http_handle_f. */
 void http_flush(struct http_shared *s);

@@ -122,3 +122,13 @@ void http_conn_close_idle(struct http_shared *s)
 			http_conn__abandon(c);
 	http_flush(s);
 }
+
+void http_conn_cut_streams(struct http_shared *s)
+{
+	struct http_conn *c;
+
+	for (c = s->conns; c; c = c->next)
+		if (c->streams)
+			http_conn__cut(c);
+	http_flush(s);
+}

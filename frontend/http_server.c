@@ -164,6 +164,11 @@ void http_server_close_idle(struct http_server *s)
 	http_conn_close_idle(&s->shared);
 }
 
+void http_server_cut_streams(struct http_server *s)
+{
+	http_conn_cut_streams(&s->shared);
+}
+
 size_t http_server_connections(const struct http_server *s)
 {
 	return s->shared.count;

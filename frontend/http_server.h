@@ -34,6 +34,9 @@ void http_server_drain(struct http_server *s);
 /* Ends the connections that wait for a request, which would be lost if it were on its way: so some time after the drain
  * began. */
 void http_server_close_idle(struct http_server *s);
+
+/* Ends those that are in the middle of a stream, so that what they got is not taken for all of it. */
+void http_server_cut_streams(struct http_server *s);
 size_t http_server_connections(const struct http_server *s);
 void http_server_flush(struct http_server *s);               /* http_flush() */
 

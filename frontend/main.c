@@ -91,6 +91,7 @@ static void on_drain(void *ctx)
 		return;
 	if (left)
 		log_warn("%zu connections did not end in %" PRIu64 " s", left, p->drained_ms / 1000);
+	http_server_cut_streams(server);         /* the end of the process would look like theirs */
 	loop_stop(p->loop);
 }
 

@@ -128,6 +128,8 @@ static void command(char c)
 		http_stream_abort(&live);
 	else if (c == 'b')
 		http_stream_break(&live);
+	else if (c == 'x')
+		http_server_cut_streams(rig.server);
 	else if (c == 's')
 		live = http_stream_begin(kept, &head, &live_ops, NULL);
 	else
@@ -540,6 +542,33 @@ START_TEST(an_aborted_stream_is_seen_to_be_incomplete)
 }
 END_TEST
 
+START_TEST(streams_that_do_not_end_before_the_server_are_cut_off)
+{
+	struct answer a = { 0 };
+	int fd, other;
+	char byte;
+	ssize_t n;
+
+	start();
+	other = dial();
+	ask_canary(other);
+	fd = dial();
+	ask(fd, "GET", "/live", "1.0");
+	hear_head(fd, &a);
+	tell('x');
+	while ((n = read(fd, &byte, 1)) > 0)
+		;
+	ck_assert_int_lt(n, 0);
+	ck_assert_int_eq(errno, ECONNRESET);
+	until_gone(1);
+	ask_canary(other);
+	free(a.body);
+	close(fd);
+	close(other);
+	stop();
+}
+END_TEST
+
 START_TEST(a_client_that_goes_away_is_told_at_once)
 {
 	int fd;
@@ -804,6 +833,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, in_a_drain_only_the_last_of_those_taken_says_that_it_is);
 	tcase_add_test(tc, time_does_not_run_while_nobody_is_read_from);
 	tcase_add_test(tc, an_aborted_stream_is_seen_to_be_incomplete);
+	tcase_add_test(tc, streams_that_do_not_end_before_the_server_are_cut_off);
 	tcase_add_test(tc, a_client_that_goes_away_is_told_at_once);
 	tcase_add_test(tc, a_client_that_closes_its_side_gets_a_stream_that_ends);
 	tcase_add_test(tc, a_drain_lets_streams_end_and_tells_those_that_would_not);
