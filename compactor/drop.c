@@ -24,6 +24,10 @@
  * is take away such an answer, when it is a tombstone or an expired entry: a key that was deleted after the damage would turn
  * from not found to corrupt. So the engine adds the ranges on record to `deeper`, as if older versions lay there.
  *
+ * Covers: of an order with covers only what its last input holds may go, and the covers go on hiding in the next view what they
+ * hide in this one. An older version that goes had a newer one above it, which stays. A tombstone or expired entry of the last
+ * input is judged as ever: what is older is in that input or lies deeper, as tables of one level are disjoint.
+ *
  * An expired entry is a tombstone that came with time: the same argument holds. Where a deeper range covers its
  * key it must go on hiding the versions below, and a tombstone of its sequence does that without its value.
  *

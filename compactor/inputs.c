@@ -170,7 +170,8 @@ static enum st look_at(struct inputs *in, size_t i, struct buf *end)
 		in->runs[in->run_count++] = run_new(in, i);
 	buf_reset(end);
 	buf_append_slice(end, p->max_key);
-	in->entries += p->entry_count;
+	if (i >= in->order->cover_count)
+		in->entries += p->entry_count;
 	table_close(&reader);
 	return ST_OK;
 }
@@ -208,13 +209,26 @@ size_t inputs_failed(const struct inputs *in)
 	return in->order->input_count;
 }
 
+/* Is the merge's present entry the run's? */
+static bool shows(const struct inputs *in, const struct run *r)
+{
+	return r->head.valid && r->head.entry.key.p == in->merge->entry.key.p;
+}
+
 size_t inputs_showing(const struct inputs *in)
 {
-	for (size_t i = 0; i < in->run_count; i++) {
-		const struct iter *it = &in->runs[i]->head;
-
-		if (it->valid && it->entry.key.p == in->merge->entry.key.p)
+	for (size_t i = 0; i < in->run_count; i++)
+		if (shows(in, in->runs[i]))
 			return in->runs[i]->at;
-	}
 	return in->order->input_count;
+}
+
+bool inputs_shows_last(const struct inputs *in)
+{
+	return shows(in, in->runs[in->run_count - 1]);
+}
+
+bool inputs_last_is_over(const struct inputs *in)
+{
+	return !in->runs[in->run_count - 1]->head.valid;
 }

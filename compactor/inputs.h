@@ -36,7 +36,7 @@ struct inputs {
 	struct run **runs;       /* the merge's once that is there */
 	size_t run_count;
 	struct iter *merge;
-	uint64_t entries;        /* of all tables */
+	uint64_t entries;        /* of all tables that are no covers */
 	struct table_reads reads;        /* by the merge so far */
 };
 
@@ -51,6 +51,10 @@ struct iter *inputs_merge(struct inputs *in);
 
 /* After the merge ended with a status: the table that did it; the number of inputs when it was none of them. */
 size_t inputs_failed(const struct inputs *in);
+
+/* Does the merge's present entry come from the last run? And is that run at its end? */
+bool inputs_shows_last(const struct inputs *in);
+bool inputs_last_is_over(const struct inputs *in);
 
 /* The table that the merge's present entry comes from; the same. */
 size_t inputs_showing(const struct inputs *in);

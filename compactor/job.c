@@ -9,8 +9,11 @@
  * Every block of every input is read and checked, so a job is also a scrub of what it reads. As a last check
  * the number of entries that came must be what the inputs say they hold: an entry that got lost on the way
  * would be lost for good once the inputs are removed. Of an order for a range the entries are counted in the
- * report, and the engine checks the sum over all ranges. Blocks that the order passes over are the exception: how many
- * entries they held nobody knows, so there may be fewer.
+ * report, and the engine checks the sum over all ranges. Blocks that the order passes over are the exception: how
+ * many entries they held nobody knows, so there may be fewer.
+ *
+ * An order with covers rewrites its last input alone. The others are read for what they hide in it (drop.c), from
+ * where it begins to where it ends, and are neither counted nor written.
  *
  * job_run runs on the job thread, job_cancel and job_progress on the main thread.
  */
@@ -42,7 +45,7 @@ struct job {
 	const char *data_dir;
 	const struct compact_order *order;
 	int64_t now_ms;
-	uint64_t bytes_total, inputs_bytes;  /* of the range; of the inputs as a whole */
+	uint64_t bytes_total, inputs_bytes;  /* of the range; of the inputs as a whole, without covers */
 	/* any thread */
 	_Atomic bool cancelled;
 	_Atomic uint64_t entries_shown, entries_expected;
@@ -65,7 +68,7 @@ struct job *job_new(struct vfs *v, const char *data_dir, const struct compact_or
 	j->data_dir = data_dir;
 	j->order = order;
 	j->now_ms = now_ms;
-	for (size_t i = 0; i < order->input_count; i++)
+	for (size_t i = order->cover_count; i < order->input_count; i++)
 		j->inputs_bytes += order->inputs[i].size_bytes;
 	j->bytes_total = order->range_bytes ? order->range_bytes : j->inputs_bytes;
 	throttle_set(&j->throttle, order->rate_limit);
@@ -172,6 +175,12 @@ static enum st blame_order(struct job *j)
 
 /* ---- the merge ---- */
 
+/* Is the entry at hand one of a cover? It stays where it is, and is seen for what it hides. */
+static bool is_cover(const struct job *j)
+{
+	return j->order->cover_count > 0 && !inputs_shows_last(&j->inputs);
+}
+
 static enum st take_entry(struct job *j, struct drop *d)
 {
 	struct compact_report *r = &j->report;
@@ -180,6 +189,9 @@ static enum st take_entry(struct job *j, struct drop *d)
 
 	if (drop_next(d, &j->merge->entry, &verdict))
 		return blame_order(j);
+	if (is_cover(j))
+		return ST_OK;
+	r->entries_in++;
 	switch (verdict) {
 	case DROP_KEEP:
 		return outputs_add(&j->outputs, &j->merge->entry);
@@ -215,30 +227,30 @@ static bool show(struct job *j)
 	return !atomic_load(&j->cancelled);
 }
 
-/* Is the merge at its end, or at the end of the order's range? */
+/* Is the merge at its end, or at the end of the order's range, or has it no more than covers? */
 static bool at_end(const struct job *j)
 {
 	const struct slice end = j->order->end;
 
-	return !j->merge->valid || (end.n > 0 && slice_cmp(j->merge->entry.key, end) >= 0);
+	return !j->merge->valid || (end.n > 0 && slice_cmp(j->merge->entry.key, end) >= 0) ||
+	       (j->order->cover_count > 0 && inputs_last_is_over(&j->inputs));
 }
 
 static enum st merge(struct job *j)
 {
-	struct compact_report *r = &j->report;
+	uint64_t seen = 0;
 	struct drop d;
 	enum st st = ST_OK;
 
 	drop_init(&d, j->order->deeper, j->order->deeper_count, j->now_ms);
 	for (begin_merge(j); !at_end(j); iter_next(j->merge)) {
 		j->unshown_bytes += j->merge->entry.value.n;
-		if ((r->entries_in % SHOW_EVERY == 0 || j->unshown_bytes > SHOW_BYTES) && !show(j))
+		if ((seen++ % SHOW_EVERY == 0 || j->unshown_bytes > SHOW_BYTES) && !show(j))
 			st = ST_CANCELLED;
 		else
 			st = take_entry(j, &d);
 		if (st)
 			break;
-		r->entries_in++;
 	}
 	drop_fini(&d);
 	if (st == ST_OK && j->merge->status)

@@ -35,7 +35,7 @@ void outputs_expect(struct outputs *o, uint64_t entries)
 	const struct compact_order *order = o->order;
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < order->input_count && !order->range_bytes; i++)
+	for (size_t i = order->cover_count; i < order->input_count && !order->range_bytes; i++)
 		bytes += order->inputs[i].size_bytes;
 	bytes += order->range_bytes;
 	if (bytes > order->table_size_target)

@@ -99,6 +99,7 @@ void compact_order_encode(const struct compact_order *o, struct buf *out)
 	m.database = o->database;
 	m.cancel = o->cancel;
 	m.n_inputs = o->input_count;
+	m.cover_count = (uint32_t)o->cover_count;
 	m.inputs = input_messages(&a, o);
 	m.output_level = o->output_level;
 	m.first_output_id = o->first_output_id.v;
@@ -131,6 +132,8 @@ static enum st take_inputs(const Lsm__CompactOrder *m, struct arena *a, struct c
 		if (in->id == 0 || in->level >= LEVEL_COUNT)
 			return fail(ST_INVALID, "compaction order with input %llu on level %u",
 			    (unsigned long long)in->id, in->level);
+		if (i < m->cover_count && in->level >= m->inputs[m->n_inputs - 1]->level)
+			return fail(ST_INVALID, "compaction order with a cover on level %u", in->level);
 		o->inputs[i] = (struct compact_input){ file_id(in->id), in->level, in->size_bytes };
 	}
 	return ST_OK;
@@ -185,6 +188,8 @@ static enum st check_job(const Lsm__CompactOrder *m)
 {
 	if (m->n_inputs == 0)
 		return fail(ST_INVALID, "compaction order without an input");
+	if (m->cover_count > 0 && m->n_inputs != (size_t)m->cover_count + 1)
+		return fail(ST_INVALID, "compaction order with %u covers of %zu inputs", m->cover_count, m->n_inputs);
 	if (m->output_level >= LEVEL_COUNT)
 		return fail(ST_INVALID, "compaction order for level %u", m->output_level);
 	if (m->first_output_id == 0 || m->output_id_count == 0 ||
@@ -212,7 +217,7 @@ enum st compact_order_decode(struct slice message, struct arena *a, struct compa
 	if (!m->cancel && !m->adjust && (st = check_job(m)) != ST_OK)
 		return st;
 	*op = (struct compact_order){ .incarnation = m->incarnation, .job = m->job, .database = m->database,
-	    .cancel = m->cancel, .output_level = m->output_level, .first_output_id = file_id(m->first_output_id),
+	    .cover_count = m->cover_count, .cancel = m->cancel, .output_level = m->output_level, .first_output_id = file_id(m->first_output_id),
 	    .output_id_count = m->output_id_count, .table_size_target = m->table_size_target, .codec = m->codec,
 	    .begin = plain(m->begin_key), .end = plain(m->end_key), .range_bytes = m->range_bytes,
 	    .below_limit = m->below_limit, .adjust = m->adjust, .rate_limit = m->rate_limit };

@@ -19,6 +19,7 @@ struct compact_order {
 	uint64_t incarnation, job, database;
 	bool cancel;
 	struct compact_input *inputs;  size_t input_count;       /* newest data first */
+	size_t cover_count;                                      /* of them: they stay, and hide entries of the last one; 0: a merge */
 	uint32_t output_level;
 	struct file_id first_output_id;  uint32_t output_id_count;
 	uint64_t table_size_target;

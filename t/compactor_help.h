@@ -11,6 +11,7 @@
 
 #define HELP_NOW_MS ((int64_t)1 << 41)    /* half of help_random()'s expiry times lie before it */
 #define HELP_FIRST_OUTPUT 1000u
+#define HELP_FIRST_INPUT 11u
 #define HELP_INPUTS_MAX 8u
 
 /* Random entries, cut into inputs; what a job must make of them under the order. */
@@ -19,6 +20,7 @@ struct help_job {
 	const char *dir;
 	int64_t now_ms;                      /* what the job takes for now */
 	struct help_set all;                 /* everything, in entry order */
+	unsigned char *dealt;                /* the input that each of these is in */
 	struct compact_order order;
 	struct compact_input inputs[HELP_INPUTS_MAX];
 	struct key_range deeper[2];
@@ -37,8 +39,9 @@ static inline void help_write_inputs(struct help_job *h, struct rnd *rnd, size_t
 {
 	struct help_set parts[HELP_INPUTS_MAX] = { { NULL, 0, 0 } };
 
+	h->dealt = mem_alloc(h->all.n + 1);
 	for (size_t i = 0; i < h->all.n; i++) {
-		struct help_set *p = &parts[rnd_below(rnd, n)];
+		struct help_set *p = &parts[h->dealt[i] = (unsigned char)rnd_below(rnd, n)];
 
 		if (p->n == p->room) {
 			p->room = p->room ? p->room * 2 : 64;
@@ -48,7 +51,7 @@ static inline void help_write_inputs(struct help_job *h, struct rnd *rnd, size_t
 	}
 	h->order.inputs = h->inputs;
 	for (size_t i = 0; i < n; i++) {
-		struct file_id id = file_id(11 + i);
+		struct file_id id = file_id(HELP_FIRST_INPUT + i);
 		struct table_summary s;
 
 		if (parts[i].n > 0) {
@@ -94,6 +97,13 @@ static inline void help_job_begin(struct help_job *h, struct vfs *v, const char 
 static inline void help_job_end(struct help_job *h)
 {
 	help_free(&h->all);
+	mem_free(h->dealt);
+}
+
+/* Is the i-th entry one that the job rewrites, and none of a cover? */
+static inline bool help_is_own(const struct help_job *h, size_t i)
+{
+	return h->order.cover_count == 0 || HELP_FIRST_INPUT + h->dealt[i] == h->inputs[h->order.cover_count].id.v;
 }
 
 static inline bool help_covered(const struct help_job *h, struct slice key)
@@ -109,7 +119,7 @@ static inline bool help_stays(const struct help_job *h, size_t i)
 {
 	const struct entry *e = &h->all.e[i];
 
-	if (i > 0 && slice_eq(h->all.e[i - 1].key, e->key))
+	if (!help_is_own(h, i) || (i > 0 && slice_eq(h->all.e[i - 1].key, e->key)))
 		return false;
 	if (!e->is_tombstone && !entry_has_expired(e, h->now_ms))
 		return true;

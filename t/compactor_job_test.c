@@ -325,6 +325,51 @@ START_TEST(ranges_together_make_what_the_whole_order_makes)
 }
 END_TEST
 
+/* The last input is to be rewritten alone, the others are covers. False: there are none. */
+static bool make_covers(struct help_job *h)
+{
+	struct compact_order *o = &h->order;
+
+	o->cover_count = o->input_count - 1;
+	o->inputs[o->cover_count].level = o->output_level = 6;
+	for (size_t i = 0; i < h->all.n && o->begin.n == 0; i++)
+		if (help_is_own(h, i))
+			o->begin = h->all.e[i].key;
+	return o->cover_count > 0;
+}
+
+START_TEST(with_covers_the_last_input_loses_what_they_hide_and_nothing_of_them_is_written)
+{
+	struct rnd rnd = { 5 };
+	unsigned rounds = 0;
+
+	while (rounds < ROUNDS) {
+		uint64_t own = 0, kept = 0;
+		struct compact_report r;
+		struct help_job h;
+		struct job *j;
+
+		help_begin();
+		help_job_begin(&h, vfs_posix(), help_dir, &rnd, 1 + rnd_below(&rnd, 1500));
+		rounds += make_covers(&h);
+		j = job_new(h.vfs, h.dir, &h.order, HELP_NOW_MS);
+		job_run(j, &r);
+		ck_assert_int_eq(r.status, ST_OK);
+		help_check_outputs(&h, &r);
+		for (size_t t = 0; t < r.output_count; t++)
+			kept += r.outputs[t].entry_count;
+		for (size_t i = 0; i < h.all.n; i++)
+			own += help_is_own(&h, i);
+		ck_assert_uint_eq(r.entries_in, own);
+		ck_assert_uint_eq(kept + r.dropped_overwritten + r.dropped_tombstones + r.dropped_expired, own);
+		ck_assert_uint_eq(r.bytes_total, h.inputs[h.order.cover_count].size_bytes);
+		job_free(&j);
+		help_job_end(&h);
+		help_end();
+	}
+}
+END_TEST
+
 /* Below, tables of 100 bytes end at every twentieth entry. */
 static void set_below(struct help_job *h, struct compact_below *below, size_t room)
 {
@@ -430,6 +475,7 @@ END_TEST
 
 static void suite(TCase *tc)
 {
+	tcase_add_test(tc, with_covers_the_last_input_loses_what_they_hide_and_nothing_of_them_is_written);
 	tcase_add_test(tc, ranges_together_make_what_the_whole_order_makes);
 	tcase_add_test(tc, an_output_ends_before_it_meets_too_much_below);
 	tcase_add_test(tc, a_rate_limit_holds_a_job_up_until_it_is_changed);

@@ -132,6 +132,32 @@ START_TEST(cancellation_needs_only_its_job)
 }
 END_TEST
 
+START_TEST(covers_are_all_inputs_but_the_last_and_lie_above_it)
+{
+	struct compact_order o = some_order(), back;
+	struct buf m = BUF_INIT;
+	struct arena a;
+
+	o.cover_count = 2;
+	arena_init(&a);
+	compact_order_encode(&o, &m);
+	ck_assert_int_eq(compact_order_decode(buf_slice(&m), &a, &back), ST_OK);
+	ck_assert_uint_eq(back.cover_count, 2);
+	arena_fini(&a);
+	buf_fini(&m);
+	o.cover_count = 1;
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o.cover_count = 3;
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o.cover_count = UINT32_MAX;
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+	o.inputs = inputs;
+	o.input_count = 2;               /* both on level 0 */
+	o.cover_count = 1;
+	ck_assert_int_eq(order_status(&o), ST_INVALID);
+}
+END_TEST
+
 START_TEST(orders_that_cannot_be_done_are_invalid)
 {
 	struct compact_order o = some_order();
@@ -303,6 +329,7 @@ static void suite(TCase *tc)
 	tcase_add_test(tc, order_comes_out_as_it_went_in);
 	tcase_add_test(tc, report_comes_out_as_it_went_in);
 	tcase_add_test(tc, cancellation_needs_only_its_job);
+	tcase_add_test(tc, covers_are_all_inputs_but_the_last_and_lie_above_it);
 	tcase_add_test(tc, orders_that_cannot_be_done_are_invalid);
 	tcase_add_test(tc, reports_of_impossible_tables_are_invalid);
 	tcase_add_test(tc, detail_that_is_no_text_is_cut_before_it_is_sent);
