@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/stats/stats.h"
 #include "engine/pick.h"
+#include "engine/pick_hidden.h"
 
 #define LOOK_MS 30000
 #define ROOM_LOOK_MS 1000
@@ -65,7 +66,10 @@ static void go_round(struct chooser *c, const struct version *v, struct arena *a
 	stats_set(M_compaction_resting, q->resting_count);
 }
 
-static bool pick_within(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, uint64_t room,
+/* pick_next() or pick_hidden(). */
+typedef bool pick_f(const struct pick_question *q, struct arena *a, struct pick_job *jobp);
+
+static bool pick_within(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, pick_f *pick, uint64_t room,
 			bool hopeful)
 {
 	bool hurry = reserve_refuses(c->reserve), rest = at_rest(c), found;
@@ -78,40 +82,58 @@ static bool pick_within(struct chooser *c, const struct chooser_scene *scene, st
 	q.room_bytes = room_beside(room, running_bytes);
 	q.version = truth_lock(c->truth);
 	go_round(c, q.version, &job->arena, &q);
-	found = pick_next(&q, &job->arena, &job->pick);
+	found = pick(&q, &job->arena, &job->pick);
 	if (found)
 		compaction_own(job, q.version);
 	truth_unlock(c->truth);
 	return found;
 }
 
+/* What room there is, and what the ballast makes of it, which it is then given back for. */
+static bool pick_for_certain(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, pick_f *pick,
+			     uint64_t room)
+{
+	bool spendable = room != UINT64_MAX && reserve_refuses(c->reserve) && scene->idle;
+	uint64_t ballast = spendable ? reserve_ballast(c->reserve) : 0;
+
+	if (pick_within(c, scene, job, pick, room, false))
+		return true;
+	return ballast && pick_within(c, scene, job, pick, room + ballast, false) && reserve_spend(c->reserve);
+}
+
+/* With nothing under way that may make room. For certain comes before hope: that does not fail. */
+static bool pick_last_resort(struct chooser *c, const struct chooser_scene *scene, struct compaction *job, uint64_t room)
+{
+	bool refuses = reserve_refuses(c->reserve);
+
+	if ((refuses || c->held_for_room) && pick_for_certain(c, scene, job, pick_hidden, room))
+		return true;
+	return refuses && (pick_within(c, scene, job, pick_next, room, true) || pick_within(c, scene, job, pick_hidden, room, true));
+}
+
 static bool pick_what_fits(struct chooser *c, const struct chooser_scene *scene, struct compaction *job)
 {
-	uint64_t room = reserve_room(c->reserve), ballast = reserve_ballast(c->reserve);
+	uint64_t room = reserve_room(c->reserve);
 
 	c->held_for_room = false;
-	if (pick_within(c, scene, job, room, false))
+	if (pick_for_certain(c, scene, job, pick_next, room))
 		return true;
 	if (room == UINT64_MAX)
 		return false;
-	if (reserve_refuses(c->reserve) && scene->idle) {
-		if (ballast && pick_within(c, scene, job, room + ballast, false))
-			return reserve_spend(c->reserve);
-		if (scene->running_count == 0 && pick_within(c, scene, job, room, true))
-			return true;
-	}
-	c->held_for_room = pick_within(c, scene, job, UINT64_MAX, false);
-	return false;
+	c->held_for_room = pick_within(c, scene, job, pick_next, UINT64_MAX, false);
+	return scene->idle && scene->running_count == 0 && pick_last_resort(c, scene, job, room);
 }
 
 bool chooser_next(struct chooser *c, const struct chooser_scene *scene, struct compaction *job)
 {
-	bool before = c->held_for_room, found;
+	bool found, waits;
 
 	c->asked = scene->asked;
 	found = pick_what_fits(c, scene, job);
-	if (c->held_for_room && !before)
+	waits = !found && c->held_for_room && scene->running_count == 0;
+	if (waits && !c->waits)
 		log_warn("Compaction waits: the disk has no room for the output of any job that is due.");
+	c->waits = waits;
 	if (found)
 		compaction_set_inputs(job);
 	return found;

@@ -5,8 +5,9 @@
  *   the levels, what runs, what was asked for, whether anybody writes, who rests   -->  pick  -->  one that fits on the disk
  *
  * 1. What fits into the room there is comes first; else, while writes are refused, what fits when the ballast is given
- *    back, which it then is; else, with nothing under way, what will fit if its deletes hide what they should: without it a
- *    disk full of deleted entries stayed full. If the hope was wrong the job fails and its outputs go (4).
+ *    back, which it then is. Else, with nothing under way, one table of the last level is rewritten alone, without what is
+ *    hidden in it (pick_hidden.h); else, while writes are refused, what will fit if its deletes hide what they should. Without
+ *    these two a disk full of deleted entries stayed full. If the hope was wrong the job fails and its outputs go (4).
  * 2. When nothing that is due fits, that is known (held_for_room), and said once.
  * 3. Inputs that made jobs fail rest, each for itself, and jobs go round them (setback.h).
  * 4. After a failure that is no input's fault nothing is begun for a while, longer each time until a job goes well.
@@ -33,6 +34,7 @@ struct chooser {
 	uint64_t rest_since_us;
 	struct seq asked;                /* what the latest question asked for */
 	bool held_for_room;              /* there is something to do and no room for it */
+	bool waits;                      /* and nothing is under way, which was said */
 	struct setback setback;
 	uint64_t retry_us, retry_at_us;  /* (4); 0: the last job went well */
 };

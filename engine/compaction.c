@@ -50,6 +50,7 @@ void compaction_own(struct compaction *c, const struct version *v)
 	size_t count = 0;
 
 	c->passed = arena_alloc(&c->arena, (d->count + 1) * sizeof(*c->passed));
+	c->passed_count = 0;             /* what was picked before may have been no good */
 	for (size_t i = 0; i < d->count; i++)
 		if (compaction_reads(c, met[i].table))
 			c->passed[c->passed_count++] = met[i];
@@ -64,7 +65,7 @@ void compaction_set_inputs(struct compaction *c)
 	c->inputs = arena_alloc(&c->arena, c->pick.input_count * sizeof(*c->inputs));
 	for (size_t i = 0; i < c->pick.input_count; i++) {
 		c->inputs[i] = c->pick.inputs[i]->facts.id;
-		c->level0_count += c->pick.inputs[i]->level == 0;
+		c->level0_count += i >= c->pick.cover_count && c->pick.inputs[i]->level == 0;
 	}
 }
 
@@ -84,7 +85,9 @@ uint32_t compaction_cut(struct compaction *c, size_t most, uint64_t least_bytes,
 {
 	struct part_range *ranges;
 
-	c->part_count = parts_cut(&c->pick, most, least_bytes, &c->arena, &ranges);
+	c->part_count = parts_cut(&c->pick, c->pick.cover_count ? 1 : most, least_bytes, &c->arena, &ranges);
+	if (c->pick.cover_count)
+		ranges[0].begin = c->pick.min;   /* of the covers no more is read than need be */
 	c->parts = arena_alloc(&c->arena, c->part_count * sizeof(*c->parts));
 	c->id_count = 0;
 	for (size_t i = 0; i < c->part_count; i++) {
@@ -125,6 +128,7 @@ void compaction_encode(const struct compaction *c, size_t part, const struct com
 	o.passed = c->passed;
 	o.passed_count = c->passed_count;
 	o.inputs = inputs;
+	o.cover_count = c->pick.cover_count;     /* all of them meet the one table, and so its range */
 	for (size_t i = 0; i < c->pick.input_count; i++)
 		if (parts_meet(&p->range, &c->pick.inputs[i]->facts))
 			inputs[o.input_count++] = (struct compact_input){ c->inputs[i], c->pick.inputs[i]->level,
@@ -204,6 +208,14 @@ enum st compaction_take(struct compaction *c, size_t part, const struct compact_
 	return ST_OK;
 }
 
+/* Are blocks passed over of which the entries would be counted? Those of covers are not. */
+static bool passes_own(const struct compaction *c)
+{
+	size_t covers = c->pick.cover_count;
+
+	return covers ? compaction_passes(c, c->pick.inputs[covers]->facts.id) > 0 : c->passed_count > 0;
+}
+
 enum st compaction_check(const struct compaction *c)
 {
 	const struct compact_report *s = &c->sums;
@@ -213,7 +225,7 @@ enum st compaction_check(const struct compaction *c)
 		for (size_t t = 0; t < c->parts[i].output_count; t++)
 			out += c->parts[i].outputs[t].entry_count;
 	if (out == s->entries_in && (s->entries_in == c->pick.input_entries ||
-				     (s->entries_in < c->pick.input_entries && c->passed_count > 0)))
+				     (s->entries_in < c->pick.input_entries && passes_own(c))))
 		return ST_OK;
 	return fail(ST_CORRUPT, "compaction %" PRIu64 " does not add up: %" PRIu64 " entries in its inputs, %" PRIu64
 		    " came, %" PRIu64 " are accounted for", c->number, c->pick.input_entries, s->entries_in, out);
@@ -287,14 +299,16 @@ static enum st commit(const struct compaction *c, struct truth *t)
 {
 	struct live_table *added = mem_alloc((compaction_output_count(c) + 1) * sizeof(*added));
 	struct job_row row = compaction_row(c);
-	struct version_edit edit = { .added = added, .removed = c->inputs, .removed_count = c->pick.input_count, .job = &row };
+	struct version_edit edit = { .added = added, .removed = c->inputs + c->pick.cover_count,
+				     .removed_count = c->pick.input_count - c->pick.cover_count, .job = &row };
 	enum st st;
 
 	for (size_t i = 0; i < c->part_count; i++)
 		for (size_t n = 0; n < c->parts[i].output_count; n++)
 			added[edit.added_count++] = (struct live_table){ .facts = c->parts[i].outputs[n],
 									 .level = c->pick.output_level,
-									 .created_ms = row.finished_ms };
+									 .created_ms = row.finished_ms,
+									 .filtered = c->pick.covered };
 	st = truth_commit(t, &edit);
 	mem_free(added);
 	return st;
@@ -303,7 +317,7 @@ static enum st commit(const struct compaction *c, struct truth *t)
 /* After the commit (invariant 4). Readers with an older view hold the files open, have a lease, or load the newer view. */
 static void remove_inputs(const struct compaction *c, struct truth *t, const struct install_dir *dir)
 {
-	for (size_t i = 0; i < c->pick.input_count; i++)
+	for (size_t i = c->pick.cover_count; i < c->pick.input_count; i++)
 		if (retired_table(dir, t, c->inputs[i]))
 			log_warn("Table %" PRIu64 " was replaced and could not be removed; the next start does.",
 				 c->inputs[i].v);

@@ -11,6 +11,8 @@
  * 3. Blocks of the inputs that are on record as damaged are passed over by all parts, and the ranges on record that meet the
  *    job are among `deeper`, so that what was deleted after the damage stays deleted (compactor/drop.c). How many entries
  *    those blocks held nobody knows: then (2) holds for those that came. What is put on record later is for the next job.
+ * 4. A job with covers (pick_hidden.h) replaces its last input alone: neither entries nor bytes of the others are counted, nor are
+ *    these removed. It is never cut.
  *
  * The jobs thread's.
  */
@@ -35,10 +37,10 @@ struct compaction {
 	uint64_t number;
 	int64_t started_ms;
 	uint64_t ordered_us;
-	uint32_t level0_count;           /* of the inputs */
+	uint32_t level0_count;           /* of the inputs that go */
 	struct arena arena;              /* of all that is below */
 	struct pick_job pick;
-	struct file_id *inputs;          /* ids of pick.inputs */
+	struct file_id *inputs;          /* ids of pick.inputs; the first pick.cover_count stay */
 	struct table_damage *passed;  size_t passed_count;   /* table and offset are of interest */
 	struct compaction_part *parts;  size_t part_count, done_count;
 	struct file_id first_output;

@@ -14,6 +14,7 @@ struct live_table {
 	struct table_facts facts;        /* keys owned by whoever owns the live_table */
 	unsigned level;
 	int64_t created_ms;
+	struct seq filtered;             /* in memory only: it was rewritten without what tables above it hid up to here (pick_hidden.h) */
 };
 
 /* A compaction job as the manifest keeps it (lineage). */

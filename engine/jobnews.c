@@ -43,7 +43,7 @@ void jobnews_running(struct compaction *const *running, size_t n, size_t compact
 void jobnews_begun(const struct compaction *job)
 {
 	log_info("Compaction %" PRIu64 " begins: %s; %zu tables, %" PRIu64 " KiB, from level %u to level %u, in %zu parts.",
-		 job->number, job->pick.reason, job->pick.input_count, job->pick.input_bytes >> 10, job->pick.input_level,
+		 job->number, job->pick.reason, job->pick.input_count - job->pick.cover_count, job->pick.input_bytes >> 10, job->pick.input_level,
 		 job->pick.output_level, job->part_count);
 }
 

@@ -55,6 +55,7 @@ libengine_a_SOURCES += \
 	engine/setback.c engine/setback.h \
 	engine/garbage.c engine/garbage.h \
 	engine/pick_job.c engine/pick_job.h \
+	engine/pick_hidden.c engine/pick_hidden.h \
 	engine/pick.c engine/pick.h \
 	engine/parts.c engine/parts.h \
 	engine/compaction.c engine/compaction.h \

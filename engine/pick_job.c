@@ -82,13 +82,23 @@ static void make_room(struct pick_job *job, struct arena *a)
 	job->inputs = more;
 }
 
+void pick__add_cover(struct pick_job *job, struct arena *a, const struct live_table *t)
+{
+	make_room(job, a);
+	job->inputs[job->input_count++] = t;
+	job->cover_count++;
+	if (t->facts.max_seq.v > job->covered.v)
+		job->covered = t->facts.max_seq;
+}
+
 void pick__add(struct pick_job *job, struct arena *a, const struct live_table *t)
 {
 	const struct table_facts *f = &t->facts;
+	bool first = job->input_count == job->cover_count;
 
-	if (job->input_count == 0 || slice_cmp(f->min_key, job->min) < 0)
+	if (first || slice_cmp(f->min_key, job->min) < 0)
 		job->min = f->min_key;
-	if (job->input_count == 0 || slice_cmp(f->max_key, job->max) > 0)
+	if (first || slice_cmp(f->max_key, job->max) > 0)
 		job->max = f->max_key;
 	make_room(job, a);
 	job->inputs[job->input_count++] = t;

@@ -34,9 +34,11 @@ struct pick_job {
 	bool move;                               /* nothing to merge: only the level changes */
 	const struct live_table **inputs;        /* newest data first; copies, they outlive the version's; in the arena */
 	size_t input_count;
-	uint64_t input_bytes, input_entries;
+	size_t cover_count;                      /* the first so many inputs stay, and are read for what they hide in the last one */
+	struct seq covered;                      /* the newest sequence of those */
+	uint64_t input_bytes, input_entries;     /* covers are not counted */
 	unsigned input_level, output_level;      /* the same: rewritten in place */
-	struct slice min, max;                   /* of all inputs; in the arena */
+	struct slice min, max;                   /* of all inputs but covers; in the arena */
 	struct key_range *deeper;                /* sorted, disjoint; in the arena */
 	size_t deeper_count;
 	struct compact_below *below;             /* tables one level below the output that it meets, by key; in the arena */
@@ -54,6 +56,9 @@ struct pick_span pick__span(const struct version *v, unsigned level, struct slic
 /* An empty job between these levels. */
 void pick__begin(struct pick_job *job, unsigned input_level, unsigned output_level);
 void pick__add(struct pick_job *job, struct arena *a, const struct live_table *t);
+
+/* The same for one that stays: before the table that it covers. */
+void pick__add_cover(struct pick_job *job, struct arena *a, const struct live_table *t);
 
 /* Adds what its range meets from the level below its input down to its output level (2); false: some of it is not to
  * be had (3), or another job writes there (1). */

@@ -89,6 +89,8 @@ enum st underway_install(struct underway *u, struct compaction *job)
 
 	if (st)
 		return st;
+	if (job->pick.cover_count)
+		truth_set_busy(u->truth, job->inputs, job->pick.cover_count, false);     /* the others are gone */
 	jobnews_installed(job, u->memtable_size_limit, u->drain);
 	forget(u, job);
 	return ST_OK;

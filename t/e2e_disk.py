@@ -16,6 +16,10 @@ DISK_BYTES = 48 << 20
 VALUE = "v" * 2000
 SETTINGS = dict(MEMTABLE_SIZE_LIMIT="1M", DISK_LOW_WATER="8M", TABLE_SIZE_TARGET="1M", BLOCK_COMPRESSION="none")
 RESUME_SECONDS = 5.0
+LITTLE_ROOM = 3 << 20
+FOR_GOOD_SECONDS = 3.0                   # longer than it takes until deletes are flushed and looked at
+PLAIN = dict(BLOCK_COMPRESSION_LAST="none")
+BATCH = 64
 
 
 class SmallDisk:
@@ -39,8 +43,8 @@ class SmallDisk:
         s = os.statvfs(self.top)
         return s.f_bavail * s.f_frsize
 
-    def fill(self):
-        """Somebody else takes every byte there is."""
+    def fill(self, but=0):
+        """Somebody else takes every byte there is, but for so many."""
         with open(self.filler, "ab", buffering=0) as f:
             for step in (1 << 20, 4096, 1):
                 try:
@@ -48,6 +52,8 @@ class SmallDisk:
                         pass
                 except OSError:
                     pass
+            if but:
+                f.truncate(max(f.tell() - but, 0))
 
     def give_back(self):
         os.unlink(self.filler)
@@ -62,8 +68,8 @@ def why_not():
         return f"no small file system can be mounted: {e}"
 
 
-def started(disk):
-    return harness.Server(disk.data, **SETTINGS).start()
+def started(disk, **more):
+    return harness.Server(disk.data, **SETTINGS, **more).start()
 
 
 def ended(server):
@@ -91,20 +97,75 @@ def write_until_full(client, first):
         time.sleep(0.05)
 
 
+def random_value(number):
+    return random.Random(number).randbytes(1000).hex()
+
+
+def put_of(number):
+    return {"type": "write", "key": f"k{number:06d}", "value": random_value(number)}
+
+
+def is_full_for_good(server, client):
+    """Refused, and no compaction is under way that will end this? Half of the room that one needs comes back when it is done."""
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < FOR_GOOD_SECONDS:
+        if client.write("room", "?")[0] == 200:
+            return False
+        if server.metric("lsm_compaction_in_progress"):
+            quiet_since = time.monotonic()
+        time.sleep(0.1)
+    return True
+
+
+def fill_for_good(server, client):
+    """Keys in no order, as many as there is ever room for; the numbers of those that were acknowledged."""
+    written = []
+    while True:
+        batch = [n * 7919 % 1000003 for n in range(len(written), len(written) + BATCH)]
+        status, answer = client.batch([put_of(number) for number in batch])
+        if status == 200:
+            written += batch
+        elif status == 507 and is_full_for_good(server, client):
+            return written
+        else:
+            assert status in (503, 507), (status, answer)
+            time.sleep(0.05)
+
+
+def make_room(disk, client, deleted, count):
+    """Deletes, in this order, and waits for writes to go on; how long that took is told."""
+    free = disk.free()
+    for at in range(0, len(deleted), BATCH):
+        batch = [{"type": "delete", "key": f"k{number:06d}"} for number in deleted[at:at + BATCH]]
+        harness.wait_until(lambda: accepted(client.batch(batch)[0]), 30, "deletes that are accepted")
+    began = time.monotonic()
+    writes_resume(client, 60)
+    print(f"# {free >> 10} KiB were free, {len(deleted)} of {count} values were deleted, {time.monotonic() - began:.1f} s later "
+          f"writes went on with {disk.free() >> 10} KiB free", flush=True)
+
+
+def check_values(client, written, deleted):
+    gone = set(deleted)
+    for number in written:
+        status, answer = client.read(f"k{number:06d}")
+        harness.equal((status, answer.get("value")), (404, None) if number in gone else (200, random_value(number)), f"k{number:06d}")
+
+
 def check_all(client, numbers):
     for i in numbers:
         status, answer = client.read(f"k{i:06d}")
         harness.equal((status, answer and answer.get("value")), (200, value_of(i)), f"k{i:06d}")
 
 
+def accepted(status):
+    if status not in (200, 503):
+        raise AssertionError(f"a delete on a full disk: {status}")
+    return status == 200
+
+
 def delete(client, i):
     """A delete is accepted; being told to come back is allowed, being told that the disk is full is not."""
-    def done():
-        status = client.delete(f"k{i:06d}")[0]
-        if status not in (200, 503):
-            raise AssertionError(f"a delete on a full disk: {status}")
-        return status == 200
-    harness.wait_until(done, 30, "an accepted delete")
+    harness.wait_until(lambda: accepted(client.delete(f"k{i:06d}")[0]), 30, "an accepted delete")
 
 
 def writes_resume(client, seconds):
@@ -177,7 +238,7 @@ def filled_in_any_order_deletes_make_room_from_level_0_on():
         written = []
         while True:
             number = len(written) * 7919 % 1000003
-            status, answer = client.write(f"k{number:06d}", random.Random(number).randbytes(1000).hex())
+            status, answer = client.write(f"k{number:06d}", random_value(number))
             if status == 507:
                 break
             assert status in (200, 503), (status, answer)
@@ -186,6 +247,40 @@ def filled_in_any_order_deletes_make_room_from_level_0_on():
         for number in written:
             delete(client, number)
         writes_resume(client, 60)
+        ended(server)
+
+
+def deletes_spread_over_all_keys_make_room_where_no_level_fits_as_a_whole():
+    """Half of what fills the disk is deleted, one here and one there. The last level as a whole belongs to the job that the deletes
+    are for, and what is left of it is far more than there is room for."""
+    with SmallDisk() as disk:
+        server = started(disk, **PLAIN)
+        client = server.client()
+        before = pids(server)
+        written = fill_for_good(server, client)
+        deleted = random.Random(1).sample(written, len(written) // 2)
+        make_room(disk, client, deleted, len(written))
+        check_values(client, written, deleted)
+        harness.equal(pids(server), before, "workers")
+        with open(server.log_path) as log:
+            assert "no room for more" in log.read(), "other jobs have done it: this test shows nothing"
+        server.stop()
+        server.start()
+        check_values(server.client(), written, deleted)
+        ended(server)
+
+
+def deletes_spread_over_all_keys_make_room_where_somebody_else_left_next_to_none():
+    with SmallDisk() as disk:
+        server = started(disk, **PLAIN)
+        client = server.client()
+        written = fill_for_good(server, client)
+        disk.fill()
+        harness.wait_until(lambda: server.metric("lsm_disk_reserve_bytes") == 0, 10, "the reserve to be given back")
+        disk.fill(but=LITTLE_ROOM)
+        deleted = random.Random(2).sample(written, len(written) * 3 // 4)
+        make_room(disk, client, deleted, len(written))
+        check_values(client, written, deleted)
         ended(server)
 
 
@@ -207,6 +302,8 @@ def a_server_killed_on_a_full_disk_starts_from_its_reserve_and_has_lost_nothing(
 
 TESTS = (filled_by_us_writes_stop_before_anything_breaks_and_deletes_make_room,
          filled_in_any_order_deletes_make_room_from_level_0_on,
+         deletes_spread_over_all_keys_make_room_where_no_level_fits_as_a_whole,
+         deletes_spread_over_all_keys_make_room_where_somebody_else_left_next_to_none,
          filled_by_somebody_else_writes_resume_within_seconds_of_room_coming_back,
          a_server_killed_on_a_full_disk_starts_from_its_reserve_and_has_lost_nothing)
 

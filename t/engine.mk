@@ -12,6 +12,10 @@ check_PROGRAMS += t/engine_pick_test
 t_engine_pick_test_SOURCES = t/engine_pick_test.c
 t_engine_pick_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += t/engine_pick_hidden_test
+t_engine_pick_hidden_test_SOURCES = t/engine_pick_hidden_test.c
+t_engine_pick_hidden_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)
+
 check_PROGRAMS += t/engine_levels_test
 t_engine_levels_test_SOURCES = t/engine_levels_test.c
 t_engine_levels_test_LDADD = $(ENGINE_LIBS) $(CHECK_LIBS)

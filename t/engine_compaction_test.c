@@ -8,6 +8,7 @@
 #include "common/vfs/fault.h"
 #include "compactor/job.h"
 #include "engine/compaction.h"
+#include "engine/pick_hidden.h"
 
 #define KEYS 120u
 
@@ -31,20 +32,28 @@ static void write_keys(struct world *w, unsigned from, unsigned to, unsigned ste
 	world_flush_all(w);
 }
 
-static void check_keys(struct world *w, const char *even, const char *odd)
+static void check_reader(struct world_reader *r, const char *even, const char *odd)
 {
-	struct world_reader r = world_reader(w);
 	char key[16];
 
 	for (unsigned k = 0; k < KEYS; k++) {
 		key_of(k, key);
-		world_check(&r, key, k % 2 ? odd : even);
+		world_check(r, key, k % 2 ? odd : even);
 	}
+}
+
+static void check_keys(struct world *w, const char *even, const char *odd)
+{
+	struct world_reader r = world_reader(w);
+
+	check_reader(&r, even, odd);
 	world_reader_end(&r);
 }
 
+typedef bool pick_f(const struct pick_question *q, struct arena *a, struct pick_job *jobp);
+
 /* The next job, cut for three compactors, with its ids; NULL: none. */
-static struct compaction *next_job(struct world *w)
+static struct compaction *next_job_of(struct world *w, pick_f *pick)
 {
 	struct pick_question q = world_question(w, world_now_ms);
 	struct compaction *c = compaction_new();
@@ -52,7 +61,9 @@ static struct compaction *next_job(struct world *w)
 	bool found;
 
 	q.version = truth_lock(w->db.truth);
-	found = pick_next(&q, &c->arena, &c->pick);
+	found = pick(&q, &c->arena, &c->pick);
+	if (found)
+		compaction_own(c, q.version);
 	truth_unlock(w->db.truth);
 	if (!found) {
 		compaction_free(&c);
@@ -65,6 +76,11 @@ static struct compaction *next_job(struct world *w)
 	ck_ok(truth_take_ids(w->db.truth, compaction_cut(c, 3, 1, w->conf.table_size_target), &first));
 	compaction_set_ids(c, first);
 	return c;
+}
+
+static struct compaction *next_job(struct world *w)
+{
+	return next_job_of(w, pick_next);
 }
 
 static struct compact_report do_part(struct world *w, struct compaction *c, size_t part, struct arena *a, struct job **jobp)
@@ -296,6 +312,129 @@ START_TEST(a_database_most_of_which_is_deleted_shrinks_when_it_rests)
 }
 END_TEST
 
+static size_t tables_on(struct world *w, unsigned level)
+{
+	size_t n = version_level(truth_lock(w->db.truth), level).count;
+
+	truth_unlock(w->db.truth);
+	return n;
+}
+
+/* One table at a time; how many. What can be read stays the same at every step. */
+static unsigned rewrite_hidden(struct world *w, const char *even, const char *odd)
+{
+	struct compaction *c;
+	unsigned n = 0;
+
+	for (; (c = next_job_of(w, pick_hidden)) != NULL; n++) {
+		uint64_t covers = table_bytes(w) - c->pick.input_bytes;
+
+		ck_assert(c->pick.cover_count > 0 && c->part_count == 1);
+		ck_assert(c->pick.input_count == c->pick.cover_count + 1);
+		do_parts(w, c);
+		ck_assert_uint_le(compaction_output_bytes(c), c->pick.input_bytes);
+		ck_ok(install(w, c));
+		ck_assert_uint_eq(table_bytes(w), covers + compaction_output_bytes(c));
+		compaction_free(&c);
+		check_keys(w, even, odd);
+	}
+	return n;
+}
+
+START_TEST(what_is_hidden_goes_table_by_table_and_everything_reads_as_before)
+{
+	struct world_reader old;         /* what it has read it keeps open */
+	size_t last;
+	struct world w;
+	uint64_t before;
+
+	prepare(&w, vfs_posix());
+	last = tables_on(&w, LEVEL_LAST);
+	ck_assert_uint_gt(last, 3);
+	ck_assert_uint_eq(rewrite_hidden(&w, "new", "old"), 0);         /* nothing is deleted */
+	old = world_reader(&w);
+	check_reader(&old, "new", "old");
+	write_keys(&w, 0, KEYS, 2, NULL);
+	before = table_bytes(&w);
+	ck_assert_uint_eq(rewrite_hidden(&w, NULL, "old"), last);       /* each of them once */
+	ck_assert_uint_lt(table_bytes(&w), before);
+	ck_assert_uint_eq(tables_on(&w, 0), 5);
+	check_reader(&old, "new", "old");
+	world_reader_end(&old);
+	world_close(&w);
+	world_forget_memtables(&w);
+	world_open(&w);
+	check_keys(&w, NULL, "old");
+	write_keys(&w, 1, KEYS, 2, NULL);
+	(void)rewrite_hidden(&w, NULL, NULL);
+	ck_assert_uint_eq(tables_on(&w, LEVEL_LAST), 0);                /* all of them are gone, without an output */
+	compact_all(&w);
+	check_keys(&w, NULL, NULL);
+	world_end(&w);
+}
+END_TEST
+
+static bool rewrite_with_failure(uint64_t n, bool for_good)
+{
+	struct vfs *fault = fault_new(vfs_posix());
+	struct compaction *c;
+	struct world w;
+	bool fired;
+	enum st st;
+
+	prepare(&w, fault);
+	write_keys(&w, 0, KEYS, 2, NULL);
+	c = next_job_of(&w, pick_hidden);
+	do_parts(&w, c);
+	fault_arm(fault, FAULT_ALL, n, for_good, ST_IO);
+	st = install(&w, c);
+	fired = fault_fired(fault);
+	fault_arm(fault, FAULT_ALL, 0, false, ST_OK);
+	ck_assert(fired || st == ST_OK);
+	check_keys(&w, NULL, "old");
+	if (st)
+		install_remove(&(struct install_dir){ w.vfs, w.dir, truth_database(w.db.truth) }, c->first_output, c->id_count);
+	compaction_free(&c);
+	ck_assert_uint_eq(tables_on(&w, 0), 5);
+	world_close(&w);
+	world_forget_memtables(&w);
+	world_open(&w);
+	check_keys(&w, NULL, "old");
+	compact_all(&w);
+	check_keys(&w, NULL, "old");
+	world_end(&w);
+	fault_free(&fault);
+	return fired;
+}
+
+START_TEST(whatever_fails_while_a_table_without_what_is_hidden_is_installed_nothing_is_lost)
+{
+	for (unsigned for_good = 0; for_good < 2; for_good++)
+		for (uint64_t n = 1; rewrite_with_failure(n, for_good); n++)
+			ck_assert_uint_lt(n, 1000);
+}
+END_TEST
+
+START_TEST(a_job_that_is_picked_anew_passes_over_its_own_damage_only)
+{
+	struct live_table t = { .facts = { .id = file_id(5), .min_key = slice_str("a"), .max_key = slice_str("z") } };
+	struct table_damage at = { .record = 1, .table = file_id(5), .offset = 7, .min = slice_str("b"), .max = slice_str("c") };
+	const struct live_table *input = &t;
+	struct compaction *c = compaction_new();
+	struct version *v = version_new();
+
+	version_set_damages(v, &at, 1, 2);
+	for (unsigned round = 0; round < 3; round++) {
+		c->pick = (struct pick_job){ .inputs = &input, .input_count = 1, .min = t.facts.min_key, .max = t.facts.max_key };
+		compaction_own(c, v);
+		ck_assert_uint_eq(c->passed_count, 1);
+		ck_assert_uint_eq(c->pick.deeper_count, 1);
+	}
+	version_free(&v);
+	compaction_free(&c);
+}
+END_TEST
+
 /* Large, with small tables: were all of them reported with the longest keys, no message could hold it. */
 START_TEST(however_large_a_job_is_its_report_fits_into_a_message)
 {
@@ -322,6 +461,9 @@ END_TEST
 static void suite(TCase *tc)
 {
 	tcase_add_test(tc, whatever_fails_while_three_parts_are_installed_all_of_them_count_or_none);
+	tcase_add_test(tc, what_is_hidden_goes_table_by_table_and_everything_reads_as_before);
+	tcase_add_test(tc, whatever_fails_while_a_table_without_what_is_hidden_is_installed_nothing_is_lost);
+	tcase_add_test(tc, a_job_that_is_picked_anew_passes_over_its_own_damage_only);
 	tcase_add_test(tc, however_large_a_job_is_its_report_fits_into_a_message);
 	tcase_add_test(tc, an_entry_that_got_lost_between_two_parts_is_missed);
 	tcase_add_test(tc, a_part_may_not_report_what_lies_outside_its_range_or_ids);

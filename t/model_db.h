@@ -10,6 +10,7 @@
 #include "common/vfs/sim.h"
 #include "compactor/job.h"
 #include "engine/compaction.h"
+#include "engine/pick_hidden.h"
 #include "engine/pressure.h"
 #include "t/engine_sqlitevfs.h"
 #include "t/engine_world.h"
@@ -24,7 +25,7 @@ struct model_db {
 	struct block_cache *blocks;
 	struct table_cache *tables;
 	/* counted here, for the audit */
-	uint64_t flushes, jobs, moves;
+	uint64_t flushes, jobs, hidden, moves;
 };
 
 static inline void model_caches_new(struct model_db *db)
@@ -193,15 +194,18 @@ static inline void model_merge(struct model_db *db, struct compaction *c)
 	ck_ok(compaction_install(c, db->w.db.truth, &d));
 }
 
+/* pick_next() or pick_hidden(). */
+typedef bool model_pick_f(const struct pick_question *q, struct arena *a, struct pick_job *jobp);
+
 /* Does the next compaction; false: there is none to do. */
-static inline bool model_compact(struct model_db *db)
+static inline bool model_compact_what(struct model_db *db, model_pick_f *pick)
 {
 	struct pick_question q = world_question(&db->w, world_now_ms);
 	struct compaction *c = compaction_new();
 	bool found;
 
 	q.version = truth_lock(db->w.db.truth);
-	found = pick_next(&q, &c->arena, &c->pick);
+	found = pick(&q, &c->arena, &c->pick);
 	truth_unlock(db->w.db.truth);
 	if (found) {
 		compaction_set_inputs(c);
@@ -211,10 +215,21 @@ static inline bool model_compact(struct model_db *db)
 		else
 			model_merge(db, c);
 		db->w.db.next_job++;
-		*(c->pick.move ? &db->moves : &db->jobs) += 1;
+		*(c->pick.move ? &db->moves : c->pick.cover_count ? &db->hidden : &db->jobs) += 1;
 	}
 	compaction_free(&c);
 	return found;
+}
+
+static inline bool model_compact(struct model_db *db)
+{
+	return model_compact_what(db, pick_next);
+}
+
+/* Rewrites a table of the last level alone, without what tables above it hide. */
+static inline bool model_compact_hidden(struct model_db *db)
+{
+	return model_compact_what(db, pick_hidden);
 }
 
 /* ---- reading ---- */

@@ -2,7 +2,7 @@
 /*
  * The storage engine against an oracle, under options drawn at random: one test a seed.
  *
- *	options -> steps { write, rotate, flush, compact, read, scan, keep a view, move the clock, restart, cut the power }
+ *	options -> steps { write, rotate, flush, compact, rewrite what is hidden, read, scan, keep a view, move the clock, restart, cut the power }
  *
  * Writer, group, flush, pick, the compactor's job, view and caches are the real ones, in one thread; wall clock and random
  * ids are the test's (linked with --wrap). So a seed is a whole history: it runs the same way again.  LSM_MODEL_SEED (the first) and LSM_MODEL_SEEDS (how many) choose; `make model
@@ -405,8 +405,10 @@ static void act(struct model *m)
 		model_rotate(&m->db, 0, 0);
 	} else if (what < 740) {
 		model_flush(&m->db);
-	} else if (what < 820) {
+	} else if (what < 790) {
 		(void)model_compact(&m->db);
+	} else if (what < 820) {
+		(void)model_compact_hidden(&m->db);
 	} else if (what < 825) {
 		while (model_compact(&m->db))
 			;
@@ -463,9 +465,9 @@ static uint64_t run(uint64_t seed)
 	retired_look(m.db.w.retired, m.db.w.db.truth);
 	a = audit_all(&m.db, &m.o);
 	ck_assert_uint_ge(stats_sum(M_wal_entries_written), m.entries);      /* more, if some were lost and sent again */
-	fprintf(stderr, "model: seed %llu: %llu entries, %llu flushes, %llu jobs, %llu moves, %u restarts, %u power cuts\n",
+	fprintf(stderr, "model: seed %llu: %llu entries, %llu flushes, %llu jobs, %llu of what is hidden, %llu moves, %u restarts, %u power cuts\n",
 		(unsigned long long)seed, (unsigned long long)m.entries, (unsigned long long)m.db.flushes,
-		(unsigned long long)m.db.jobs, (unsigned long long)m.db.moves, m.restarts, m.cuts);
+		(unsigned long long)m.db.jobs, (unsigned long long)m.db.hidden, (unsigned long long)m.db.moves, m.restarts, m.cuts);
 	model_close(&m.db);
 	model_remove(&m.db);
 	oracle_end(&m.o);
