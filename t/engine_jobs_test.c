@@ -851,7 +851,7 @@ START_TEST(whom_an_order_did_not_reach_owes_no_word_about_it)
 	struct compaction_part parts[3] = { { .id_count = 0 } };
 	struct compaction job = { .number = 7, .parts = parts, .part_count = 3 };
 	struct compact_order common = { .database = 1, .table_size_target = 1 };
-	struct crew crew = { .count = 0 };
+	static struct crew crew;                 /* its links live as long as the process */
 	struct world w;
 
 	world_prepare(&w, vfs_posix());
@@ -864,6 +864,9 @@ START_TEST(whom_an_order_did_not_reach_owes_no_word_about_it)
 	ck_assert_int_eq(crew_order(&crew, &job, &common), ST_UNAVAILABLE);
 	crew_cancel(&crew, &job);
 	ck_assert_uint_eq(crew_idle(&crew), 3);
+	board_detach(&w.board);
+	leases_detach(&w.leases);
+	testlib_remove(w.dir);
 }
 END_TEST
 
