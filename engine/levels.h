@@ -21,7 +21,7 @@
  * level in front of it, and the n-th takes them along: n batches are written ((n - 1) / 2 + 1 + f / n) times each instead
  * of 1 + f, which is least at n = sqrt(2 f) (at f = 3: 3 instead of 4; at f = 10: 5 instead of 11). Where keys are written
  * again no job becomes larger by it. At rest level 0 goes through to the top at once. While f < GATHER_FROM nothing
- * gathers: less than a sixth would be saved, and lost again when the rest comes before the n-th batch.
+ * gathers: less than a seventh would be saved, and lost again when the rest comes before the n-th batch.
  *
  * Patience: a job from level 0 rewrites what it meets, whether it brings four tables or sixteen. So level 0 waits beyond its
  * trigger until it brings LEVEL0_MEETS times what the base holds, and the top where that gathers for it, up to
@@ -40,7 +40,7 @@
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
 #define LEVEL0_PATIENCE 4.0
-#define GATHER_FROM 2.0
+#define GATHER_FROM 1.75
 #define LEVEL0_MEETS 4.0                 /* what it waits to bring, in times of what it meets */
 #define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
 #define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */
