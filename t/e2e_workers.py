@@ -25,13 +25,23 @@ def a_write_during_an_engine_restart_is_held_and_answered():
     server.stop()
 
 
+def wait_for_state(pid, state):
+    """Signals take their time. T: stopped, Z: dead and not waited for."""
+    def there():
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rpartition(")")[2].split()[0] == state
+    harness.wait_until(there, 20, f"state {state} of process {pid}")
+
+
 def a_write_is_refused_with_retry_after_when_the_engine_stays_away():
     server = harness.Server().start()
     client = server.client()
     engine = server.pid_of("engine")
     server.process.send_signal(signal.SIGSTOP)          # nobody starts another one
-    os.kill(engine, signal.SIGKILL)
     try:
+        wait_for_state(server.process.pid, "T")
+        os.kill(engine, signal.SIGKILL)
+        wait_for_state(engine, "Z")                     # until then it may still take a write
         began = time.monotonic()
         status, headers, body = client.request("POST", "/api/write", {"key": "a", "value": "1"})
         waited = time.monotonic() - began
