@@ -39,8 +39,8 @@
 #include "engine/version.h"
 
 #define LEVEL_LAST (LEVEL_COUNT - 1u)
+#define GATHER_FROM 1.75                 /* f from which batches gather */
 #define LEVEL0_PATIENCE 4.0
-#define GATHER_FROM 1.75
 #define LEVEL0_MEETS 4.0                 /* what it waits to bring, in times of what it meets */
 #define LEVEL0_PATIENT_MOST 20.0         /* tables for which it still waits beyond the trigger: where writers begin to feel it */
 #define LEVEL0_DUE_MOST 40.0             /* whatever the trigger: before writes stop (pressure.h) */

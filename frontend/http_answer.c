@@ -80,7 +80,8 @@ static uint8_t *put_framing(uint8_t *o, const struct http_answer *a, enum framin
 static void write_answer(struct buf *out, const struct http_request *r, const struct http_answer *a,
 			 enum framing framing, bool close, struct slice more)
 {
-	struct slice date = http_date_fields(r->method == HTTP_M_GET || r->method == HTTP_M_HEAD), fields = slice_str(a->fields ? a->fields : "");
+	bool read = r->method == HTTP_M_GET || r->method == HTTP_M_HEAD;
+	struct slice date = http_date_fields(read), fields = slice_str(a->fields ? a->fields : "");
 	struct slice type = slice_str(a->type ? a->type : "");
 	uint8_t *from = buf_reserve(out, 256 + date.n + fields.n + more.n + type.n + a->body.n), *o = from;
 

@@ -98,6 +98,10 @@ void http_pool_fini(struct http_pool *pool);
 
 /* The value of a field, good until r is answered; p is NULL when it was not sent, n is 0 when it is empty. */
 struct slice http_request_field(const struct http_request *r, enum http_field_id id);
+static inline bool http_request_has(const struct http_request *r, enum http_field_id id)
+{
+	return r->fields && http_request_field(r, id).p;
+}
 
 /* Which codings its client takes: bits of http_coding.h, not 0. */
 unsigned http_request_takes(struct http_request *r);

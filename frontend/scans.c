@@ -219,14 +219,14 @@ static void break_stream(struct scan *s, const struct scan_problem *p)
 {
 	struct buf *text = &s->scans->text;
 
-	if (s->ask.form != SCAN_LINES && s->r->http10) {
+	if (s->ask.form == SCAN_LINES) {
+		buf_reset(text);
+		scan_problem_line(text, p);
+		(void)http_stream_write(s->stream, buf_slice(text));
+	} else if (s->r->http10) {
 		http_stream_abort(&s->stream);
 		return;
 	}
-	buf_reset(text);
-	scan_problem_line(text, p);
-	if (s->ask.form == SCAN_LINES)
-		(void)http_stream_write(s->stream, buf_slice(text));
 	http_stream_break(&s->stream);
 }
 

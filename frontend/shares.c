@@ -12,12 +12,14 @@
  */
 #include "frontend/shares.h"
 
+#include "common/view/lease.h"
+
 #define PARTS 8u
 #define TABLES_LEAST_BYTES (8u << 20)
 #define MEMTABLES 4u                         /* the active one and those that wait for flush */
 #define RESERVE 64u
 #define SNAPSHOTS_LEAST 16u
-#define SNAPSHOTS_MOST ((32u + 32u) * (1u + MEMTABLES))  /* of those that wait and of scans: what shows each, and its memtables */
+#define SNAPSHOTS_MOST (LEASES_PER_WORKER * (1u + MEMTABLES))    /* what shows each, and its memtables */
 
 static uint64_t within(uint64_t n, uint64_t least, uint64_t most)
 {

@@ -44,11 +44,6 @@ static struct etag_set condition(const struct http_request *r, enum http_field_i
 	return etag_read(field, version, id == HTTP_FIELD_IF_NONE_MATCH);
 }
 
-static bool asks(const struct http_request *r, enum http_field_id id)
-{
-	return r->fields && http_request_field(r, id).p;
-}
-
 /* Not in the words of a write: there was nothing to be changed. */
 static void refuse_match(struct http_request *r, uint64_t version, struct buf *out)
 {
@@ -71,7 +66,7 @@ static void answer_value(struct http_request *r, const struct read_outcome *o, s
 	struct http_answer a = { .status = 200, .type = "application/octet-stream" };
 	uint64_t version = o->st == ST_OK ? o->entry->seq.v : 0;
 
-	if (asks(r, HTTP_FIELD_IF_MATCH) && !(version && condition(r, HTTP_FIELD_IF_MATCH, version).matches)) {
+	if (http_request_has(r, HTTP_FIELD_IF_MATCH) && !(version && condition(r, HTTP_FIELD_IF_MATCH, version).matches)) {
 		refuse_match(r, version, out);
 		return;
 	}
@@ -82,7 +77,7 @@ static void answer_value(struct http_request *r, const struct read_outcome *o, s
 	}
 	a.fields = entry_fields(out, o);
 	a.body = o->entry->value;
-	if (asks(r, HTTP_FIELD_IF_NONE_MATCH) && condition(r, HTTP_FIELD_IF_NONE_MATCH, version).matches)
+	if (http_request_has(r, HTTP_FIELD_IF_NONE_MATCH) && condition(r, HTTP_FIELD_IF_NONE_MATCH, version).matches)
 		a = (struct http_answer){ .status = 304, .fields = a.fields };
 	http_answer(r, &a);
 }
@@ -99,8 +94,8 @@ static void answer_explained(struct http_request *r, const struct read_outcome *
 /* What cannot be understood is refused before anything is looked up. */
 static bool understands_conditions(const struct http_request *r)
 {
-	return (!asks(r, HTTP_FIELD_IF_MATCH) || condition(r, HTTP_FIELD_IF_MATCH, 0).form != ETAG_MALFORMED) &&
-	       (!asks(r, HTTP_FIELD_IF_NONE_MATCH) || condition(r, HTTP_FIELD_IF_NONE_MATCH, 0).form != ETAG_MALFORMED);
+	return (!http_request_has(r, HTTP_FIELD_IF_MATCH) || condition(r, HTTP_FIELD_IF_MATCH, 0).form != ETAG_MALFORMED) &&
+	       (!http_request_has(r, HTTP_FIELD_IF_NONE_MATCH) || condition(r, HTTP_FIELD_IF_NONE_MATCH, 0).form != ETAG_MALFORMED);
 }
 
 void v1_get(struct v1 *v, struct http_request *r, struct slice argument)

@@ -140,17 +140,22 @@ static void end(struct place *p)
 	close(p->fd);
 }
 
-/* A snapshot of the owner's that waits for its next page. */
-static struct cursor keep_one(struct place *p)
+/* A snapshot that waits for its next page. */
+static struct cursor keep_at(struct snapshots *s)
 {
 	struct snapshot *snap;
 	struct cursor c = { 0 };
 
-	ck_assert_int_eq(snapshots_take(p->owner, &snap), ST_OK);
-	ck_assert(snapshots_name(p->owner, snap, &c));
-	snapshots_done(p->owner, &snap, true);
+	ck_assert_int_eq(snapshots_take(s, &snap), ST_OK);
+	ck_assert(snapshots_name(s, snap, &c));
+	snapshots_done(s, &snap, true);
 	ck_assert_ptr_null(snap);
 	return c;
+}
+
+static struct cursor keep_one(struct place *p)
+{
+	return keep_at(p->owner);
 }
 
 /* Is it to be found? */
@@ -368,15 +373,12 @@ END_TEST
 START_TEST(what_is_taken_over_goes_by_when_it_was_used)
 {
 	struct place p;
-	struct snapshot *snap;
 	struct cursor recent, middle, here;
 
 	begin(&p, 2, UINT64_MAX);
 	recent = keep_one(&p);
 	pass(10);
-	ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
-	ck_assert(snapshots_name(p.other, snap, &here));
-	snapshots_done(p.other, &snap, true);
+	here = keep_at(p.other);
 	pass(10);
 	middle = keep_one(&p);
 	pass(10);
@@ -403,15 +405,12 @@ static void end_scan(struct snapshots *s, const struct cursor *c)
 START_TEST(of_what_is_taken_over_that_of_scans_that_ended_goes_first)
 {
 	struct place p;
-	struct snapshot *snap;
 	struct cursor waits, ended, here;
 
 	begin(&p, 2, UINT64_MAX);
 	waits = keep_one(&p);
 	pass(10);
-	ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
-	ck_assert(snapshots_name(p.other, snap, &here));
-	snapshots_done(p.other, &snap, true);
+	here = keep_at(p.other);
 	pass(10);
 	ended = keep_one(&p);
 	end_scan(p.owner, &ended);
@@ -630,16 +629,13 @@ START_TEST(what_snapshots_that_wait_hold_open_is_bounded)
 {
 	struct place p;
 	struct cursor c[20];
-	struct snapshot *snap;
 	size_t before;
 
 	begin(&p, 4, UINT64_MAX);
 	begin_other_with(&p, 10);
 	before = open_files();
 	for (unsigned i = 0; i < 20; i++, pass(10), flush()) {
-		ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
-		ck_assert(snapshots_name(p.other, snap, &c[i]));
-		snapshots_done(p.other, &snap, true);
+		c[i] = keep_at(p.other);
 		ck_assert_uint_le(open_files(), before + 10);
 	}
 	for (unsigned i = 0; i < 20; i++)
@@ -686,14 +682,11 @@ START_TEST(those_of_one_memtable_hold_it_open_once)
 {
 	struct place p;
 	struct cursor c[10];
-	struct snapshot *snap;
 
 	begin(&p, 4, UINT64_MAX);
 	begin_other_with(&p, 11);
 	for (unsigned i = 0; i < 10; i++, pass(10)) {
-		ck_assert_int_eq(snapshots_take(p.other, &snap), ST_OK);
-		ck_assert(snapshots_name(p.other, snap, &c[i]));
-		snapshots_done(p.other, &snap, true);
+		c[i] = keep_at(p.other);
 	}
 	for (unsigned i = 0; i < 10; i++)
 		ck_assert(finds(p.other, &c[i]));

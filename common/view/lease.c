@@ -8,12 +8,11 @@
  *	slot    := id generation newest_table seq taken expires pinned uses | held ended
  *	id      := 0 | 1 + worker that fills it | uses (upper bits) place of the slot (lower 13)
  *	held    := 0 | holder:u8 uses:u24 1 + descriptor:u32       descriptor -1: shown to nobody
- *
- *	ended   := the id once nobody waits for what more could be read of it
+ *	ended   := 0 | the id, once nobody waits for what more could be read of it
  *
  * 1. A slot has a lease while its id has the slot's place and a use. Its fields are written before the id and not while that
- *    stands there, but for `expires`, `held` and `ended`. A reader that finds the same id before and after has read fields of that lease.
- *    A slot without one that counts is marked by compare-and-swap before it is filled, so that workers may look for places in
+ *    stands there, but for `expires`, `held` and `ended`. A reader that finds the same id before and after has read fields of
+ *    that lease. A slot without one that counts is marked by compare-and-swap before it is filled, so that workers may look for places in
  *    each other's stripes. A mark that its worker died over goes when that is started anew.
  * 2. Granting against removing (lease.h 1) is store-then-load on both sides, so the four accesses that meet are sequentially
  *    consistent: id stored, generation, shut and revoked loaded here; one of these stored, ids loaded there.
